@@ -1,0 +1,208 @@
+//! What travels with every call: who asks, until when, and under which rules.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Read conversations, messages and backends.
+    Read,
+    /// Create and change conversations and messages, and have them answered.
+    Write,
+    /// Act for an end user (`Dragoman-User`).
+    ActAs,
+    /// Choose a backend for a new conversation (`Dragoman-Backend`).
+    ChooseBackend,
+    /// See conversations that belong to no tenant.
+    Unowned,
+    /// Everything under `/admin`.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope, in the order of declaration.
+    pub const ALL: &'static [Self] =
+        &[Self::Read, Self::Write, Self::ActAs, Self::ChooseBackend, Self::Unowned, Self::Admin];
+
+    /// The scope as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::ActAs => "act-as",
+            Self::ChooseBackend => "choose-backend",
+            Self::Unowned => "unowned",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Who is calling.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    /// The tenant; nobody sees another tenant's conversations.
+    pub tenant: Box<str>,
+    /// The id of the API key.
+    pub key: Box<str>,
+    /// The end user for whom the call is made. Such a caller sees only that user's conversations.
+    pub user: Option<Box<str>>,
+    /// What the key may do.
+    pub scopes: Vec<Scope>,
+}
+
+impl Principal {
+    /// True where the key may do this.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// True where the caller may know of a conversation of this tenant and owner.
+    #[must_use]
+    pub fn may_see(&self, tenant: Option<&str>, owner: Option<&str>) -> bool {
+        let tenant_fits = match tenant {
+            Some(tenant) => tenant == &*self.tenant,
+            None => self.may(Scope::Unowned),
+        };
+        tenant_fits && self.user.as_deref().is_none_or(|user| owner == Some(user))
+    }
+
+    /// What vendors that need an end user are told: the user, or the key where there is none.
+    #[must_use]
+    pub fn user_or_key(&self) -> String {
+        self.user.as_deref().map_or_else(|| format!("key-{}", self.key), str::to_owned)
+    }
+}
+
+/// What to do with fields that the backend does not hold exactly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FidelityPolicy {
+    /// Convert what can be converted.
+    #[default]
+    Lenient,
+    /// Refuse before anything is sent.
+    Strict,
+}
+
+/// Whether a read may come from a cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// It may.
+    #[default]
+    Cached,
+    /// It must come from where the truth is.
+    Fresh,
+}
+
+/// What rules look at when a new conversation is placed, beside the conversation and the principal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteHints {
+    /// The backend that the caller asks for.
+    pub backend: Option<Box<str>>,
+    /// Request headers that rules may name, lower case.
+    pub headers: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// What is learned on the way down and told to the caller: who answered, by which rule, after how many attempts.
+#[derive(Debug, Default)]
+pub struct Trace {
+    backend: OnceLock<Box<str>>,
+    route: OnceLock<Box<str>>,
+    attempts: AtomicU32,
+}
+
+impl Trace {
+    /// Notes which backend answers; the first note stays.
+    pub fn note_backend(&self, name: &str) {
+        self.backend.get_or_init(|| name.into());
+    }
+
+    /// Notes which rule chose it; the first note stays.
+    pub fn note_route(&self, route: &str) {
+        self.route.get_or_init(|| route.into());
+    }
+
+    /// Notes one more attempt at the backend.
+    pub fn note_attempt(&self) {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The backend that answered.
+    #[must_use]
+    pub fn backend(&self) -> Option<&str> {
+        self.backend.get().map(|name| &**name)
+    }
+
+    /// The rule that chose it.
+    #[must_use]
+    pub fn route(&self) -> Option<&str> {
+        self.route.get().map(|route| &**route)
+    }
+
+    /// How often the backend was tried.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+}
+
+/// What travels with one call. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Who is calling.
+    pub principal: Arc<Principal>,
+    /// The request's id, for logs and vendors' correlation headers.
+    pub request_id: Arc<str>,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// The id of this write: the same when a write is settled or repeated under one idempotency key.
+    pub intent: Uuid,
+    /// The caller's idempotency key.
+    pub idempotency_key: Option<Arc<str>>,
+    /// What to do with fields that the backend does not hold exactly.
+    pub fidelity: FidelityPolicy,
+    /// Whether a read may come from a cache.
+    pub freshness: Freshness,
+    /// What rules look at.
+    pub route: Arc<RouteHints>,
+    /// What the caller is told about the way that the call took.
+    pub trace: Arc<Trace>,
+}
+
+impl Context {
+    /// A context with nothing special: lenient, cached, no hints, a new intent.
+    #[must_use]
+    pub fn new(principal: Arc<Principal>, request_id: impl Into<Arc<str>>, timeout: Duration) -> Self {
+        Self {
+            principal,
+            request_id: request_id.into(),
+            deadline: Instant::now() + timeout,
+            intent: Uuid::now_v7(),
+            idempotency_key: None,
+            fidelity: FidelityPolicy::default(),
+            freshness: Freshness::default(),
+            route: Arc::default(),
+            trace: Arc::default(),
+        }
+    }
+
+    /// How long the caller still waits.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The same context, for reads that must not come from a cache.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self { freshness: Freshness::Fresh, ..self.clone() }
+    }
+}

@@ -1,0 +1,90 @@
+//! The directory: every conversation that we know, who owns it and where it lives.
+
+use async_trait::async_trait;
+use conversation::{Conversation, ConversationId, Time};
+
+use crate::{ConversationQuery, Location, Page, Principal, Result};
+
+/// A conversation that the directory knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirectoryEntry {
+    /// Where it lives now.
+    pub location: Location,
+    /// The tenant; absent for one that was found through a shared credential and belongs to nobody yet.
+    pub tenant: Option<Box<str>>,
+    /// The end user that it belongs to.
+    pub owner: Option<Box<str>>,
+    /// True where it was deleted, or is gone at the backend.
+    pub deleted: bool,
+    /// The last document that was seen.
+    pub document: Conversation,
+}
+
+/// A conversation that becomes known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDirectoryEntry {
+    /// Where it lives; also its first home, which never changes.
+    pub location: Location,
+    /// The tenant, where known.
+    pub tenant: Option<Box<str>>,
+    /// The end user, where known.
+    pub owner: Option<Box<str>>,
+    /// What was seen.
+    pub document: Conversation,
+}
+
+/// What a backend's name is bound to, for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendBinding {
+    /// The backend's name.
+    pub name: Box<str>,
+    /// Its kind.
+    pub kind: Box<str>,
+    /// Its base URL; empty for the store.
+    pub base_url: Box<str>,
+    /// The account at the vendor, where the configuration names one; else empty.
+    pub account: Box<str>,
+}
+
+/// The directory.
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// Makes a conversation known. One that is known already, deleted ones included, stays as it is; false then.
+    async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool>;
+
+    /// Finds one by its public id, deleted ones included.
+    async fn find(&self, id: ConversationId) -> Result<Option<DirectoryEntry>>;
+
+    /// Finds one by where it lives now, deleted ones included.
+    async fn find_native(&self, backend: &str, native: &str) -> Result<Option<DirectoryEntry>>;
+
+    /// Replaces the last document and the values that lists filter and sort by. A document older than the one that
+    /// is held (by `updated_at`) still replaces it: the backend's word counts.
+    async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()>;
+
+    /// Notes that a message was said, without a new document: moves `updated_at` and `last_message_at` forward.
+    async fn touch(&self, id: ConversationId, at: Time) -> Result<()>;
+
+    /// Marks as deleted, for ever.
+    async fn tombstone(&self, id: ConversationId) -> Result<()>;
+
+    /// The entries that the principal may see, filtered and sorted, a page at a time.
+    ///
+    /// Filters, order and cursors work on the values held here. Deleted entries are left out.
+    ///
+    /// # Errors
+    /// [`crate::Kind::InvalidCursor`] for a cursor of another list.
+    async fn list(&self, principal: &Principal, query: &ConversationQuery) -> Result<Page<DirectoryEntry>>;
+
+    /// When the last complete look through a backend with a credential began.
+    async fn discovered_at(&self, backend: &str, credential: Option<&str>) -> Result<Option<Time>>;
+
+    /// Notes that a look which began at `started` is complete.
+    async fn set_discovered_at(&self, backend: &str, credential: Option<&str>, started: Time) -> Result<()>;
+
+    /// Binds a backend's name for ever, or checks that it is bound to just this.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] where the name is bound to something else; the message says what to do.
+    async fn bind_backend(&self, binding: &BackendBinding) -> Result<()>;
+}
