@@ -6,8 +6,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Assistant, Conversation, Direction, Extensions, InReplyTo, JsonMap, Kind, Message, Part, Participant, Priority,
-    Recipient, Status, Time, canonical_json, text_of,
+    Assistant, Conversation, Direction, Extensions, InReplyTo, JsonMap, Kind, Message, Part,
+    Participant, Priority, Recipient, Status, Time, canonical_json, text_of,
 };
 
 /// SHA-256 over canonical JSON.
@@ -19,6 +19,12 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// A digest that was made before, from its 32 bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// The 32 bytes.
@@ -200,7 +206,10 @@ pub fn portable_digest(message: &Message) -> Digest {
 
 /// The digest of a whole conversation: its own digest, where given, and those of its messages in their order.
 #[must_use]
-pub fn conversation_digest(own: Option<Digest>, messages: impl IntoIterator<Item = Digest>) -> Digest {
+pub fn conversation_digest(
+    own: Option<Digest>,
+    messages: impl IntoIterator<Item = Digest>,
+) -> Digest {
     let mut hasher = Sha256::new();
     if let Some(own) = own {
         hasher.update(own.0);

@@ -5,9 +5,10 @@ use html5gum::{Token, Tokenizer};
 /// The words of an HTML text, as a text-only backend receives them.
 ///
 /// Entities are decoded; runs of white space become one space, except in `pre`; `br` and the ends of blocks break the
-/// line, paragraphs and headings leave an empty one; list items begin with `- `, table cells are set apart by a tab;
-/// a link is followed by its address in brackets where the words do not show it; an image gives its `alt`;
-/// `script`, `style`, `head`, `template` and comments give nothing. The tests hold it fixed: a change changes portable digests.
+/// line, paragraphs and headings leave an empty one; a list item with words begins with `- `, however deep it stands;
+/// table cells are set apart by a tab; a link is followed by its address in brackets where the words do not show it;
+/// an image gives its `alt`; `script`, `style`, `title`, `template` and comments give nothing. White space at the end
+/// is left out. The tests hold it fixed: a change changes portable digests.
 #[must_use]
 pub fn html_to_text(html: &str) -> String {
     let mut writer = Writer::default();
@@ -18,11 +19,17 @@ pub fn html_to_text(html: &str) -> String {
             Token::StartTag(tag) => {
                 let name = String::from_utf8_lossy(&tag.name).into_owned();
                 let attribute = |wanted: &[u8]| {
-                    tag.attributes.iter().find(|(key, _)| key.as_slice() == wanted).map(|(_, value)| {
-                        String::from_utf8_lossy(value).into_owned()
-                    })
+                    tag.attributes
+                        .iter()
+                        .find(|(key, _)| key.as_slice() == wanted)
+                        .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
                 };
-                writer.open(&name, tag.self_closing, attribute(b"href"), attribute(b"alt"));
+                writer.open(
+                    &name,
+                    tag.self_closing,
+                    attribute(b"href"),
+                    attribute(b"alt"),
+                );
             }
             Token::EndTag(tag) => writer.close(&String::from_utf8_lossy(&tag.name)),
             Token::String(text) => writer.words(&String::from_utf8_lossy(&text)),
@@ -33,11 +40,30 @@ pub fn html_to_text(html: &str) -> String {
 }
 
 /// Elements whose content is no text for a reader.
-const SILENT: &[&str] = &["head", "script", "style", "template", "title"];
+const SILENT: &[&str] = &["script", "style", "template", "title"];
 /// Elements that stand on lines of their own.
 const BLOCKS: &[&str] = &[
-    "address", "article", "aside", "dd", "div", "dl", "dt", "figcaption", "figure", "footer", "form", "header", "hr",
-    "li", "main", "nav", "ol", "section", "table", "tr", "ul",
+    "address",
+    "article",
+    "aside",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "header",
+    "hr",
+    "li",
+    "main",
+    "nav",
+    "ol",
+    "section",
+    "table",
+    "tr",
+    "ul",
 ];
 /// Elements that also leave an empty line around them.
 const PARAGRAPHS: &[&str] = &["blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "p", "pre"];
@@ -49,6 +75,10 @@ struct Writer {
     breaks: usize,
     /// A space owed before the next word.
     space: bool,
+    /// A list mark owed before the next word, after the breaks.
+    mark: bool,
+    /// True right after a `pre` was opened: a line break there belongs to the markup, not to the text.
+    pre_begins: bool,
     /// The silent element that we are inside of.
     silent: Option<String>,
     /// How many `pre` are open.
@@ -84,10 +114,11 @@ impl Writer {
             _ => self.break_for(name),
         }
         match name {
-            "pre" => self.preformatted += 1,
-            "li" => {
-                self.raw("- ");
+            "pre" => {
+                self.preformatted += 1;
+                self.pre_begins = true;
             }
+            "li" => self.mark = true,
             _ => {}
         }
     }
@@ -104,8 +135,9 @@ impl Writer {
                 if let Some((Some(href), start)) = self.links.pop() {
                     let shown = self.out.get(start..).unwrap_or_default().trim();
                     let address = href.strip_prefix("mailto:").unwrap_or(&href);
-                    if !address.is_empty() && !address.starts_with('#') && !shown.contains(address) {
-                        self.space = !shown.is_empty();
+                    if !address.is_empty() && !address.starts_with('#') && !shown.contains(address)
+                    {
+                        self.space |= !shown.is_empty();
                         self.raw(&format!("({address})"));
                     }
                 }
@@ -114,11 +146,20 @@ impl Writer {
                 self.preformatted = self.preformatted.saturating_sub(1);
                 self.break_for(name);
             }
+            "li" => {
+                // An item without words leaves no mark.
+                self.mark = false;
+                self.break_for(name);
+            }
             _ => self.break_for(name),
         }
     }
 
     fn break_for(&mut self, name: &str) {
+        if self.mark {
+            // A block that begins its item stays on the mark's line.
+            return;
+        }
         let wanted = if PARAGRAPHS.contains(&name) {
             2
         } else if BLOCKS.contains(&name) {
@@ -135,7 +176,8 @@ impl Writer {
             return;
         }
         if self.preformatted > 0 {
-            self.raw(text);
+            let begins = std::mem::take(&mut self.pre_begins);
+            self.raw(text.strip_prefix('\n').filter(|_| begins).unwrap_or(text));
             return;
         }
         for (index, word) in text.split(|c: char| c.is_ascii_whitespace()).enumerate() {
@@ -153,19 +195,27 @@ impl Writer {
         if text.is_empty() {
             return;
         }
-        if self.out.is_empty() || self.out.ends_with("- ") {
-            // Nothing is owed at the very beginning, or right after a list mark.
+        if self.out.is_empty() {
+            // Nothing is owed at the very beginning.
         } else if self.breaks > 0 {
-            self.out.extend(std::iter::repeat_n('\n', self.breaks));
+            // A `pre` may have brought line breaks of its own.
+            let there = self.out.len() - self.out.trim_end_matches('\n').len();
+            self.out
+                .extend(std::iter::repeat_n('\n', self.breaks.saturating_sub(there)));
         } else if self.space && !self.out.ends_with(['\n', '\t']) {
             self.out.push(' ');
+        }
+        if std::mem::take(&mut self.mark) {
+            self.out.push_str("- ");
         }
         (self.breaks, self.space) = (0, false);
         self.out.push_str(text);
     }
 
-    fn finish(self) -> String {
-        self.out.trim_matches(['\n', '\t', ' ']).to_owned()
+    fn finish(mut self) -> String {
+        let words = self.out.trim_end_matches(['\n', '\t', ' ']).len();
+        self.out.truncate(words);
+        self.out
     }
 }
 
@@ -182,8 +232,16 @@ mod tests {
             "<h1>Title</h1>Text <b>bold</b><i> italic</i>.",
             "<ul><li>one</li><li>two <a href=\"https://a.example/x\">link</a></li></ul>after",
             "<ol><li><p>in a paragraph</p></li></ol>",
+            "<p>Before</p><ul><li> <div>block</div> tail</li><li></li><li>outer<ul><li>inner</li></ul></li><li><ul><li>alone</li></ul></li></ul>x",
+            "<p>one - <b>two</b></p><p>- three</p>",
+            "a<br><br><br>b<hr>c",
+            "<html><head><title>no</title><meta name=x><body><p>head was never closed</p></body></html>",
+            "<a href=https://a.example>https://a.example</a>, <a href=https://b.example><img src=x></a>",
+            "x&nbsp;y\u{a0}z &copy; &unknown; &#x0;",
+            "<div><div><p>deep</p></div></div><div></div><p></p><p>next</p>",
             "<table><tr><th>k</th><th>v</th></tr><tr><td>1</td><td>2</td></tr></table>",
             "<pre>  keep\n   this</pre>end",
+            "intro<pre>\nfn main() {\n    run();\n}\n</pre><p>end</p>",
             "<a href=\"mailto:ann@a.example\">ann@a.example</a> <a href='#top'>up</a>",
             "<img src=x alt='a cat'> <img src=y>",
             "<head><title>no</title></head><style>p{}</style><script>alert('<p>')</script>yes<!-- no -->",
@@ -193,7 +251,10 @@ mod tests {
             "<blockquote>quoted</blockquote>answer",
             "nul \0 stays",
         ];
-        let table: Vec<String> = cases.iter().map(|html| format!("{html:?}\n  {:?}", html_to_text(html))).collect();
+        let table: Vec<String> = cases
+            .iter()
+            .map(|html| format!("{html:?}\n  {:?}", html_to_text(html)))
+            .collect();
         insta::assert_snapshot!(table.join("\n"));
     }
 }

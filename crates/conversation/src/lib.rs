@@ -29,14 +29,18 @@ mod time;
 mod validate;
 
 pub use canonical_json::canonical_json;
-pub use digest::{Digest, conversation_digest, etag, portable_digest, strict_digest, strict_message_digest};
+pub use digest::{
+    Digest, conversation_digest, etag, portable_digest, strict_digest, strict_message_digest,
+};
 pub use html::html_to_text;
 pub use id::{AttachmentId, ConversationId, InvalidId, MessageId};
 pub use json::{Extensions, JsonMap, RawJson, too_large_integer};
-pub use message::{Direction, InReplyTo, Message, MessageStatus, NewMessage, Rating, ReplyKind, Role};
+pub use message::{
+    Direction, InReplyTo, Message, MessageStatus, NewMessage, Rating, ReplyKind, Role,
+};
 pub use part::{
-    Action, ActionKind, Activity, ActivityKind, Field, FieldOption, Item, Location, Media, Part, Quote,
-    Template, Text, TextFormat, ToolCall, ToolResult, Unknown,
+    Action, ActionKind, Activity, ActivityKind, Field, FieldOption, Item, Location, Media, Part,
+    Quote, Template, Text, TextFormat, ToolCall, ToolResult, Unknown,
 };
 pub use participant::{Handle, Participant, ParticipantKind, Recipient, RecipientKind, Side};
 pub use patch::{ConversationPatch, MessagePatch, Patch, merge_map};

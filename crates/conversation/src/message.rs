@@ -290,12 +290,19 @@ impl NewMessage {
     /// The direction as given, or the role's.
     #[must_use]
     pub fn effective_direction(&self) -> Direction {
-        self.direction.clone().unwrap_or_else(|| self.role.direction())
+        self.direction
+            .clone()
+            .unwrap_or_else(|| self.role.direction())
     }
 
     /// The message that a backend which holds every field makes of this, stored at `now`.
     #[must_use]
-    pub fn into_message(self, id: MessageId, conversation_id: ConversationId, now: Time) -> Message {
+    pub fn into_message(
+        self,
+        id: MessageId,
+        conversation_id: ConversationId,
+        now: Time,
+    ) -> Message {
         let direction = self.effective_direction();
         Message {
             id,

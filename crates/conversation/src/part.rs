@@ -17,8 +17,10 @@ pub use structured::{Field, FieldOption, Item, Template};
 
 open_enum! {
     /// How a text is written.
+    #[derive(Default)]
     pub enum TextFormat {
         /// As it is.
+        #[default]
         Plain = "plain",
         /// Markdown (CommonMark).
         Markdown = "markdown",
@@ -30,12 +32,6 @@ open_enum! {
 impl TextFormat {
     fn is_plain(&self) -> bool {
         *self == Self::Plain
-    }
-}
-
-impl Default for TextFormat {
-    fn default() -> Self {
-        Self::Plain
     }
 }
 
@@ -240,14 +236,33 @@ pub enum Part {
 impl Part {
     /// Every value of `type`, in the order of the variants.
     pub const TYPES: &'static [&'static str] = &[
-        "text", "image", "file", "audio", "video", "location", "carousel", "list", "form", "form_response",
-        "template", "actions", "tool_call", "tool_result", "reasoning", "quote", "activity", "unknown",
+        "text",
+        "image",
+        "file",
+        "audio",
+        "video",
+        "location",
+        "carousel",
+        "list",
+        "form",
+        "form_response",
+        "template",
+        "actions",
+        "tool_call",
+        "tool_result",
+        "reasoning",
+        "quote",
+        "activity",
+        "unknown",
     ];
 
     /// A plain text part.
     #[must_use]
     pub fn text(text: impl Into<Box<str>>) -> Self {
-        Self::Text(Text { text: text.into(), format: TextFormat::Plain })
+        Self::Text(Text {
+            text: text.into(),
+            format: TextFormat::Plain,
+        })
     }
 
     /// The value of `type`.
@@ -411,10 +426,16 @@ mod tests {
 
     #[test]
     fn a_part_reads_the_same_wherever_its_type_stands() {
-        let first = read(r#"{"type":"tool_call","id":"1","name":"sum","arguments":{"a":12345678901234567890123}}"#);
-        let last = read(r#"{"id":"1","name":"sum","arguments":{"a":12345678901234567890123},"type":"tool_call"}"#);
+        let first = read(
+            r#"{"type":"tool_call","id":"1","name":"sum","arguments":{"a":12345678901234567890123}}"#,
+        );
+        let last = read(
+            r#"{"id":"1","name":"sum","arguments":{"a":12345678901234567890123},"type":"tool_call"}"#,
+        );
         assert_eq!(first, last);
-        let Ok(Part::ToolCall(call)) = first else { panic!("{first:?}") };
+        let Ok(Part::ToolCall(call)) = first else {
+            panic!("{first:?}")
+        };
         assert_eq!(call.arguments.get(), r#"{"a":12345678901234567890123}"#);
     }
 
@@ -424,8 +445,14 @@ mod tests {
             ("{}", "missing field `type`"),
             (r#"{"type":"hologram"}"#, "unknown variant `hologram`"),
             (r#"{"type":"text"}"#, "missing field `text`"),
-            (r#"{"type":"text","text":"a","colour":"red"}"#, "unknown field `colour`"),
-            (r#"{"text":"a","type":"text","text":"b"}"#, "duplicate field `text`"),
+            (
+                r#"{"type":"text","text":"a","colour":"red"}"#,
+                "unknown field `colour`",
+            ),
+            (
+                r#"{"text":"a","type":"text","text":"b"}"#,
+                "duplicate field `text`",
+            ),
             (r#""text""#, "a message part"),
         ] {
             let error = read(text).unwrap_err();

@@ -6,6 +6,7 @@ use crate::open_enum::open_enum;
 
 open_enum! {
     /// What a participant is.
+    #[derive(Default)]
     pub enum ParticipantKind {
         /// A human.
         Person = "person",
@@ -16,6 +17,7 @@ open_enum! {
         /// The platform itself.
         System = "system",
         /// The backend does not say.
+        #[default]
         Unknown = "unknown",
     }
 }
@@ -75,12 +77,6 @@ pub struct Participant {
     /// Where the participant is reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub handles: Vec<Handle>,
-}
-
-impl Default for ParticipantKind {
-    fn default() -> Self {
-        Self::Unknown
-    }
 }
 
 /// A recipient of one message.

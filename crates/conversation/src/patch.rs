@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    Assistant, Conversation, Extensions, JsonMap, Kind, Message, MessageStatus, Part, Participant, Priority, RawJson,
-    Status, Time,
+    Assistant, Conversation, Extensions, JsonMap, Kind, Message, MessageStatus, Part, Participant,
+    Priority, RawJson, Status, Time,
 };
 
 /// What a patch says of one field.
@@ -154,7 +154,8 @@ impl ConversationPatch {
         self.labels.apply_or_default(&mut conversation.labels);
         conversation.labels.sort_unstable();
         conversation.labels.dedup();
-        self.participants.apply_or_default(&mut conversation.participants);
+        self.participants
+            .apply_or_default(&mut conversation.participants);
         self.owner.apply(&mut conversation.owner);
         self.icon_url.apply(&mut conversation.icon_url);
         match self.assistant {
@@ -211,7 +212,10 @@ fn apply_map(patch: Patch<JsonMap>, map: &mut JsonMap) -> Result<(), serde_json:
     }
 }
 
-fn apply_extensions(patch: Patch<JsonMap>, extensions: &mut Extensions) -> Result<(), serde_json::Error> {
+fn apply_extensions(
+    patch: Patch<JsonMap>,
+    extensions: &mut Extensions,
+) -> Result<(), serde_json::Error> {
     let mut members: JsonMap = RawJson::from_serialize(extensions)?.to()?;
     apply_map(patch, &mut members)?;
     *extensions = RawJson::from_serialize(&members)?.to()?;
@@ -261,10 +265,18 @@ mod tests {
             (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
             (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
             (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
-            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
             (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
             (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"a":1,"e":null}"#),
-            (r#"{"a":"foo"}"#, r#"{"b":{"bb":{"ccc":null}}}"#, r#"{"a":"foo","b":{"bb":{}}}"#),
+            (
+                r#"{"a":"foo"}"#,
+                r#"{"b":{"bb":{"ccc":null}}}"#,
+                r#"{"a":"foo","b":{"bb":{}}}"#,
+            ),
             ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
         ] {
             assert_eq!(merged(target, patch), result, "{target} + {patch}");
@@ -273,8 +285,15 @@ mod tests {
 
     #[test]
     fn absent_keeps_null_clears_and_a_value_sets() {
-        let patch: ConversationPatch = serde_json::from_str(r#"{"title":null,"owner":"ann"}"#).unwrap();
-        assert_eq!((&patch.title, &patch.owner, &patch.icon_url), (&Patch::Clear, &Patch::Set("ann".into()), &Patch::Keep));
-        assert_eq!(serde_json::to_string(&patch).unwrap(), r#"{"title":null,"owner":"ann"}"#);
+        let patch: ConversationPatch =
+            serde_json::from_str(r#"{"title":null,"owner":"ann"}"#).unwrap();
+        assert_eq!(
+            (&patch.title, &patch.owner, &patch.icon_url),
+            (&Patch::Clear, &Patch::Set("ann".into()), &Patch::Keep)
+        );
+        assert_eq!(
+            serde_json::to_string(&patch).unwrap(),
+            r#"{"title":null,"owner":"ann"}"#
+        );
     }
 }

@@ -16,7 +16,11 @@ pub fn text_of(parts: &[Part]) -> String {
     {
         return text.text.to_string();
     }
-    let texts: Vec<String> = parts.iter().map(part_text).filter(|text| !text.is_empty()).collect();
+    let texts: Vec<String> = parts
+        .iter()
+        .map(part_text)
+        .filter(|text| !text.is_empty())
+        .collect();
     texts.join("\n\n")
 }
 
@@ -30,31 +34,49 @@ fn part_text(part: &Part) -> String {
         Part::Video(media) => media_text("video", media),
         Part::Location(location) => {
             let place = format!("{}, {}", location.latitude, location.longitude);
-            lines(&[location.name.as_deref(), location.address.as_deref(), Some(&place)])
+            lines(&[
+                location.name.as_deref(),
+                location.address.as_deref(),
+                Some(&place),
+            ])
         }
         Part::Carousel(items) | Part::List(items) => numbered(items),
         Part::Form(fields) | Part::FormResponse(fields) => {
             let texts: Vec<String> = fields.iter().map(field_text).collect();
             texts.join("\n")
         }
-        Part::Template(template) => template.text.as_deref().map_or_else(|| format!("[{}]", template.name), str::to_owned),
+        Part::Template(template) => template
+            .text
+            .as_deref()
+            .map_or_else(|| format!("[{}]", template.name), str::to_owned),
         Part::Actions(actions) => {
             let texts: Vec<String> = actions.iter().map(action_text).collect();
             texts.join("\n")
         }
         Part::ToolResult(result) => result.result.as_scalar_text().unwrap_or_else(|| {
-            if result.result.is_null() { String::new() } else { result.result.get().to_owned() }
+            if result.result.is_null() {
+                String::new()
+            } else {
+                result.result.get().to_owned()
+            }
         }),
         Part::Quote(quote) => {
             let quoted: Vec<String> = quote.text.lines().map(|line| format!("> {line}")).collect();
             quoted.join("\n")
         }
-        Part::ToolCall(_) | Part::Reasoning(_) | Part::Activity(_) | Part::Unknown(_) => String::new(),
+        Part::ToolCall(_) | Part::Reasoning(_) | Part::Activity(_) | Part::Unknown(_) => {
+            String::new()
+        }
     }
 }
 
 fn lines(parts: &[Option<&str>]) -> String {
-    let kept: Vec<&str> = parts.iter().copied().flatten().filter(|part| !part.is_empty()).collect();
+    let kept: Vec<&str> = parts
+        .iter()
+        .copied()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
     kept.join("\n")
 }
 
@@ -71,7 +93,11 @@ fn numbered(items: &[Item]) -> String {
             text.push('\n');
         }
         text.push_str(&format!("{}. {}", index + 1, item.title));
-        if let Some(description) = item.description.as_deref().filter(|description| !description.is_empty()) {
+        if let Some(description) = item
+            .description
+            .as_deref()
+            .filter(|description| !description.is_empty())
+        {
             text.push_str(" - ");
             text.push_str(description);
         }
@@ -92,11 +118,16 @@ fn action_text(action: &Action) -> String {
 
 fn field_text(field: &Field) -> String {
     let label = field.label.as_deref().unwrap_or(&field.name);
-    let words = |option: &crate::FieldOption| option.label.as_deref().unwrap_or(&option.name).to_owned();
+    let words =
+        |option: &crate::FieldOption| option.label.as_deref().unwrap_or(&option.name).to_owned();
     let value = if let Some(value) = field.value.as_deref() {
         value.to_owned()
     } else {
-        let choices = if field.chosen.is_empty() { &field.options } else { &field.chosen };
+        let choices = if field.chosen.is_empty() {
+            &field.options
+        } else {
+            &field.chosen
+        };
         choices.iter().map(words).collect::<Vec<_>>().join(" / ")
     };
     format!("{label}: {value}").trim_end().to_owned()
@@ -108,19 +139,35 @@ mod tests {
 
     #[test]
     fn every_part_type_has_fixed_words() {
-        let parts: Vec<Part> = serde_json::from_str(include_str!("../tests/every_part.json")).unwrap();
+        let parts: Vec<Part> =
+            serde_json::from_str(include_str!("../tests/every_part.json")).unwrap();
         let seen: Vec<&str> = parts.iter().map(Part::type_name).collect();
         for name in Part::TYPES {
-            assert!(seen.contains(name), "{name} is missing from every_part.json");
+            assert!(
+                seen.contains(name),
+                "{name} is missing from every_part.json"
+            );
         }
-        let table: Vec<String> =
-            parts.iter().map(|part| format!("{}\n  {:?}", part.type_name(), text_of(std::slice::from_ref(part)))).collect();
+        let table: Vec<String> = parts
+            .iter()
+            .map(|part| {
+                format!(
+                    "{}\n  {:?}",
+                    part.type_name(),
+                    text_of(std::slice::from_ref(part))
+                )
+            })
+            .collect();
         insta::assert_snapshot!(table.join("\n"));
     }
 
     #[test]
     fn parts_are_joined_by_an_empty_line_and_wordless_ones_leave_none() {
-        let parts = [Part::text("a"), Part::Reasoning("b".into()), Part::text("c")];
+        let parts = [
+            Part::text("a"),
+            Part::Reasoning("b".into()),
+            Part::text("c"),
+        ];
         assert_eq!(text_of(&parts), "a\n\nc");
     }
 }

@@ -27,7 +27,9 @@ impl Time {
     /// # Errors
     /// [`InvalidTime`] outside the years −9999 to 9999.
     pub fn from_micros(micros: i64) -> Result<Self, InvalidTime> {
-        jiff::Timestamp::from_microsecond(micros).map(Self).map_err(|_| InvalidTime)
+        jiff::Timestamp::from_microsecond(micros)
+            .map(Self)
+            .map_err(|_| InvalidTime)
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
@@ -52,7 +54,11 @@ impl Time {
     #[must_use]
     pub fn saturating_add_micros(self, micros: i64) -> Self {
         let moved = self.as_micros().saturating_add(micros);
-        let bound = if micros < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        let bound = if micros < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        };
         Self::from_micros(moved).unwrap_or(Self(bound))
     }
 
@@ -109,11 +115,30 @@ mod tests {
     #[test]
     fn times_print_at_least_milliseconds_and_keep_microseconds() {
         let spelled = |text: &str| text.parse::<Time>().map(|time| time.to_string());
-        assert_eq!(spelled("2026-11-21T11:03:04Z"), Ok("2026-11-21T11:03:04.000Z".to_owned()));
-        assert_eq!(spelled("2026-11-21T11:03:04.5+01:00"), Ok("2026-11-21T10:03:04.500Z".to_owned()));
-        assert_eq!(spelled("2026-11-21T11:03:04.318619Z"), Ok("2026-11-21T11:03:04.318619Z".to_owned()));
-        assert_eq!(spelled("2026-11-21T11:03:04.3186199Z"), Ok("2026-11-21T11:03:04.318619Z".to_owned()));
-        for bad in ["", "2026-11-21", "2026-11-21T11:03:04", "yesterday", "2026-11-21T11:03:04Z[UTC]", "2026-13-01T00:00:00Z"] {
+        assert_eq!(
+            spelled("2026-11-21T11:03:04Z"),
+            Ok("2026-11-21T11:03:04.000Z".to_owned())
+        );
+        assert_eq!(
+            spelled("2026-11-21T11:03:04.5+01:00"),
+            Ok("2026-11-21T10:03:04.500Z".to_owned())
+        );
+        assert_eq!(
+            spelled("2026-11-21T11:03:04.318619Z"),
+            Ok("2026-11-21T11:03:04.318619Z".to_owned())
+        );
+        assert_eq!(
+            spelled("2026-11-21T11:03:04.3186199Z"),
+            Ok("2026-11-21T11:03:04.318619Z".to_owned())
+        );
+        for bad in [
+            "",
+            "2026-11-21",
+            "2026-11-21T11:03:04",
+            "yesterday",
+            "2026-11-21T11:03:04Z[UTC]",
+            "2026-13-01T00:00:00Z",
+        ] {
             assert_eq!(spelled(bad), Err(InvalidTime), "{bad}");
         }
     }

@@ -1,7 +1,8 @@
 //! What a caller may send: the rules that hold on every backend, each violation with its JSON pointer.
 
 use crate::{
-    Action, Extensions, Handle, Item, JsonMap, NewConversation, NewMessage, Part, Participant, Rating, too_large_integer,
+    Action, Extensions, Handle, Item, JsonMap, NewConversation, NewMessage, Part, Participant,
+    Rating, too_large_integer,
 };
 
 /// A rule that a request breaks.
@@ -27,18 +28,30 @@ struct Check(Vec<Violation>);
 
 impl Check {
     fn add(&mut self, pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) {
-        self.0.push(Violation { pointer: pointer.into(), code, detail: detail.into() });
+        self.0.push(Violation {
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
+        });
     }
 
     fn known(&mut self, pointer: impl Into<String>, is_known: bool, known: &[&str]) {
         if !is_known {
-            self.add(pointer, "unknown-value", format!("use one of: {}", known.join(", ")));
+            self.add(
+                pointer,
+                "unknown-value",
+                format!("use one of: {}", known.join(", ")),
+            );
         }
     }
 
     fn short(&mut self, pointer: &str, text: Option<&str>) {
         if text.is_some_and(|text| text.chars().count() > SHORT_MAX_CHARS) {
-            self.add(pointer, "too-long", format!("at most {SHORT_MAX_CHARS} characters"));
+            self.add(
+                pointer,
+                "too-long",
+                format!("at most {SHORT_MAX_CHARS} characters"),
+            );
         }
     }
 
@@ -68,9 +81,17 @@ impl Check {
     }
 
     fn participant(&mut self, pointer: &str, participant: &Participant) {
-        self.known(format!("{pointer}/kind"), participant.kind.is_known(), crate::ParticipantKind::KNOWN);
+        self.known(
+            format!("{pointer}/kind"),
+            participant.kind.is_known(),
+            crate::ParticipantKind::KNOWN,
+        );
         if let Some(side) = &participant.side {
-            self.known(format!("{pointer}/side"), side.is_known(), crate::Side::KNOWN);
+            self.known(
+                format!("{pointer}/side"),
+                side.is_known(),
+                crate::Side::KNOWN,
+            );
         }
         self.short(&format!("{pointer}/id"), participant.id.as_deref());
         self.short(&format!("{pointer}/name"), participant.name.as_deref());
@@ -107,22 +128,42 @@ impl Check {
 
     fn part(&mut self, pointer: &str, part: &Part) {
         match part {
-            Part::Text(text) => self.known(format!("{pointer}/format"), text.format.is_known(), crate::TextFormat::KNOWN),
+            Part::Text(text) => self.known(
+                format!("{pointer}/format"),
+                text.format.is_known(),
+                crate::TextFormat::KNOWN,
+            ),
             Part::Image(media) | Part::File(media) | Part::Audio(media) | Part::Video(media) => {
                 if media.url.is_some() == media.attachment_id.is_some() {
                     self.add(pointer, "conflict", "give either `url` or `attachment_id`");
                 }
             }
             Part::Location(location) => {
-                self.range(&format!("{pointer}/latitude"), Some(location.latitude), -90.0, 90.0);
-                self.range(&format!("{pointer}/longitude"), Some(location.longitude), -180.0, 180.0);
+                self.range(
+                    &format!("{pointer}/latitude"),
+                    Some(location.latitude),
+                    -90.0,
+                    90.0,
+                );
+                self.range(
+                    &format!("{pointer}/longitude"),
+                    Some(location.longitude),
+                    -180.0,
+                    180.0,
+                );
             }
             Part::Carousel(items) | Part::List(items) => self.items(pointer, items),
             Part::Actions(actions) => self.actions(pointer, actions),
             Part::Activity(activity) => {
-                self.known(format!("{pointer}/activity"), activity.activity.is_known(), crate::ActivityKind::KNOWN);
+                self.known(
+                    format!("{pointer}/activity"),
+                    activity.activity.is_known(),
+                    crate::ActivityKind::KNOWN,
+                );
             }
-            Part::Form(fields) | Part::FormResponse(fields) => self.count(&format!("{pointer}/fields"), fields.len()),
+            Part::Form(fields) | Part::FormResponse(fields) => {
+                self.count(&format!("{pointer}/fields"), fields.len());
+            }
             Part::Template(_)
             | Part::ToolCall(_)
             | Part::ToolResult(_)
@@ -143,8 +184,15 @@ impl Check {
     fn actions(&mut self, pointer: &str, actions: &[Action]) {
         self.count(&format!("{pointer}/actions"), actions.len());
         for (index, action) in actions.iter().enumerate() {
-            self.known(format!("{pointer}/actions/{index}/type"), action.kind.is_known(), crate::ActionKind::KNOWN);
-            self.integers(&format!("{pointer}/actions/{index}/metadata"), &action.metadata);
+            self.known(
+                format!("{pointer}/actions/{index}/type"),
+                action.kind.is_known(),
+                crate::ActionKind::KNOWN,
+            );
+            self.integers(
+                &format!("{pointer}/actions/{index}/metadata"),
+                &action.metadata,
+            );
         }
     }
 
@@ -172,7 +220,11 @@ pub fn validate_conversation(new: &NewConversation) -> Vec<Violation> {
     check.count("/labels", new.labels.len());
     for (index, label) in new.labels.iter().enumerate() {
         if label.is_empty() {
-            check.add(format!("/labels/{index}"), "empty", "a label may not be empty");
+            check.add(
+                format!("/labels/{index}"),
+                "empty",
+                "a label may not be empty",
+            );
         }
         check.short(&format!("/labels/{index}"), Some(label));
     }
@@ -208,7 +260,11 @@ pub fn validate_message(new: &NewMessage) -> Vec<Violation> {
     }
     check.count("/recipients", new.recipients.len());
     for (index, recipient) in new.recipients.iter().enumerate() {
-        check.known(format!("/recipients/{index}/kind"), recipient.kind.is_known(), crate::RecipientKind::KNOWN);
+        check.known(
+            format!("/recipients/{index}/kind"),
+            recipient.kind.is_known(),
+            crate::RecipientKind::KNOWN,
+        );
         if let Some(handle) = &recipient.handle {
             check.handle(&format!("/recipients/{index}/handle"), handle);
         }
@@ -216,13 +272,25 @@ pub fn validate_message(new: &NewMessage) -> Vec<Violation> {
     check.short("/subject", new.subject.as_deref());
     check.parts(&new.parts);
     if let Some(reply) = &new.in_reply_to {
-        check.known("/in_reply_to/kind", reply.kind.is_known(), crate::ReplyKind::KNOWN);
+        check.known(
+            "/in_reply_to/kind",
+            reply.kind.is_known(),
+            crate::ReplyKind::KNOWN,
+        );
     }
     if let Some(rating) = &new.rating {
         check.rating("/rating", rating);
     }
-    if new.client_message_id.as_deref().is_some_and(|id| id.is_empty() || id.chars().count() > CLIENT_ID_MAX_CHARS) {
-        check.add("/client_message_id", "too-long", format!("1 to {CLIENT_ID_MAX_CHARS} characters"));
+    if new
+        .client_message_id
+        .as_deref()
+        .is_some_and(|id| id.is_empty() || id.chars().count() > CLIENT_ID_MAX_CHARS)
+    {
+        check.add(
+            "/client_message_id",
+            "too-long",
+            format!("1 to {CLIENT_ID_MAX_CHARS} characters"),
+        );
     }
     check.integers("/metadata", &new.metadata);
     check.extensions(&new.extensions);
