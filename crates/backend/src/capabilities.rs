@@ -25,7 +25,10 @@ impl Level {
     /// True where asking for it succeeds.
     #[must_use]
     pub fn works(self) -> bool {
-        matches!(self, Self::Full | Self::Partial | Self::Converted | Self::Overlay)
+        matches!(
+            self,
+            Self::Full | Self::Partial | Self::Converted | Self::Overlay
+        )
     }
 }
 

@@ -28,8 +28,14 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of declaration.
-    pub const ALL: &'static [Self] =
-        &[Self::Read, Self::Write, Self::ActAs, Self::ChooseBackend, Self::Unowned, Self::Admin];
+    pub const ALL: &'static [Self] = &[
+        Self::Read,
+        Self::Write,
+        Self::ActAs,
+        Self::ChooseBackend,
+        Self::Unowned,
+        Self::Admin,
+    ];
 
     /// The scope as it is written.
     #[must_use]
@@ -78,7 +84,9 @@ impl Principal {
     /// What vendors that need an end user are told: the user, or the key where there is none.
     #[must_use]
     pub fn user_or_key(&self) -> String {
-        self.user.as_deref().map_or_else(|| format!("key-{}", self.key), str::to_owned)
+        self.user
+            .as_deref()
+            .map_or_else(|| format!("key-{}", self.key), str::to_owned)
     }
 }
 
@@ -180,7 +188,11 @@ pub struct Context {
 impl Context {
     /// A context with nothing special: lenient, cached, no hints, a new intent.
     #[must_use]
-    pub fn new(principal: Arc<Principal>, request_id: impl Into<Arc<str>>, timeout: Duration) -> Self {
+    pub fn new(
+        principal: Arc<Principal>,
+        request_id: impl Into<Arc<str>>,
+        timeout: Duration,
+    ) -> Self {
         Self {
             principal,
             request_id: request_id.into(),
@@ -203,6 +215,9 @@ impl Context {
     /// The same context, for reads that must not come from a cache.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { freshness: Freshness::Fresh, ..self.clone() }
+        Self {
+            freshness: Freshness::Fresh,
+            ..self.clone()
+        }
     }
 }

@@ -4,14 +4,14 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use conversation::{
-    Conversation, ConversationId, ConversationPatch, JsonMap, Message, MessageId, MessagePatch, NewConversation,
-    NewMessage, Participant, RawJson,
+    Conversation, ConversationId, ConversationPatch, JsonMap, Message, MessageId, MessagePatch,
+    NewConversation, NewMessage, Participant, RawJson,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Capabilities, Context, ConversationPage, ConversationQuery, EventStream, Intent, Page, PageRequest, Precondition,
-    Projection, RespondRequest, Result, Settled, Write,
+    Capabilities, Context, ConversationPage, ConversationQuery, EventStream, Intent, Page,
+    PageRequest, Precondition, Projection, RespondRequest, Result, Settled, Write,
 };
 
 /// Which backend this is.
@@ -43,7 +43,12 @@ impl Location {
     /// A conversation of which only the public id is known. The router finds the rest; no other backend takes it.
     #[must_use]
     pub fn unresolved(id: ConversationId) -> Self {
-        Self { id, backend: Box::default(), native: Box::default(), credential: None }
+        Self {
+            id,
+            backend: Box::default(),
+            native: Box::default(),
+            credential: None,
+        }
     }
 }
 
@@ -139,7 +144,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// - a walk of conversations is complete while others are created
     /// - deleted conversations are not listed
     /// - a page holds at most the limit
-    async fn list_conversations(&self, cx: &Context, query: &ConversationQuery) -> Result<ConversationPage>;
+    async fn list_conversations(
+        &self,
+        cx: &Context,
+        query: &ConversationQuery,
+    ) -> Result<ConversationPage>;
 
     /// Changes a conversation and returns it changed.
     ///
@@ -166,7 +175,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// - deleting twice is not found the second time
     /// - a delete whose precondition fails deletes nothing
     /// - the messages of a deleted conversation are not found
-    async fn delete_conversation(&self, cx: &Context, at: &Location, precondition: Option<&Precondition>) -> Result<()>;
+    async fn delete_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
+    ) -> Result<()>;
 
     /// Reads messages in the order in which they were said.
     ///
@@ -181,7 +195,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// - messages of an unknown conversation are not found
     /// - a foreign cursor is refused
     /// - a page position at an unknown message is not found
-    async fn list_messages(&self, cx: &Context, at: &Location, page: &PageRequest) -> Result<Page<Message>>;
+    async fn list_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        page: &PageRequest,
+    ) -> Result<Page<Message>>;
 
     /// Reads one message.
     ///
@@ -219,7 +238,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// - an import gives one result for each message
     /// - an import keeps status, rating, usage and model
     /// - an import to an unknown conversation is not found
-    async fn import_messages(&self, cx: &Context, at: &Location, messages: Vec<NewMessage>) -> Result<Vec<Result<Message>>>;
+    async fn import_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        messages: Vec<NewMessage>,
+    ) -> Result<Vec<Result<Message>>>;
 
     /// Changes a message and returns it changed.
     ///
@@ -258,7 +282,13 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// - a rating is shown on the message
     /// - a rating out of range is refused
     /// - a rating of an unknown message is not found
-    async fn rate_message(&self, cx: &Context, at: &Location, id: &MessageId, value: f64) -> Result<Message>;
+    async fn rate_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        value: f64,
+    ) -> Result<Message>;
 
     /// Has an AI answer and streams the answer; a backend that cannot stream emits one delta.
     ///
@@ -273,7 +303,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// - respond in an unknown conversation is not found
     /// - after a dropped stream the conversation can be written again
     /// - two answers in one conversation keep their turns in order
-    async fn respond(&self, cx: &Context, at: &Location, request: RespondRequest) -> Result<EventStream>;
+    async fn respond(
+        &self,
+        cx: &Context,
+        at: &Location,
+        request: RespondRequest,
+    ) -> Result<EventStream>;
 
     /// The templates of the backend's AI.
     ///
@@ -307,14 +342,24 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// # Behavior
     /// - an added participant is listed and has an id
     /// - adding a participant whose id is taken is a conflict
-    async fn add_participants(&self, cx: &Context, at: &Location, new: Vec<Participant>) -> Result<Vec<Participant>>;
+    async fn add_participants(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<Participant>,
+    ) -> Result<Vec<Participant>>;
 
     /// Removes a participant by id.
     ///
     /// # Behavior
     /// - a removed participant is no longer listed
     /// - removing an unknown participant is not found
-    async fn remove_participant(&self, cx: &Context, at: &Location, participant: &str) -> Result<()>;
+    async fn remove_participant(
+        &self,
+        cx: &Context,
+        at: &Location,
+        participant: &str,
+    ) -> Result<()>;
 
     /// Whether the backend can be used now. Cheap, changes nothing.
     ///

@@ -191,7 +191,9 @@ impl Error {
             }
             Kind::StorageFull => (Retry::Temporary, Origin::Gateway, Outcome::NotApplied),
             Kind::UpstreamAuth => (Retry::Permanent, Origin::Upstream, Outcome::NotApplied),
-            Kind::UpstreamFailed | Kind::InvalidResponse => (Retry::Permanent, Origin::Upstream, Outcome::Unknown),
+            Kind::UpstreamFailed | Kind::InvalidResponse => {
+                (Retry::Permanent, Origin::Upstream, Outcome::Unknown)
+            }
             Kind::Timeout => (Retry::Temporary, Origin::Network, Outcome::Unknown),
             Kind::Internal => (Retry::Permanent, Origin::Gateway, Outcome::Unknown),
         };
@@ -288,8 +290,11 @@ impl Error {
     /// The backend has no such operation.
     #[must_use]
     pub fn unsupported(backend: &str, operation: &'static str) -> Self {
-        Self::new(Kind::Unsupported, format!("backend `{backend}` cannot {}", operation.replace('_', " ")))
-            .at(backend, operation)
+        Self::new(
+            Kind::Unsupported,
+            format!("backend `{backend}` cannot {}", operation.replace('_', " ")),
+        )
+        .at(backend, operation)
     }
 }
 
@@ -321,6 +326,9 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
+        self.0
+            .source
+            .as_ref()
+            .map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }

@@ -59,7 +59,10 @@ impl Event {
     /// True for the events that end a stream.
     #[must_use]
     pub fn is_last(&self) -> bool {
-        matches!(self, Self::MessageCompleted(_) | Self::MessageIncomplete(_) | Self::MessageFailed { .. })
+        matches!(
+            self,
+            Self::MessageCompleted(_) | Self::MessageIncomplete(_) | Self::MessageFailed { .. }
+        )
     }
 
     /// The event's name, such as `part.delta`.

@@ -16,9 +16,13 @@ mod query;
 mod request;
 mod settle;
 
-pub use capabilities::{Capabilities, Level, Limits, MessageOrder, PreconditionSupport, SettleSupport};
+pub use capabilities::{
+    Capabilities, Level, Limits, MessageOrder, PreconditionSupport, SettleSupport,
+};
 pub use context::{Context, FidelityPolicy, Freshness, Principal, RouteHints, Scope, Trace};
-pub use contract::{Backend, BackendInfo, Health, Located, Location, ServiceStatus, Template, Tool};
+pub use contract::{
+    Backend, BackendInfo, Health, Located, Location, ServiceStatus, Template, Tool,
+};
 pub use error::{Error, ErrorDetails, Kind, Origin, Outcome, Result, Retry, Upstream};
 pub use event::{Event, EventStream};
 pub use ext::BackendExt;

@@ -40,8 +40,9 @@ impl Cursor {
     pub fn encode<T: Serialize>(list: &str, place: &T) -> Result<Self> {
         let mut bytes = vec![CURSOR_VERSION];
         bytes.extend_from_slice(&Digest::of(list.as_bytes()).as_bytes()[..8]);
-        serde_json::to_writer(&mut bytes, place)
-            .map_err(|error| Error::new(Kind::Internal, "a cursor could not be written").source(error))?;
+        serde_json::to_writer(&mut bytes, place).map_err(|error| {
+            Error::new(Kind::Internal, "a cursor could not be written").source(error)
+        })?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes).into()))
     }
 
@@ -55,9 +56,13 @@ impl Cursor {
         if self.0.len() > CURSOR_MAX_BYTES {
             return Err(invalid("not a cursor"));
         }
-        let bytes = URL_SAFE_NO_PAD.decode(self.0.as_bytes()).map_err(|_| invalid("not a cursor"))?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(self.0.as_bytes())
+            .map_err(|_| invalid("not a cursor"))?;
         let (version, rest) = bytes.split_first().ok_or_else(|| invalid("not a cursor"))?;
-        let (bound, place) = rest.split_at_checked(8).ok_or_else(|| invalid("not a cursor"))?;
+        let (bound, place) = rest
+            .split_at_checked(8)
+            .ok_or_else(|| invalid("not a cursor"))?;
         if *version != CURSOR_VERSION || bound != &Digest::of(list.as_bytes()).as_bytes()[..8] {
             return Err(invalid(foreign));
         }
@@ -112,19 +117,29 @@ impl PageRequest {
     /// The first page, oldest first.
     #[must_use]
     pub fn first(limit: usize) -> Self {
-        Self { limit, order: Order::Asc, position: None }
+        Self {
+            limit,
+            order: Order::Asc,
+            position: None,
+        }
     }
 
     /// The same list, after `cursor`.
     #[must_use]
     pub fn after(&self, cursor: Cursor) -> Self {
-        Self { position: Some(Position::After(cursor)), ..self.clone() }
+        Self {
+            position: Some(Position::After(cursor)),
+            ..self.clone()
+        }
     }
 
     /// The same list, before `cursor`.
     #[must_use]
     pub fn before(&self, cursor: Cursor) -> Self {
-        Self { position: Some(Position::Before(cursor)), ..self.clone() }
+        Self {
+            position: Some(Position::Before(cursor)),
+            ..self.clone()
+        }
     }
 }
 
@@ -142,13 +157,21 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// The same page with other items.
     pub fn map<U>(self, map: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(map).collect(), next: self.next, previous: self.previous }
+        Page {
+            items: self.items.into_iter().map(map).collect(),
+            next: self.next,
+            previous: self.previous,
+        }
     }
 }
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), next: None, previous: None }
+        Self {
+            items: Vec::new(),
+            next: None,
+            previous: None,
+        }
     }
 }
 
@@ -159,12 +182,24 @@ mod tests {
     #[test]
     fn a_cursor_opens_only_in_its_own_list() {
         let cursor = Cursor::encode("store/messages/a/asc", &(5_i64, "m1")).unwrap();
-        assert_eq!(cursor.decode::<(i64, String)>("store/messages/a/asc").unwrap(), (5, "m1".to_owned()));
+        assert_eq!(
+            cursor
+                .decode::<(i64, String)>("store/messages/a/asc")
+                .unwrap(),
+            (5, "m1".to_owned())
+        );
         for list in ["store/messages/a/desc", "other/messages/a/asc", ""] {
-            assert_eq!(cursor.decode::<(i64, String)>(list).unwrap_err().kind, Kind::InvalidCursor);
+            assert_eq!(
+                cursor.decode::<(i64, String)>(list).unwrap_err().kind,
+                Kind::InvalidCursor
+            );
         }
         for text in ["", "x", "AQ", "!!!!", &"A".repeat(5_000)] {
-            assert_eq!(Cursor::from(text).decode::<i64>("a").unwrap_err().kind, Kind::InvalidCursor, "{text}");
+            assert_eq!(
+                Cursor::from(text).decode::<i64>("a").unwrap_err().kind,
+                Kind::InvalidCursor,
+                "{text}"
+            );
         }
     }
 }

@@ -55,13 +55,23 @@ impl FieldFate {
     /// A field that the backend cannot hold.
     #[must_use]
     pub fn rejected(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), fate: Fate::Rejected, detail: detail.into(), limit: None }
+        Self {
+            pointer: pointer.into(),
+            fate: Fate::Rejected,
+            detail: detail.into(),
+            limit: None,
+        }
     }
 
     /// A field that the backend holds in another form.
     #[must_use]
     pub fn converted(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), fate: Fate::Converted, detail: detail.into(), limit: None }
+        Self {
+            pointer: pointer.into(),
+            fate: Fate::Converted,
+            detail: detail.into(),
+            limit: None,
+        }
     }
 
     /// With the limit that is crossed.
@@ -85,7 +95,10 @@ impl Projection {
     /// A write that the backend holds exactly.
     #[must_use]
     pub fn exact(write: Write) -> Self {
-        Self { write, fates: Vec::new() }
+        Self {
+            write,
+            fates: Vec::new(),
+        }
     }
 
     /// Refuses where the policy does: rejected fields always, converted ones under `strict`.
@@ -102,12 +115,19 @@ impl Projection {
             .fates
             .iter()
             .filter(refused)
-            .map(|fate| Violation { pointer: fate.pointer.clone(), code: "not-held", detail: fate.detail.clone() })
+            .map(|fate| Violation {
+                pointer: fate.pointer.clone(),
+                code: "not-held",
+                detail: fate.detail.clone(),
+            })
             .collect();
         if violations.is_empty() {
             return Ok(());
         }
-        let mut error = Error::new(Kind::NotHeld, format!("backend `{backend}` cannot hold what was sent"));
+        let mut error = Error::new(
+            Kind::NotHeld,
+            format!("backend `{backend}` cannot hold what was sent"),
+        );
         error.backend = Some(backend.into());
         Err(error.violations(violations))
     }

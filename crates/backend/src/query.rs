@@ -1,6 +1,6 @@
 //! Lists of conversations: filters, sort, and what is known of their freshness.
 
-use conversation::{ConversationId, Kind, Priority, Status, Time};
+use conversation::{Conversation, ConversationId, Kind, Priority, Status, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{Located, Page, PageRequest};
@@ -47,6 +47,51 @@ impl ConversationFilter {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// True where `conversation` is wanted. What a filter selects is decided on the directory's values; this judges
+    /// the object that was found afterwards.
+    #[must_use]
+    pub fn matches(&self, conversation: &Conversation) -> bool {
+        let one_of = |wanted: bool, any: bool| wanted || any;
+        one_of(
+            self.status.is_empty(),
+            self.status.contains(&conversation.status),
+        ) && one_of(self.kind.is_empty(), self.kind.contains(&conversation.kind))
+            && one_of(
+                self.priority.is_empty(),
+                conversation
+                    .priority
+                    .as_ref()
+                    .is_some_and(|priority| self.priority.contains(priority)),
+            )
+            && self
+                .label
+                .iter()
+                .all(|label| conversation.labels.contains(label))
+            && self
+                .backend
+                .as_ref()
+                .is_none_or(|backend| *backend == conversation.backend)
+            && self
+                .updated_after
+                .is_none_or(|time| conversation.updated_at > time)
+            && self.participant.as_deref().is_none_or(|wanted| {
+                conversation.participants.iter().any(|participant| {
+                    participant.id.as_deref() == Some(wanted)
+                        || participant
+                            .handles
+                            .iter()
+                            .any(|handle| &*handle.value == wanted)
+                })
+            })
+            && self.metadata.iter().all(|(key, wanted)| {
+                let found = conversation
+                    .metadata
+                    .get(key)
+                    .and_then(conversation::RawJson::as_scalar_text);
+                found.as_deref() == Some(wanted)
+            })
+    }
 }
 
 /// A list of conversations.
@@ -64,7 +109,11 @@ impl ConversationQuery {
     /// All conversations, oldest first, from the beginning.
     #[must_use]
     pub fn all(limit: usize) -> Self {
-        Self { filter: ConversationFilter::default(), sort: SortKey::default(), page: PageRequest::first(limit) }
+        Self {
+            filter: ConversationFilter::default(),
+            sort: SortKey::default(),
+            page: PageRequest::first(limit),
+        }
     }
 }
 

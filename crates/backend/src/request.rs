@@ -38,12 +38,18 @@ impl Precondition {
     /// # Errors
     /// [`Kind::PreconditionFailed`].
     pub fn check<T: Serialize>(&self, current: &T) -> Result<()> {
-        let Self::Matches(wanted) = self else { return Ok(()) };
-        let representation = serde_json::to_vec(current)
-            .map_err(|error| Error::new(Kind::Internal, "a representation could not be written").source(error))?;
+        let Self::Matches(wanted) = self else {
+            return Ok(());
+        };
+        let representation = serde_json::to_vec(current).map_err(|error| {
+            Error::new(Kind::Internal, "a representation could not be written").source(error)
+        })?;
         if wanted.contains(&etag(&representation)) {
             return Ok(());
         }
-        Err(Error::new(Kind::PreconditionFailed, "the resource has changed: read it again and repeat with its new ETag"))
+        Err(Error::new(
+            Kind::PreconditionFailed,
+            "the resource has changed: read it again and repeat with its new ETag",
+        ))
     }
 }

@@ -18,7 +18,10 @@ impl CredentialName {
     /// The credential of an end user of a tenant.
     #[must_use]
     pub fn of_user(backend: &str, tenant: &str, user: &str) -> Self {
-        Self { backend: backend.into(), reference: format!("user:{tenant}/{user}").into() }
+        Self {
+            backend: backend.into(),
+            reference: format!("user:{tenant}/{user}").into(),
+        }
     }
 }
 

@@ -58,12 +58,16 @@ pub trait Directory: Send + Sync + 'static {
     /// Finds one by where it lives now, deleted ones included.
     async fn find_native(&self, backend: &str, native: &str) -> Result<Option<DirectoryEntry>>;
 
-    /// Replaces the last document and the values that lists filter and sort by. A document older than the one that
+    /// Replaces the last document and the values that lists filter and sort by, and ends `mark_gone`. A document older than the one that
     /// is held (by `updated_at`) still replaces it: the backend's word counts.
     async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()>;
 
     /// Notes that a message was said, without a new document: moves `updated_at` and `last_message_at` forward.
     async fn touch(&self, id: ConversationId, at: Time) -> Result<()>;
+
+    /// Notes that the backend no longer knows it: lists leave it out until `refresh` shows it again. Not a
+    /// tombstone, because a wrong credential looks the same.
+    async fn mark_gone(&self, id: ConversationId) -> Result<()>;
 
     /// Marks as deleted, for ever.
     async fn tombstone(&self, id: ConversationId) -> Result<()>;
@@ -74,13 +78,22 @@ pub trait Directory: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`crate::Kind::InvalidCursor`] for a cursor of another list.
-    async fn list(&self, principal: &Principal, query: &ConversationQuery) -> Result<Page<DirectoryEntry>>;
+    async fn list(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+    ) -> Result<Page<DirectoryEntry>>;
 
     /// When the last complete look through a backend with a credential began.
     async fn discovered_at(&self, backend: &str, credential: Option<&str>) -> Result<Option<Time>>;
 
     /// Notes that a look which began at `started` is complete.
-    async fn set_discovered_at(&self, backend: &str, credential: Option<&str>, started: Time) -> Result<()>;
+    async fn set_discovered_at(
+        &self,
+        backend: &str,
+        credential: Option<&str>,
+        started: Time,
+    ) -> Result<()>;
 
     /// Binds a backend's name for ever, or checks that it is bound to just this.
     ///

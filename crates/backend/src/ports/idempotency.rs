@@ -54,7 +54,12 @@ pub trait Idempotency: Send + Sync + 'static {
     async fn begin(&self, key: &IdempotencyKey, request: Digest, intent: &Intent) -> Result<Begin>;
 
     /// Stores the answer for repeats, until `expires_at`.
-    async fn finish(&self, key: &IdempotencyKey, answer: &StoredAnswer, expires_at: Time) -> Result<()>;
+    async fn finish(
+        &self,
+        key: &IdempotencyKey,
+        answer: &StoredAnswer,
+        expires_at: Time,
+    ) -> Result<()>;
 
     /// Frees the key: nothing happened, the same request may run again.
     async fn release(&self, key: &IdempotencyKey) -> Result<()>;
