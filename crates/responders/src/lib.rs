@@ -1,0 +1,10 @@
+//! Answers for backends that have no AI: [`Answering`] gives a backend the answers of a responder, [`Echo`] is one.
+//!
+//! A responder makes text and stores nothing; `Answering` posts input and answer to the backend below.
+
+mod answering;
+mod echo;
+mod turn;
+
+pub use answering::Answering;
+pub use echo::Echo;

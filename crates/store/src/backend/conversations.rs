@@ -1,0 +1,185 @@
+//! Conversations: made, read, changed, deleted.
+
+use backend::ports::NewDirectoryEntry;
+use backend::{Context, Error, Kind, Located, Location, Precondition, Result};
+use conversation::{
+    Conversation, ConversationId, ConversationPatch, Counts, NewConversation, Time, Usage, Violation,
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::writes::{self, Operation};
+use super::{StoreBackend, document, in_time, participants};
+use crate::failure::Attempt;
+use crate::sqlite::Micros;
+use crate::{json, state};
+
+/// The columns that [`read`] reads, in its order.
+pub(super) const COLUMNS: &str =
+    "number, native, created_at, updated_at, last_message_at, messages, unread, usage, document";
+
+impl StoreBackend {
+    pub(super) async fn create(&self, cx: &Context, new: NewConversation) -> Result<Located> {
+        let id = ConversationId::generate();
+        let mut conversation = new.into_conversation(id, self.name(), Time::now());
+        participants::complete(&mut conversation.participants)?;
+        conversation.counts = Some(Counts { messages: Some(0) });
+        conversation.unread = Some(0);
+        let native: Box<str> = id.to_string().into();
+        let location = Location { id, backend: self.info.name.clone(), native: native.clone(), credential: None };
+        let text = json::to_text("conversation", &document::of_conversation(conversation.clone()))?;
+        let write = writes::Reference::new(cx, self.name(), Operation::Create, &native);
+        let (deadline, principal) = (cx.deadline, cx.principal.clone());
+        self.store
+            .write(move |connection, now| {
+                in_time(deadline)?;
+                connection
+                    .prepare_cached(
+                        "INSERT INTO conversations (backend, native, created_at, updated_at, document) \
+                         VALUES (?1, ?2, ?3, ?3, ?4)",
+                    )?
+                    .execute(params![write.backend, write.conversation, Micros(now), text])?;
+                write.store(connection, None, now)?;
+                conversation.created_at = now;
+                conversation.updated_at = now;
+                // In the same transaction, so that no crash leaves a conversation that belongs to nobody.
+                let entry = NewDirectoryEntry {
+                    location,
+                    tenant: Some(principal.tenant.clone()),
+                    owner: principal.user.clone(),
+                    document: conversation,
+                };
+                state::insert_entry(connection, &entry)?;
+                Ok(Located { location: entry.location, conversation: entry.document })
+            })
+            .await
+    }
+
+    pub(super) fn read_conversation(&self, at: &Location) -> Result<Conversation> {
+        self.store.read(|connection| Ok(find(connection, self.name(), at)?.conversation))
+    }
+
+    pub(super) async fn change_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        patch: ConversationPatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Conversation> {
+        self.change(cx, at, precondition, move |conversation| {
+            patch.apply(conversation).map_err(|_| {
+                let detail = "has a shape that it cannot have".to_owned();
+                Error::new(Kind::InvalidRequest, "the change does not fit the conversation").violations(vec![
+                    // serde's words may quote the document, so the members that can fail are named instead.
+                    Violation { pointer: "/assistant".to_owned(), code: "invalid", detail: detail.clone() },
+                    Violation { pointer: "/extensions".to_owned(), code: "invalid", detail },
+                ])
+            })?;
+            participants::complete(&mut conversation.participants)
+        })
+        .await
+    }
+
+    /// Changes a conversation inside a transaction. One that stays equal keeps its times.
+    pub(super) async fn change(
+        &self,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
+        change: impl FnOnce(&mut Conversation) -> Result<()> + Send + 'static,
+    ) -> Result<Conversation> {
+        let write = writes::Reference::new(cx, self.name(), Operation::Update, &at.native);
+        let (at, precondition, deadline) = (at.clone(), precondition.cloned(), cx.deadline);
+        self.store
+            .write(move |connection, now| {
+                in_time(deadline)?;
+                let Stored { number, conversation: current } = find(connection, &write.backend, &at)?;
+                if let Some(precondition) = precondition {
+                    precondition.check(&current)?;
+                }
+                let mut changed = current.clone();
+                change(&mut changed)?;
+                if changed != current {
+                    changed.updated_at = current.updated_at.max(now);
+                    let text = json::to_text("conversation", &document::of_conversation(changed.clone()))?;
+                    connection
+                        .prepare_cached("UPDATE conversations SET updated_at = ?2, document = ?3 WHERE number = ?1")?
+                        .execute(params![number, Micros(changed.updated_at), text])?;
+                    state::refresh_native(connection, &write.backend, &write.conversation, &changed)?;
+                }
+                write.store(connection, None, now)?;
+                Ok(changed)
+            })
+            .await
+    }
+
+    pub(super) async fn remove_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        let (backend, at, precondition) = (self.info.name.clone(), at.clone(), precondition.cloned());
+        let deadline = cx.deadline;
+        self.store
+            .write(move |connection, _now| {
+                in_time(deadline)?;
+                let stored = find(connection, &backend, &at)?;
+                if let Some(precondition) = precondition {
+                    precondition.check(&stored.conversation)?;
+                }
+                // Messages and votes go with it: the schema says so.
+                connection
+                    .prepare_cached("DELETE FROM conversations WHERE number = ?1")?
+                    .execute(params![stored.number])?;
+                state::tombstone_native(connection, &backend, &at.native)
+            })
+            .await
+    }
+}
+
+/// A conversation and its row.
+pub(super) struct Stored {
+    pub(super) number: i64,
+    pub(super) conversation: Conversation,
+}
+
+/// The conversation at a location.
+pub(super) fn find(connection: &Connection, backend: &str, at: &Location) -> Attempt<Stored> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM conversations WHERE backend = ?1 AND native = ?2"
+    ))?;
+    let mut rows = statement.query(params![backend, at.native])?;
+    let row = rows.next()?.ok_or_else(Error::conversation_not_found)?;
+    read(row, backend, at.id)
+}
+
+/// The row number of the conversation at a location.
+pub(super) fn number(connection: &Connection, backend: &str, at: &Location) -> Attempt<i64> {
+    Ok(connection
+        .prepare_cached("SELECT number FROM conversations WHERE backend = ?1 AND native = ?2")?
+        .query_row(params![backend, at.native], |row| row.get(0))
+        .optional()?
+        .ok_or_else(Error::conversation_not_found)?)
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(super) fn read(row: &Row<'_>, backend: &str, id: ConversationId) -> Attempt<Stored> {
+    let Micros(created_at) = row.get(2)?;
+    let Micros(updated_at) = row.get(3)?;
+    let last_message_at: Option<Micros> = row.get(4)?;
+    let usage: Option<Usage> = match row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+        Some(text) => Some(json::from_text("usage", text)?),
+        None => None,
+    };
+    let text = row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?;
+    let new: NewConversation = json::from_text("conversation", text)?;
+    let conversation = Conversation {
+        updated_at,
+        last_message_at: last_message_at.map(|Micros(time)| time),
+        counts: Some(Counts { messages: Some(row.get(5)?) }),
+        unread: Some(row.get(6)?),
+        usage,
+        ..new.into_conversation(id, backend, created_at)
+    };
+    Ok(Stored { number: row.get(0)?, conversation })
+}

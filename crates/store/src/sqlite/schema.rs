@@ -1,0 +1,79 @@
+//! The schema: numbered SQL files, part of the program, applied in order and never changed afterwards.
+
+use std::path::Path;
+
+use backend::{Error, Kind, Outcome, Result};
+use refinery::{Migration, Runner};
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::lock;
+use crate::failure::from_sqlite;
+
+/// Every version, in order: the file's name and its text.
+const VERSIONS: &[(&str, &str)] = &[
+    ("V1__conversations", include_str!("../../schema/V1__conversations.sql")),
+    ("V2__state", include_str!("../../schema/V2__state.sql")),
+];
+
+/// Brings the schema up to date; refuses one that is newer than this program.
+pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<()> {
+    let versions = VERSIONS
+        .iter()
+        .map(|(name, sql)| Migration::unapplied(name, sql).map_err(failed))
+        .collect::<Result<Vec<_>>>()?;
+    let latest = versions.iter().map(Migration::version).max().unwrap_or_default();
+    // One transaction for all versions: a process that dies leaves the old schema or the new one.
+    let runner = Runner::new(&versions).set_grouped(true);
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    let result = lock::while_changing_schema(path, || {
+        let found = version(connection).map_err(from_sqlite)?;
+        if found > latest {
+            let message = format!(
+                "the database {} has schema {found}, this version knows {latest}: start the newer version that wrote \
+                 it, or restore a backup from before the upgrade",
+                path.display()
+            );
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        if found < latest {
+            runner.run(connection).map_err(failed)?;
+            tracing::info!(schema.from = found, schema.to = latest, "the schema is up to date");
+        }
+        Ok(())
+    });
+    connection.set_transaction_behavior(TransactionBehavior::Deferred);
+    result
+}
+
+/// The version of the schema; 0 where there is none yet.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i32> {
+    if !connection.table_exists(None, "refinery_schema_history")? {
+        return Ok(0);
+    }
+    let version: Option<i32> =
+        connection.query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get(0))?;
+    Ok(version.unwrap_or_default())
+}
+
+fn failed(error: refinery::Error) -> Error {
+    Error::new(Kind::Internal, "the schema of the database cannot be brought up to date: restore it from a backup")
+        .outcome(Outcome::NotApplied)
+        .source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_file_is_part_of_the_program() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+        let mut files: Vec<String> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let known: Vec<String> = VERSIONS.iter().map(|(name, _)| format!("{name}.sql")).collect();
+        assert_eq!(files, known);
+    }
+}

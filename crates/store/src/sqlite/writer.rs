@@ -1,0 +1,319 @@
+//! The writing thread: groups the writes that wait into one transaction, each undone alone where it fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use backend::{Error, Kind, Outcome, Result};
+use conversation::Time;
+use metrics::{gauge, histogram};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::lock::ServingLock;
+use super::upkeep::{HEARTBEAT, Upkeep};
+use crate::failure::{Attempt, BUSY_RETRY_AFTER, from_sqlite};
+
+/// A clock that goes back by less than this is not believed: a message written later must not come earlier.
+const CLOCK_STEP_MAX_MICROS: i64 = 60_000_000;
+
+/// One write: given the connection it does its work, given an error it only passes that on.
+type Job = Box<dyn FnOnce(Result<(&Connection, Time)>) -> Finished + Send>;
+/// Tells the caller, once it is known whether the transaction was committed.
+type Reply = Box<dyn FnOnce(Option<Error>) + Send>;
+
+/// What a job leaves behind.
+struct Finished {
+    keep: bool,
+    reply: Reply,
+}
+
+enum Order {
+    Write(Job),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the writing thread. Dropping it writes what waits and ends the thread.
+pub(super) struct Writer {
+    orders: Option<SyncSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+    last_failure: Arc<Mutex<Option<Error>>>,
+}
+
+impl Writer {
+    /// Starts the thread. The serving lock is given back when the thread has ended.
+    pub(super) fn start(
+        connection: Connection,
+        upkeep: Upkeep,
+        lock: Option<ServingLock>,
+        batch_max_writes: usize,
+        queue_max_writes: usize,
+    ) -> Result<Self> {
+        let (orders, receiver) = sync_channel(queue_max_writes.max(1));
+        let last_failure = Arc::new(Mutex::new(None));
+        let mut thread = Thread {
+            connection,
+            receiver,
+            batch_max_writes: batch_max_writes.max(1),
+            upkeep,
+            last_time: Time::now(),
+            last_failure: last_failure.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || {
+                thread.run();
+                drop(thread);
+                drop(lock);
+            })
+            .map_err(|error| {
+                Error::new(Kind::Unavailable, "the writing thread of the store cannot be started").source(error)
+            })?;
+        Ok(Self { orders: Some(orders), thread: Some(thread), last_failure })
+    }
+
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection, Time) -> Attempt<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |transaction| {
+            let result = match transaction {
+                Ok((connection, now)) => write(connection, now).map_err(Error::from),
+                Err(error) => Err(error),
+            };
+            let keep = result.is_ok();
+            let reply: Reply = Box::new(move |lost| {
+                // A caller that no longer waits has dropped its end; its write stands all the same.
+                let _gone = sender.send(match lost {
+                    Some(error) if result.is_ok() => Err(error),
+                    _ => result,
+                });
+            });
+            Finished { keep, reply }
+        });
+        self.send(Order::Write(job))?;
+        gauge!("store_writes_waiting").increment(1);
+        receiver.await.map_err(|_| Error::new(Kind::Internal, "a write of the store broke off; nothing of it is kept"))?
+    }
+
+    pub(super) async fn close(&self) -> Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut order = Order::Close(sender);
+        // A full queue empties by itself: closing waits instead of failing.
+        while let Some(orders) = &self.orders {
+            match orders.try_send(order) {
+                Ok(()) => break,
+                Err(TrySendError::Full(back)) => {
+                    order = back;
+                    tokio::task::yield_now().await;
+                }
+                Err(TrySendError::Disconnected(_)) => return Err(closed()),
+            }
+        }
+        receiver.await.map_err(|_| closed())
+    }
+
+    /// Why the last transaction could not be committed; `None` once one was.
+    pub(super) fn last_failure(&self) -> Option<Error> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn send(&self, order: Order) -> Result<()> {
+        let orders = self.orders.as_ref().ok_or_else(closed)?;
+        orders.try_send(order).map_err(|error| match error {
+            TrySendError::Full(_) => Error::new(Kind::Overloaded, "too many writes wait for the store")
+                .retry_after(Some(BUSY_RETRY_AFTER)),
+            TrySendError::Disconnected(_) => closed(),
+        })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let Some(thread) = self.thread.take() else { return };
+        if thread.join().is_err() {
+            tracing::error!("the writing thread of the store had panicked");
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Kind::Unavailable, "the store is closed")
+}
+
+struct Thread {
+    connection: Connection,
+    receiver: Receiver<Order>,
+    batch_max_writes: usize,
+    upkeep: Upkeep,
+    last_time: Time,
+    last_failure: Arc<Mutex<Option<Error>>>,
+}
+
+impl Thread {
+    fn run(&mut self) {
+        let mut closing = None;
+        let mut upkeep_at = Instant::now();
+        while closing.is_none() {
+            if Instant::now() >= upkeep_at {
+                upkeep_at = Instant::now() + HEARTBEAT;
+                self.do_upkeep();
+            }
+            let wait = upkeep_at.saturating_duration_since(Instant::now());
+            let mut batch = Vec::new();
+            match self.receiver.recv_timeout(wait) {
+                Ok(Order::Write(job)) => batch.push(job),
+                Ok(Order::Close(done)) => closing = Some(done),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.collect(&mut batch, &mut closing);
+            if !batch.is_empty() {
+                self.commit(batch);
+            }
+        }
+        self.drain();
+        if let Err(error) = self.close() {
+            tracing::warn!(error = %error, "the store was not closed in good order; the next start repairs it");
+        }
+        if let Some(done) = closing {
+            // Whoever asked may be gone.
+            let _gone = done.send(());
+        }
+    }
+
+    /// Takes what waits already, up to the limit of a batch.
+    fn collect(&self, batch: &mut Vec<Job>, closing: &mut Option<oneshot::Sender<()>>) {
+        while closing.is_none() && batch.len() < self.batch_max_writes {
+            match self.receiver.try_recv() {
+                Ok(Order::Write(job)) => batch.push(job),
+                Ok(Order::Close(done)) => *closing = Some(done),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Writes what was sent before the end.
+    fn drain(&mut self) {
+        loop {
+            let mut batch = Vec::new();
+            self.collect(&mut batch, &mut None);
+            if batch.is_empty() {
+                return;
+            }
+            self.commit(batch);
+        }
+    }
+
+    fn commit(&mut self, batch: Vec<Job>) {
+        let (started, size) = (Instant::now(), batch.len());
+        #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+        let size_metric = size as f64;
+        gauge!("store_writes_waiting").decrement(size_metric);
+        histogram!("store_batch_writes").record(size_metric);
+        let now = self.tick();
+        if let Err(error) = self.execute("BEGIN IMMEDIATE") {
+            let error = from_sqlite(error);
+            self.note(Some(&error));
+            for job in batch {
+                (job(Err(error.clone())).reply)(None);
+            }
+            return;
+        }
+        let mut replies = Vec::with_capacity(size);
+        let mut lost = None;
+        for job in batch {
+            match &lost {
+                None => lost = self.run_job(job, now, size > 1, &mut replies).err(),
+                Some(error) => (job(Err(error.clone())).reply)(None),
+            }
+        }
+        if lost.is_none() && !self.connection.is_autocommit() {
+            lost = self.execute("COMMIT").err().map(|error| {
+                // Where the log itself could not be written, recovery decides what became of it.
+                let unknown = error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
+                from_sqlite(error).outcome(if unknown { Outcome::Unknown } else { Outcome::NotApplied })
+            });
+        }
+        if lost.is_some() && !self.connection.is_autocommit() {
+            if let Err(error) = self.execute("ROLLBACK") {
+                tracing::error!(error = %error, "a transaction of the store could not be rolled back");
+            }
+        }
+        self.note(lost.as_ref());
+        histogram!("store_commit_duration_seconds").record(started.elapsed().as_secs_f64());
+        for reply in replies {
+            reply(lost.clone());
+        }
+    }
+
+    /// Runs one job. An error means that the whole transaction is lost. The only job of a transaction needs no
+    /// savepoint: it is undone with the transaction.
+    fn run_job(&self, job: Job, now: Time, shared: bool, replies: &mut Vec<Reply>) -> Result<()> {
+        if shared {
+            self.execute("SAVEPOINT job").map_err(from_sqlite)?;
+        }
+        let finished = catch_unwind(AssertUnwindSafe(|| job(Ok((&self.connection, now)))));
+        let keep = finished.as_ref().is_ok_and(|finished| finished.keep);
+        // A job that panicked has dropped its caller's end, which says so.
+        replies.extend(finished.ok().map(|finished| finished.reply));
+        if self.connection.is_autocommit() {
+            // A full disk or a failed read can make SQLite undo the whole transaction.
+            let message = "the database has undone the transaction: it may be out of room or damaged";
+            return Err(Error::new(Kind::Unavailable, message).retry_after(Some(BUSY_RETRY_AFTER)));
+        }
+        match (keep, shared) {
+            (true, true) => self.execute("RELEASE job"),
+            (true, false) => Ok(()),
+            (false, true) => self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job")),
+            (false, false) => self.execute("ROLLBACK"),
+        }
+        .map_err(from_sqlite)
+    }
+
+    fn do_upkeep(&mut self) {
+        let now = self.tick();
+        let done = self
+            .execute("BEGIN IMMEDIATE")
+            .and_then(|()| self.upkeep.run(&self.connection, now))
+            .and_then(|()| self.execute("COMMIT"));
+        if !self.connection.is_autocommit() {
+            // It failed half way; the next one tries again.
+            let _unchanged = self.execute("ROLLBACK");
+        }
+        let error = done.err().map(from_sqlite);
+        if let Some(error) = &error {
+            tracing::warn!(error = %error, "the store cannot be written at the moment");
+        }
+        self.note(error.as_ref());
+    }
+
+    fn close(&self) -> rusqlite::Result<()> {
+        self.upkeep.end(&self.connection)?;
+        self.connection.flush_prepared_statement_cache();
+        // Readers that still read keep part of the log; it is folded in by whoever opens the file next.
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
+    /// The time of the next write: never before the last one, unless the clock was set back on purpose.
+    fn tick(&mut self) -> Time {
+        let now = Time::now();
+        let back = self.last_time.as_micros().saturating_sub(now.as_micros());
+        if !(0..CLOCK_STEP_MAX_MICROS).contains(&back) {
+            self.last_time = now;
+        }
+        self.last_time
+    }
+
+    fn note(&self, failure: Option<&Error>) {
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure.cloned();
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+}

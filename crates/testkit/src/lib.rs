@@ -1,0 +1,42 @@
+//! The conformance suite: what every backend is held to, chosen by what it says it can do.
+//!
+//! One case for each `# Behavior` bullet of [`backend::Backend`], in the same words. This crate knows no vendor, opens
+//! no sockets and is used by tests only.
+//!
+//! A backend opts in with a test of its own (`harness = false` in its `Cargo.toml`):
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # fn start() -> Arc<dyn backend::Backend> { unimplemented!() }
+//! struct Mine;
+//!
+//! #[async_trait::async_trait]
+//! impl testkit::Harness for Mine {
+//!     fn name(&self) -> &str {
+//!         "mine"
+//!     }
+//!     async fn backend(&self) -> Arc<dyn backend::Backend> {
+//!         start()
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     testkit::main(std::env::args().skip(1), &[&Mine])
+//! }
+//! ```
+
+mod bench;
+pub mod builders;
+mod case;
+mod cases;
+mod expect;
+mod harness;
+mod json;
+mod report;
+mod run;
+
+pub use case::Case;
+pub use cases::cases;
+pub use harness::Harness;
+pub use report::{Report, Verdict};
+pub use run::{main, run};
