@@ -1,0 +1,160 @@
+//! Lists of conversations: the directory decides which and in which order, the backends say what they look like now.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use backend::ports::{Directory, DirectoryEntry};
+use backend::{Context, ConversationPage, ConversationQuery, Kind, Located, Page, Result};
+use conversation::{Conversation, ConversationId, Time};
+use futures_util::stream::{self, StreamExt};
+
+use crate::slot::{Discovery, Slot};
+
+/// How many conversations are read at once from vendors, for one list.
+const HYDRATE_PARALLEL: usize = 8;
+
+/// What a backend said of a conversation on the page.
+enum Seen {
+    Now(Box<Conversation>),
+    Gone,
+    NotReached,
+}
+
+/// The page that the directory gives, shown as the backends hold it now.
+pub(crate) async fn list(
+    slots: &BTreeMap<Box<str>, Arc<Slot>>,
+    directory: &Arc<dyn Directory>,
+    cx: &Context,
+    query: &ConversationQuery,
+    budget: Duration,
+) -> Result<ConversationPage> {
+    let began = Time::now();
+    let as_of = oldest_look(slots, directory, query, began).await?;
+    let Page {
+        items: entries,
+        next,
+        previous,
+    } = directory.list(&cx.principal, query).await?;
+    let mut seen = hydrate(slots, cx, &entries, budget).await;
+
+    let mut items = Vec::with_capacity(entries.len());
+    let mut stale = Vec::new();
+    let mut news = Vec::new();
+    for DirectoryEntry {
+        location, document, ..
+    } in entries
+    {
+        let conversation = match seen.remove(&location.id).unwrap_or(Seen::NotReached) {
+            Seen::Now(conversation) => {
+                if *conversation != document {
+                    news.push((location.id, Some(conversation.clone())));
+                }
+                *conversation
+            }
+            Seen::Gone => {
+                news.push((location.id, None));
+                continue;
+            }
+            Seen::NotReached => {
+                stale.push(location.id);
+                document
+            }
+        };
+        if query.filter.matches(&conversation) {
+            items.push(Located {
+                location,
+                conversation,
+            });
+        }
+    }
+    if !news.is_empty() {
+        tokio::spawn(write_back(directory.clone(), news));
+    }
+    Ok(ConversationPage {
+        page: Page {
+            items,
+            next,
+            previous,
+        },
+        as_of,
+        stale,
+    })
+}
+
+async fn write_back(
+    directory: Arc<dyn Directory>,
+    news: Vec<(ConversationId, Option<Box<Conversation>>)>,
+) {
+    for (id, document) in news {
+        let written = match document {
+            Some(document) => directory.refresh(id, &document).await,
+            None => directory.mark_gone(id).await,
+        };
+        if let Err(error) = written {
+            tracing::warn!(conversation.id = %id, %error, "the directory could not be refreshed");
+        }
+    }
+}
+
+async fn hydrate(
+    slots: &BTreeMap<Box<str>, Arc<Slot>>,
+    cx: &Context,
+    entries: &[DirectoryEntry],
+    budget: Duration,
+) -> HashMap<ConversationId, Seen> {
+    let reads = entries.iter().filter_map(|entry| {
+        let slot = slots.get(&entry.location.backend)?;
+        Some(async move {
+            let seen = match slot.backend.get_conversation(cx, &entry.location).await {
+                Ok(conversation) => Seen::Now(Box::new(conversation)),
+                Err(error) if error.kind == Kind::NotFound => Seen::Gone,
+                Err(error) => {
+                    tracing::debug!(conversation.id = %entry.location.id, error.kind = error.kind.as_str(), "shown from the last copy");
+                    Seen::NotReached
+                }
+            };
+            (entry.location.id, seen)
+        })
+    });
+    let reads: Vec<_> = reads.collect();
+    let mut seen = HashMap::with_capacity(entries.len());
+    let mut reading = stream::iter(reads).buffer_unordered(HYDRATE_PARALLEL);
+    let until = tokio::time::Instant::now() + budget.min(cx.remaining());
+    while let Ok(Some((id, result))) = tokio::time::timeout_at(until, reading.next()).await {
+        seen.insert(id, result);
+    }
+    seen
+}
+
+/// The start of the oldest last look through the backends that the query reaches; absent where one of them cannot be
+/// looked through. What only we write is always looked through.
+async fn oldest_look(
+    slots: &BTreeMap<Box<str>, Arc<Slot>>,
+    directory: &Arc<dyn Directory>,
+    query: &ConversationQuery,
+    now: Time,
+) -> Result<Option<Time>> {
+    let mut oldest = now;
+    for slot in slots.values() {
+        if query
+            .filter
+            .backend
+            .as_deref()
+            .is_some_and(|backend| backend != slot.name())
+        {
+            continue;
+        }
+        if slot.backend.capabilities().transactional {
+            continue;
+        }
+        if slot.discovery == Discovery::Off {
+            return Ok(None);
+        }
+        match directory.discovered_at(slot.name(), None).await? {
+            Some(looked) => oldest = oldest.min(looked),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(oldest))
+}
