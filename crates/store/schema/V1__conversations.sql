@@ -10,6 +10,8 @@ CREATE TABLE conversations (
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     last_message_at INTEGER,
+    -- How many messages ever came, and how many are there.
+    arrivals        INTEGER NOT NULL DEFAULT 0,
     messages        INTEGER NOT NULL DEFAULT 0,
     unread          INTEGER NOT NULL DEFAULT 0,
     usage           TEXT,
@@ -20,11 +22,14 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_by_number ON conversations (backend, number);
 
 CREATE TABLE messages (
-    -- Order of arrival; never used twice, so that no cursor points at another message.
-    arrival      INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- The conversation's number times 2^28 plus `arrival`: messages of a conversation lie side by side in the file.
+    number       INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL REFERENCES conversations (number) ON DELETE CASCADE,
     id           TEXT    NOT NULL UNIQUE,
     sent_at      INTEGER NOT NULL,
+    -- Its number among all that ever came into the conversation; never used twice, so that no cursor points at
+    -- another message. A column of its own, because SQLite seeks by two columns only where neither is the row's number.
+    arrival      INTEGER NOT NULL,
     created_at   INTEGER NOT NULL,
     -- What it means for `unread`: 1 waits to be read, 2 comes from the business, 0 neither.
     turn         INTEGER NOT NULL,
@@ -38,7 +43,7 @@ CREATE INDEX messages_by_place ON messages (conversation, sent_at, arrival, turn
 
 -- One vote per message and principal.
 CREATE TABLE ratings (
-    message   INTEGER NOT NULL REFERENCES messages (arrival) ON DELETE CASCADE,
+    message   INTEGER NOT NULL REFERENCES messages (number) ON DELETE CASCADE,
     principal TEXT    NOT NULL,
     value     REAL    NOT NULL,
     PRIMARY KEY (message, principal)

@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use backend::{
-    Backend, BackendInfo, Capabilities, Context, ConversationPage, ConversationQuery, Error, EventStream, Health,
-    Intent, Kind, Located, Location, Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result,
-    ServiceStatus, Settled, Template, Tool, Write,
+    Backend, BackendInfo, Capabilities, Context, ConversationPage, ConversationQuery, Error,
+    EventStream, Health, Intent, Kind, Located, Location, Outcome, Page, PageRequest, Precondition,
+    Projection, RespondRequest, Result, ServiceStatus, Settled, Template, Tool, Write,
 };
 use conversation::{
-    Conversation, ConversationPatch, Message, MessageId, MessagePatch, NewConversation, NewMessage, Participant,
+    Conversation, ConversationPatch, Message, MessageId, MessagePatch, NewConversation, NewMessage,
+    Participant,
 };
 
 use crate::sqlite::Store;
@@ -38,7 +39,13 @@ pub struct StoreBackend {
 
 impl StoreBackend {
     pub(crate) fn new(store: Store, name: &str) -> Self {
-        Self { store, info: BackendInfo { name: name.into(), kind: "store".into() } }
+        Self {
+            store,
+            info: BackendInfo {
+                name: name.into(),
+                kind: "store".into(),
+            },
+        }
     }
 
     fn name(&self) -> &str {
@@ -51,9 +58,12 @@ fn in_time(deadline: Instant) -> Result<()> {
     if Instant::now() < deadline {
         return Ok(());
     }
-    Err(Error::new(Kind::Timeout, "the deadline passed before the store could write")
-        .origin(backend::Origin::Gateway)
-        .outcome(Outcome::NotApplied))
+    Err(Error::new(
+        Kind::Timeout,
+        "the deadline passed before the store could write",
+    )
+    .origin(backend::Origin::Gateway)
+    .outcome(Outcome::NotApplied))
 }
 
 #[async_trait]
@@ -71,15 +81,23 @@ impl Backend for StoreBackend {
     }
 
     async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
-        self.create(cx, new).await.map_err(|error| error.at(self.name(), "create_conversation"))
+        self.create(cx, new)
+            .await
+            .map_err(|error| error.at(self.name(), "create_conversation"))
     }
 
     async fn get_conversation(&self, _cx: &Context, at: &Location) -> Result<Conversation> {
-        self.read_conversation(at).map_err(|error| error.at(self.name(), "get_conversation"))
+        self.read_conversation(at)
+            .map_err(|error| error.at(self.name(), "get_conversation"))
     }
 
-    async fn list_conversations(&self, _cx: &Context, query: &ConversationQuery) -> Result<ConversationPage> {
-        self.page_of_conversations(query).map_err(|error| error.at(self.name(), "list_conversations"))
+    async fn list_conversations(
+        &self,
+        _cx: &Context,
+        query: &ConversationQuery,
+    ) -> Result<ConversationPage> {
+        self.page_of_conversations(query)
+            .map_err(|error| error.at(self.name(), "list_conversations"))
     }
 
     async fn update_conversation(
@@ -94,26 +112,47 @@ impl Backend for StoreBackend {
             .map_err(|error| error.at(self.name(), "update_conversation"))
     }
 
-    async fn delete_conversation(&self, cx: &Context, at: &Location, precondition: Option<&Precondition>) -> Result<()> {
+    async fn delete_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
         self.remove_conversation(cx, at, precondition)
             .await
             .map_err(|error| error.at(self.name(), "delete_conversation"))
     }
 
-    async fn list_messages(&self, cx: &Context, at: &Location, page: &PageRequest) -> Result<Page<Message>> {
-        self.page_of_messages(cx, at, page).map_err(|error| error.at(self.name(), "list_messages"))
+    async fn list_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        page: &PageRequest,
+    ) -> Result<Page<Message>> {
+        self.page_of_messages(cx, at, page)
+            .map_err(|error| error.at(self.name(), "list_messages"))
     }
 
     async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
-        self.read_message(cx, at, id).map_err(|error| error.at(self.name(), "get_message"))
+        self.read_message(cx, at, id)
+            .map_err(|error| error.at(self.name(), "get_message"))
     }
 
     async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {
-        self.post(cx, at, new).await.map_err(|error| error.at(self.name(), "post_message"))
+        self.post(cx, at, new)
+            .await
+            .map_err(|error| error.at(self.name(), "post_message"))
     }
 
-    async fn import_messages(&self, cx: &Context, at: &Location, messages: Vec<NewMessage>) -> Result<Vec<Result<Message>>> {
-        self.import(cx, at, messages).await.map_err(|error| error.at(self.name(), "import_messages"))
+    async fn import_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        messages: Vec<NewMessage>,
+    ) -> Result<Vec<Result<Message>>> {
+        self.import(cx, at, messages)
+            .await
+            .map_err(|error| error.at(self.name(), "import_messages"))
     }
 
     async fn update_message(
@@ -136,14 +175,29 @@ impl Backend for StoreBackend {
         id: &MessageId,
         precondition: Option<&Precondition>,
     ) -> Result<()> {
-        self.remove_message(cx, at, id, precondition).await.map_err(|error| error.at(self.name(), "delete_message"))
+        self.remove_message(cx, at, id, precondition)
+            .await
+            .map_err(|error| error.at(self.name(), "delete_message"))
     }
 
-    async fn rate_message(&self, cx: &Context, at: &Location, id: &MessageId, value: f64) -> Result<Message> {
-        self.rate(cx, at, id, value).await.map_err(|error| error.at(self.name(), "rate_message"))
+    async fn rate_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        value: f64,
+    ) -> Result<Message> {
+        self.rate(cx, at, id, value)
+            .await
+            .map_err(|error| error.at(self.name(), "rate_message"))
     }
 
-    async fn respond(&self, _cx: &Context, _at: &Location, _request: RespondRequest) -> Result<EventStream> {
+    async fn respond(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _request: RespondRequest,
+    ) -> Result<EventStream> {
         Err(Error::unsupported(self.name(), "respond"))
     }
 
@@ -169,25 +223,47 @@ impl Backend for StoreBackend {
             .map_err(|error| error.at(self.name(), "list_participants"))
     }
 
-    async fn add_participants(&self, cx: &Context, at: &Location, new: Vec<Participant>) -> Result<Vec<Participant>> {
-        self.add(cx, at, new).await.map_err(|error| error.at(self.name(), "add_participants"))
+    async fn add_participants(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<Participant>,
+    ) -> Result<Vec<Participant>> {
+        self.add(cx, at, new)
+            .await
+            .map_err(|error| error.at(self.name(), "add_participants"))
     }
 
-    async fn remove_participant(&self, cx: &Context, at: &Location, participant: &str) -> Result<()> {
-        self.remove(cx, at, participant).await.map_err(|error| error.at(self.name(), "remove_participant"))
+    async fn remove_participant(
+        &self,
+        cx: &Context,
+        at: &Location,
+        participant: &str,
+    ) -> Result<()> {
+        self.remove(cx, at, participant)
+            .await
+            .map_err(|error| error.at(self.name(), "remove_participant"))
     }
 
     async fn health(&self, _cx: &Context) -> Health {
         match self.store.status() {
             Ok(status) => Health {
                 ok: true,
-                detail: format!("SQLite {}, schema {}", status.sqlite_version, status.schema_version),
+                detail: format!(
+                    "SQLite {}, schema {}",
+                    status.sqlite_version, status.schema_version
+                ),
             },
-            Err(error) => Health { ok: false, detail: error.message.clone() },
+            Err(error) => Health {
+                ok: false,
+                detail: error.message.clone(),
+            },
         }
     }
 
     async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
-        self.find_write(cx, intent).await.map_err(|error| error.at(self.name(), "settle"))
+        self.find_write(cx, intent)
+            .await
+            .map_err(|error| error.at(self.name(), "settle"))
     }
 }

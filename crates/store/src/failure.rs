@@ -45,21 +45,35 @@ impl From<Failure> for Error {
 /// The port's error for one of SQLite's.
 pub(crate) fn from_sqlite(error: rusqlite::Error) -> Error {
     let (kind, message) = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => (Kind::StorageFull, "no room is left on the disk of the database"),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            (Kind::Unavailable, "another process holds the database locked")
-        }
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            (Kind::Unavailable, "the database cannot be written: check its owner and permissions")
-        }
-        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::FileLockingProtocolFailed) => {
-            (Kind::Unavailable, "the database cannot be reached: check its disk, directory and permissions")
-        }
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            (Kind::Internal, "the database file is damaged or none of ours: restore it from a backup")
-        }
+        Some(ErrorCode::DiskFull) => (
+            Kind::StorageFull,
+            "no room is left on the disk of the database",
+        ),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+            Kind::Unavailable,
+            "another process holds the database locked",
+        ),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => (
+            Kind::Unavailable,
+            "the database cannot be written: check its owner and permissions",
+        ),
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => (
+            Kind::Unavailable,
+            "the database cannot be reached: check its disk, directory and permissions",
+        ),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
+            Kind::Internal,
+            "the database file is damaged or none of ours: restore it from a backup",
+        ),
         _ => (Kind::Internal, "a statement of the store failed"),
     };
     let wait = matches!(kind, Kind::Unavailable | Kind::StorageFull).then_some(BUSY_RETRY_AFTER);
-    Error::new(kind, message).outcome(Outcome::NotApplied).retry_after(wait).source(error)
+    Error::new(kind, message)
+        .outcome(Outcome::NotApplied)
+        .retry_after(wait)
+        .source(error)
 }

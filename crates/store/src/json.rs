@@ -15,6 +15,10 @@ pub(crate) fn from_text<T: DeserializeOwned>(what: &str, text: &str) -> Result<T
 }
 
 fn damaged(what: &str, verb: &str, error: &serde_json::Error) -> Error {
-    let message = format!("a stored {what} cannot be {verb}: {:?} error at byte {}", error.classify(), error.column());
+    let message = format!(
+        "a stored {what} cannot be {verb}: {:?} error at byte {}",
+        error.classify(),
+        error.column()
+    );
     Error::new(Kind::Internal, message).outcome(Outcome::NotApplied)
 }

@@ -12,7 +12,10 @@ pub(crate) const PAGE_MAX_ITEMS: usize = 1_000;
 /// How many items a page may hold.
 pub(crate) fn page_size(page: &PageRequest) -> Result<usize> {
     if page.limit == 0 {
-        return Err(Error::new(Kind::InvalidRequest, "a page holds at least one item"));
+        return Err(Error::new(
+            Kind::InvalidRequest,
+            "a page holds at least one item",
+        ));
     }
     Ok(page.limit.min(PAGE_MAX_ITEMS))
 }
@@ -38,7 +41,11 @@ pub(crate) struct Walk<P> {
 
 impl<P> Walk<P> {
     pub(crate) fn new(order: Order, start: Option<P>, backwards: bool) -> Self {
-        Self { start, backwards, descending: (order == Order::Desc) != backwards }
+        Self {
+            start,
+            backwards,
+            descending: (order == Order::Desc) != backwards,
+        }
     }
 
     /// The walk of a list of conversations, which never begins at a message.
@@ -48,10 +55,17 @@ impl<P> Walk<P> {
     {
         Ok(match &page.position {
             None => Self::new(page.order, None, false),
-            Some(Position::After(cursor)) => Self::new(page.order, Some(cursor.decode(list)?), false),
-            Some(Position::Before(cursor)) => Self::new(page.order, Some(cursor.decode(list)?), true),
+            Some(Position::After(cursor)) => {
+                Self::new(page.order, Some(cursor.decode(list)?), false)
+            }
+            Some(Position::Before(cursor)) => {
+                Self::new(page.order, Some(cursor.decode(list)?), true)
+            }
             Some(Position::AfterMessage(_) | Position::BeforeMessage(_)) => {
-                return Err(Error::new(Kind::InvalidRequest, "a list of conversations does not begin at a message"));
+                return Err(Error::new(
+                    Kind::InvalidRequest,
+                    "a list of conversations does not begin at a message",
+                ));
             }
         })
     }
@@ -72,9 +86,17 @@ impl<P> Walk<P> {
         };
         if self.backwards {
             items.reverse();
-            return Ok(Found { items, more_before: more, more_after: behind });
+            return Ok(Found {
+                items,
+                more_before: more,
+                more_after: behind,
+            });
         }
-        Ok(Found { items, more_before: behind, more_after: more })
+        Ok(Found {
+            items,
+            more_before: behind,
+            more_after: more,
+        })
     }
 }
 
@@ -89,10 +111,16 @@ impl<P: Serialize, T> Found<P, T> {
     /// The page, with cursors that open in `list` only.
     pub(crate) fn into_page(self, list: &str) -> Result<Page<T>> {
         let cursor = |wanted: bool, item: Option<&(P, T)>| {
-            item.filter(|_| wanted).map(|(place, _)| Cursor::encode(list, place)).transpose()
+            item.filter(|_| wanted)
+                .map(|(place, _)| Cursor::encode(list, place))
+                .transpose()
         };
         let previous = cursor(self.more_before, self.items.first())?;
         let next = cursor(self.more_after, self.items.last())?;
-        Ok(Page { items: self.items.into_iter().map(|(_, item)| item).collect(), next, previous })
+        Ok(Page {
+            items: self.items.into_iter().map(|(_, item)| item).collect(),
+            next,
+            previous,
+        })
     }
 }

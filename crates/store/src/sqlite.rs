@@ -31,7 +31,7 @@ pub(crate) use upkeep::{DEAD_AFTER, earlier};
 
 use connection::Role;
 use lock::ServingLock;
-use readers::Readers;
+use readers::{Moment, Readers};
 use upkeep::Upkeep;
 use writer::Writer;
 
@@ -52,7 +52,9 @@ struct Inner {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("path", &self.inner.path).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -87,9 +89,23 @@ impl Store {
             .collect::<Result<Vec<_>>>()?;
         let instance: Box<str> = Uuid::now_v7().simple().to_string().into();
         let upkeep = Upkeep::begin(&writing, lock.is_some(), &instance, config.settle_retention)?;
-        let writer = Writer::start(writing, upkeep, lock, config.batch_max_writes, config.queue_max_writes)?;
+        let writer = Writer::start(
+            writing,
+            upkeep,
+            lock,
+            config.batch_max_writes,
+            config.queue_max_writes,
+        )?;
         let path = config.path.clone();
-        Ok(Self { inner: Arc::new(Inner { path, instance, config, readers: Readers::new(reading), writer }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path,
+                instance,
+                config,
+                readers: Readers::new(reading),
+                writer,
+            }),
+        })
     }
 
     /// The backend of this name in the database. Names do not meet: each sees its own conversations.
@@ -138,12 +154,19 @@ impl Store {
     /// [`Kind::Internal`] where something is wrong; the message holds SQLite's first finding.
     pub fn check_integrity(&self) -> Result<()> {
         let finding = self.read(|connection| {
-            Ok(connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0))?)
+            Ok(
+                connection.query_row("PRAGMA integrity_check(1)", [], |row| {
+                    row.get::<_, String>(0)
+                })?,
+            )
         })?;
         if finding == "ok" {
             return Ok(());
         }
-        Err(Error::new(Kind::Internal, format!("the database file is damaged: {finding}")))
+        Err(Error::new(
+            Kind::Internal,
+            format!("the database file is damaged: {finding}"),
+        ))
     }
 
     pub(crate) fn instance(&self) -> &str {
@@ -160,12 +183,13 @@ impl Store {
     }
 
     /// Reads on the caller's thread; all statements see the same moment.
-    pub(crate) fn read_together<T>(&self, read: impl FnOnce(&Connection) -> Attempt<T>) -> Result<T> {
-        self.inner.readers.with(|connection| {
-            let moment = connection.unchecked_transaction().map_err(from_sqlite)?;
-            let result = read(&moment);
-            drop(moment);
-            Ok(result?)
+    pub(crate) fn read_together<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Attempt<T>,
+    ) -> Result<T> {
+        self.read(|connection| {
+            let _moment = Moment::begin(connection)?;
+            read(connection)
         })
     }
 

@@ -46,6 +46,9 @@ impl State {
             );
             return Err(Error::new(Kind::Conflict, message));
         }
-        Ok(Self { store, sealing_key: Arc::new(sealing_key.clone()) })
+        Ok(Self {
+            store,
+            sealing_key: Arc::new(sealing_key.clone()),
+        })
     }
 }

@@ -22,5 +22,8 @@ impl testkit::Harness for Embedded {
 }
 
 fn main() -> ExitCode {
-    testkit::main(std::env::args().skip(1), &[&Embedded(tempfile::tempdir().unwrap())])
+    testkit::main(
+        std::env::args().skip(1),
+        &[&Embedded(tempfile::tempdir().unwrap())],
+    )
 }

@@ -6,13 +6,21 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::{Backend as _, BackendExt as _, Context, ConversationQuery, Kind, Location, PageRequest, Principal, Scope};
+use backend::{
+    Backend as _, BackendExt as _, Context, ConversationQuery, Kind, Location, PageRequest,
+    Principal, Scope,
+};
 use conversation::{ConversationId, Message, NewConversation, NewMessage, Role};
 use futures_util::TryStreamExt as _;
 use store::{SealingKey, Store, StoreConfig};
 
 fn context() -> Context {
-    let principal = Principal { tenant: "acme".into(), key: "key".into(), user: None, scopes: Scope::ALL.to_vec() };
+    let principal = Principal {
+        tenant: "acme".into(),
+        key: "key".into(),
+        user: None,
+        scopes: Scope::ALL.to_vec(),
+    };
     Context::new(Arc::new(principal), "request", Duration::from_secs(60))
 }
 
@@ -21,7 +29,12 @@ fn open(path: &Path) -> Store {
 }
 
 async fn all(store: &Store, at: &Location) -> Vec<Message> {
-    store.backend("store").all_messages(&context(), at, PageRequest::first(500)).try_collect().await.unwrap()
+    store
+        .backend("store")
+        .all_messages(&context(), at, PageRequest::first(500))
+        .try_collect()
+        .await
+        .unwrap()
 }
 
 fn hello() -> NewMessage {
@@ -34,13 +47,26 @@ async fn what_was_written_is_there_after_a_close_and_after_none() {
     let path = directory.path().join("deep/er/dragoman.db");
     let store = open(&path);
     let backend = store.backend("store");
-    let created = backend.create_conversation(&context(), NewConversation::default()).await.unwrap();
-    let first = backend.post_message(&context(), &created.location, hello()).await.unwrap();
+    let created = backend
+        .create_conversation(&context(), NewConversation::default())
+        .await
+        .unwrap();
+    let first = backend
+        .post_message(&context(), &created.location, hello())
+        .await
+        .unwrap();
     store.close().await.unwrap();
-    assert_eq!(std::fs::metadata(path.with_extension("db-wal")).map_or(0, |log| log.len()), 0);
+    assert_eq!(
+        std::fs::metadata(path.with_extension("db-wal")).map_or(0, |log| log.len()),
+        0
+    );
     drop((store, backend));
     let store = open(&path);
-    let second = store.backend("store").post_message(&context(), &created.location, hello()).await.unwrap();
+    let second = store
+        .backend("store")
+        .post_message(&context(), &created.location, hello())
+        .await
+        .unwrap();
     drop(store);
     let store = open(&path);
     assert_eq!(all(&store, &created.location).await, vec![first, second]);
@@ -71,11 +97,23 @@ async fn one_process_serves_and_commands_share() {
     let serving = open(&path);
     let error = Store::open(StoreConfig::at(&path)).unwrap_err();
     assert_eq!(error.kind, Kind::Conflict);
-    assert!(error.message.contains("another process serves from"), "{}", error.message);
+    assert!(
+        error.message.contains("another process serves from"),
+        "{}",
+        error.message
+    );
     // A command beside it writes, and the serving one sees it at once.
     let shared = Store::open_shared(StoreConfig::at(&path)).unwrap();
-    let created = shared.backend("store").create_conversation(&context(), NewConversation::default()).await.unwrap();
-    serving.backend("store").get_conversation(&context(), &created.location).await.unwrap();
+    let created = shared
+        .backend("store")
+        .create_conversation(&context(), NewConversation::default())
+        .await
+        .unwrap();
+    serving
+        .backend("store")
+        .get_conversation(&context(), &created.location)
+        .await
+        .unwrap();
     shared.close().await.unwrap();
     serving.close().await.unwrap();
     open(&path);
@@ -97,11 +135,23 @@ fn a_newer_schema_and_a_foreign_file_are_refused_with_advice() {
     drop(other);
     let error = Store::open(StoreConfig::at(&path)).unwrap_err();
     assert_eq!(error.kind, Kind::Conflict);
-    assert!(error.message.contains("schema 99") && error.message.contains("start the newer version"), "{}", error.message);
+    assert!(
+        error.message.contains("schema 99") && error.message.contains("start the newer version"),
+        "{}",
+        error.message
+    );
     let foreign = directory.path().join("foreign.db");
-    std::fs::write(&foreign, "this is no database, but a text that is long enough to be read as a header".repeat(20)).unwrap();
+    std::fs::write(
+        &foreign,
+        "this is no database, but a text that is long enough to be read as a header".repeat(20),
+    )
+    .unwrap();
     let error = Store::open(StoreConfig::at(&foreign)).unwrap_err();
-    assert!(error.message.contains("damaged or none of ours"), "{}", error.message);
+    assert!(
+        error.message.contains("damaged or none of ours"),
+        "{}",
+        error.message
+    );
     let error = Store::open(StoreConfig::at(directory.path())).unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
 }
@@ -111,14 +161,21 @@ async fn readers_see_whole_writes_while_others_write() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("dragoman.db"));
     let backend = store.backend("store");
-    let at = backend.create_conversation(&context(), NewConversation::default()).await.unwrap().location;
+    let at = backend
+        .create_conversation(&context(), NewConversation::default())
+        .await
+        .unwrap()
+        .location;
     let writers: Vec<_> = (0..4)
         .map(|_| {
             let (backend, at) = (backend.clone(), at.clone());
             tokio::spawn(async move {
                 for _ in 0..20 {
                     // Ten at a time: nobody may ever see a part of them.
-                    let stored = backend.import_messages(&context(), &at, vec![hello(); 10]).await.unwrap();
+                    let stored = backend
+                        .import_messages(&context(), &at, vec![hello(); 10])
+                        .await
+                        .unwrap();
                     let last = stored.last().unwrap().as_ref().unwrap().id.clone();
                     backend.get_message(&context(), &at, &last).await.unwrap();
                 }
@@ -131,7 +188,10 @@ async fn readers_see_whole_writes_while_others_write() {
             tokio::spawn(async move {
                 let mut seen = 0;
                 while seen < 800 {
-                    let page = store.backend("store").list_messages(&context(), &at, &PageRequest::first(1_000)).await;
+                    let page = store
+                        .backend("store")
+                        .list_messages(&context(), &at, &PageRequest::first(1_000))
+                        .await;
                     let now = page.unwrap().items.len();
                     assert!(now >= seen && now % 10 == 0, "{seen} then {now}");
                     seen = now;
@@ -158,7 +218,12 @@ fn a_killed_process_loses_nothing_that_it_answered() {
     let mut answered = Vec::new();
     for round in 1..=6 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_that_writes_until_it_is_killed", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "child_that_writes_until_it_is_killed",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(CHILD_PATH, &path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -167,7 +232,10 @@ fn a_killed_process_loses_nothing_that_it_answered() {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ids = lines.map_while(Result::ok).filter_map(|line| {
             let (conversation, message) = line.strip_prefix("stored ")?.split_once(' ')?;
-            Some((conversation.parse::<ConversationId>().unwrap(), message.parse().unwrap()))
+            Some((
+                conversation.parse::<ConversationId>().unwrap(),
+                message.parse().unwrap(),
+            ))
         });
         // Another number of writes each round, so that the kill meets another moment.
         answered.extend(ids.take(40 * round));
@@ -175,22 +243,38 @@ fn a_killed_process_loses_nothing_that_it_answered() {
         child.wait().unwrap();
         let store = open(&path);
         store.check_integrity().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let backend = store.backend("store");
             for (conversation, message) in &answered {
                 let native = conversation.to_string().into();
-                let at = Location { id: *conversation, backend: "store".into(), native, credential: None };
+                let at = Location {
+                    id: *conversation,
+                    backend: "store".into(),
+                    native,
+                    credential: None,
+                };
                 backend.get_message(&context(), &at, message).await.unwrap();
             }
             // Counts and messages were written together or not at all.
-            let conversations = backend.list_conversations(&context(), &ConversationQuery::all(100)).await.unwrap();
+            let conversations = backend
+                .list_conversations(&context(), &ConversationQuery::all(100))
+                .await
+                .unwrap();
             for located in conversations.page.items {
                 let stored = all(&store, &located.location).await.len();
-                assert_eq!(located.conversation.counts.unwrap().messages, Some(stored as u64));
+                assert_eq!(
+                    located.conversation.counts.unwrap().messages,
+                    Some(stored as u64)
+                );
             }
         });
-        assert_eq!(answered.len(), (1..=round).map(|round| 40 * round).sum::<usize>());
+        assert_eq!(
+            answered.len(),
+            (1..=round).map(|round| 40 * round).sum::<usize>()
+        );
     }
 }
 
@@ -198,17 +282,27 @@ fn a_killed_process_loses_nothing_that_it_answered() {
 #[ignore = "the child of a_killed_process_loses_nothing_that_it_answered"]
 fn child_that_writes_until_it_is_killed() {
     let path = std::env::var(CHILD_PATH).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let store = open(Path::new(&path));
         store.state(&SealingKey::from_bytes([1; 32])).unwrap();
         let backend = store.backend("store");
-        let at = backend.create_conversation(&context(), NewConversation::default()).await.unwrap().location;
+        let at = backend
+            .create_conversation(&context(), NewConversation::default())
+            .await
+            .unwrap()
+            .location;
         let writers = (0..8).map(|_| {
             let (backend, at) = (backend.clone(), at.clone());
             tokio::spawn(async move {
                 loop {
-                    let posted = backend.post_message(&context(), &at, hello()).await.unwrap();
+                    let posted = backend
+                        .post_message(&context(), &at, hello())
+                        .await
+                        .unwrap();
                     println!("stored {} {}", at.id, posted.id);
                 }
             })

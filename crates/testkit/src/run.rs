@@ -15,14 +15,15 @@ use crate::{Harness, Report, Verdict, cases};
 /// A case that has not ended by then hangs: far beyond what any case takes on a loaded machine.
 const CASE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Runs every case whose rule contains one of `filters` (all, where there is none) and tells `watch` of each.
+/// Runs every case whose name, `<harness>::<rule>`, contains one of `filters` (all, where there is none), and tells
+/// `watch` of each.
 pub async fn run(
     harness: &dyn Harness,
     filters: &[String],
     mut watch: impl FnMut(&'static str, &Verdict),
 ) -> Report {
     let mut report = Report::default();
-    for case in selected(filters) {
+    for case in selected(harness, filters) {
         let verdict = run_case(harness, case).await;
         watch(case.rule, &verdict);
         report.verdicts.push((case.rule, verdict));
@@ -30,12 +31,14 @@ pub async fn run(
     report
 }
 
-fn selected(filters: &[String]) -> impl Iterator<Item = &'static Case> {
-    cases().filter(|case| {
-        filters.is_empty()
-            || filters
-                .iter()
-                .any(|filter| case.rule.contains(filter.as_str()))
+/// The cases of a harness whose names contain one of `filters`.
+fn selected<'a>(
+    harness: &'a dyn Harness,
+    filters: &'a [String],
+) -> impl Iterator<Item = &'static Case> + 'a {
+    cases().filter(move |case| {
+        let name = format!("{}::{}", harness.name(), case.rule);
+        filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
     })
 }
 
@@ -80,8 +83,8 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 /// Runs the suite on each backend as a test program (`harness = false`) and prints a line for each case.
 ///
-/// `arguments` without the program's name: every word is a filter on `<harness>::<rule>`'s rule; `--list` prints the
-/// names. Other options of Rust's own test runner are accepted and change nothing.
+/// `arguments` are those of the program without its name: every word is a filter on the names `<harness>::<rule>`,
+/// `--list` prints them. Other options of Rust's own test runner are accepted and change nothing.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = String>, harnesses: &[&dyn Harness]) -> ExitCode {
     let (options, filters): (Vec<String>, Vec<String>) = arguments
@@ -105,7 +108,7 @@ fn list(
     filters: &[String],
 ) -> std::io::Result<()> {
     for harness in harnesses {
-        for case in selected(filters) {
+        for case in selected(*harness, filters) {
             writeln!(out, "{}::{}: test", harness.name(), case.rule)?;
         }
     }
@@ -127,7 +130,7 @@ fn run_all(
         writeln!(
             out,
             "\nrunning {} tests on {name}",
-            selected(filters).count()
+            selected(*harness, filters).count()
         )?;
         let mut written = Ok(());
         let report = runtime.block_on(run(*harness, filters, |rule, verdict| {

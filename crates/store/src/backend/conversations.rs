@@ -3,8 +3,10 @@
 use backend::ports::NewDirectoryEntry;
 use backend::{Context, Error, Kind, Located, Location, Precondition, Result};
 use conversation::{
-    Conversation, ConversationId, ConversationPatch, Counts, NewConversation, Time, Usage, Violation,
+    Conversation, ConversationId, ConversationPatch, Counts, NewConversation, Time, Usage,
+    Violation,
 };
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writes::{self, Operation};
@@ -25,8 +27,16 @@ impl StoreBackend {
         conversation.counts = Some(Counts { messages: Some(0) });
         conversation.unread = Some(0);
         let native: Box<str> = id.to_string().into();
-        let location = Location { id, backend: self.info.name.clone(), native: native.clone(), credential: None };
-        let text = json::to_text("conversation", &document::of_conversation(conversation.clone()))?;
+        let location = Location {
+            id,
+            backend: self.info.name.clone(),
+            native: native.clone(),
+            credential: None,
+        };
+        let text = json::to_text(
+            "conversation",
+            &document::of_conversation(conversation.clone()),
+        )?;
         let write = writes::Reference::new(cx, self.name(), Operation::Create, &native);
         let (deadline, principal) = (cx.deadline, cx.principal.clone());
         self.store
@@ -55,7 +65,8 @@ impl StoreBackend {
     }
 
     pub(super) fn read_conversation(&self, at: &Location) -> Result<Conversation> {
-        self.store.read(|connection| Ok(find(connection, self.name(), at)?.conversation))
+        self.store
+            .read(|connection| Ok(find(connection, self.name(), at)?.conversation))
     }
 
     pub(super) async fn change_conversation(
@@ -68,10 +79,22 @@ impl StoreBackend {
         self.change(cx, at, precondition, move |conversation| {
             patch.apply(conversation).map_err(|_| {
                 let detail = "has a shape that it cannot have".to_owned();
-                Error::new(Kind::InvalidRequest, "the change does not fit the conversation").violations(vec![
+                Error::new(
+                    Kind::InvalidRequest,
+                    "the change does not fit the conversation",
+                )
+                .violations(vec![
                     // serde's words may quote the document, so the members that can fail are named instead.
-                    Violation { pointer: "/assistant".to_owned(), code: "invalid", detail: detail.clone() },
-                    Violation { pointer: "/extensions".to_owned(), code: "invalid", detail },
+                    Violation {
+                        pointer: "/assistant".to_owned(),
+                        code: "invalid",
+                        detail: detail.clone(),
+                    },
+                    Violation {
+                        pointer: "/extensions".to_owned(),
+                        code: "invalid",
+                        detail,
+                    },
                 ])
             })?;
             participants::complete(&mut conversation.participants)
@@ -118,7 +141,8 @@ impl StoreBackend {
         at: &Location,
         precondition: Option<&Precondition>,
     ) -> Result<()> {
-        let (backend, at, precondition) = (self.info.name.clone(), at.clone(), precondition.cloned());
+        let (backend, at, precondition) =
+            (self.info.name.clone(), at.clone(), precondition.cloned());
         let deadline = cx.deadline;
         self.store
             .write(move |connection, _now| {
@@ -167,19 +191,29 @@ pub(super) fn read(row: &Row<'_>, backend: &str, id: ConversationId) -> Attempt<
     let Micros(created_at) = row.get(2)?;
     let Micros(updated_at) = row.get(3)?;
     let last_message_at: Option<Micros> = row.get(4)?;
-    let usage: Option<Usage> = match row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)? {
-        Some(text) => Some(json::from_text("usage", text)?),
-        None => None,
-    };
+    let usage = read_usage(row.get_ref(7)?)?;
     let text = row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?;
     let new: NewConversation = json::from_text("conversation", text)?;
     let conversation = Conversation {
         updated_at,
         last_message_at: last_message_at.map(|Micros(time)| time),
-        counts: Some(Counts { messages: Some(row.get(5)?) }),
+        counts: Some(Counts {
+            messages: Some(row.get(5)?),
+        }),
         unread: Some(row.get(6)?),
         usage,
         ..new.into_conversation(id, backend, created_at)
     };
-    Ok(Stored { number: row.get(0)?, conversation })
+    Ok(Stored {
+        number: row.get(0)?,
+        conversation,
+    })
+}
+
+/// Reads the column `usage`.
+pub(super) fn read_usage(column: ValueRef<'_>) -> Attempt<Option<Usage>> {
+    let text = column.as_str_or_null().map_err(rusqlite::Error::from)?;
+    Ok(text
+        .map(|text| json::from_text("usage", text))
+        .transpose()?)
 }

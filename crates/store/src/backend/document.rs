@@ -44,7 +44,10 @@ pub(super) fn of_conversation(conversation: Conversation) -> NewConversation {
 }
 
 /// The document of a message; `imported_rating` is what it was imported with, which votes never change.
-pub(super) fn of_message(message: Message, imported_rating: Option<conversation::Rating>) -> NewMessage {
+pub(super) fn of_message(
+    message: Message,
+    imported_rating: Option<conversation::Rating>,
+) -> NewMessage {
     let Message {
         id: _,
         conversation_id: _,
@@ -70,15 +73,16 @@ pub(super) fn of_message(message: Message, imported_rating: Option<conversation:
         edited_at,
         extensions,
     } = message;
+    // What a reader derives again is left out: short documents read faster.
     NewMessage {
+        direction: Some(direction).filter(|direction| *direction != role.direction()),
         role,
         author,
-        direction: Some(direction),
         recipients,
         subject,
         parts,
         in_reply_to,
-        status: Some(status),
+        status: Some(status).filter(|status| *status != MessageStatus::Sent),
         rating: imported_rating,
         usage,
         model,

@@ -1,7 +1,9 @@
 //! Messages: posted, imported, read, changed, deleted; and what each of that does to its conversation.
 
 use backend::{Context, Error, Kind, Location, Precondition, Result};
-use conversation::{Message, MessageId, MessagePatch, NewMessage, Time, Usage, Violation};
+use conversation::{
+    Message, MessageId, MessagePatch, MessageStatus, NewMessage, Time, Usage, Violation,
+};
 use rusqlite::{Connection, Row, params};
 
 use super::document::{self, Turn};
@@ -15,17 +17,22 @@ use crate::{json, state};
 pub(super) const IMPORT_MAX_MESSAGES: usize = 1_000;
 
 /// A page towards newer messages; [`read`] reads its rows.
-pub(crate) const PAGE_UP: &str = "SELECT arrival, id, sent_at, created_at, votes, votes_sum, document, conversation \
+pub(crate) const PAGE_UP: &str = "SELECT number, id, sent_at, created_at, votes, votes_sum, document, conversation, arrival \
      FROM messages WHERE conversation = ?1 AND (sent_at, arrival) > (?2, ?3) ORDER BY sent_at, arrival LIMIT ?4";
 /// A page towards older messages.
-pub(crate) const PAGE_DOWN: &str = "SELECT arrival, id, sent_at, created_at, votes, votes_sum, document, conversation \
+pub(crate) const PAGE_DOWN: &str = "SELECT number, id, sent_at, created_at, votes, votes_sum, document, conversation, arrival \
      FROM messages WHERE conversation = ?1 AND (sent_at, arrival) < (?2, ?3) ORDER BY sent_at DESC, arrival DESC LIMIT ?4";
 /// One message of a conversation.
-const ONE: &str = "SELECT arrival, id, sent_at, created_at, votes, votes_sum, document, conversation \
-     FROM messages WHERE id = ?1 AND conversation = ?2";
+const ONE: &str = "SELECT m.number, m.id, m.sent_at, m.created_at, m.votes, m.votes_sum, m.document, \
+     m.conversation, m.arrival FROM messages m JOIN conversations c ON c.number = m.conversation \
+     WHERE m.id = ?1 AND c.backend = ?2 AND c.native = ?3";
+
+/// The most messages that may ever come into one conversation: what the row numbers have room for.
+const ARRIVALS_MAX: i64 = 1 << 28;
 
 /// A message and its row.
 pub(super) struct Stored {
+    pub(super) number: i64,
     pub(super) arrival: i64,
     pub(super) conversation: i64,
     pub(super) message: Message,
@@ -48,8 +55,8 @@ impl Ready {
     /// Takes the time out of `new`: it has a column.
     fn new(new: &mut NewMessage) -> Result<Self> {
         let sent_at = new.sent_at.take();
-        let status = new.status.get_or_insert(conversation::MessageStatus::Sent);
-        let turn = Turn::of(&new.direction.clone().unwrap_or_else(|| new.role.direction()), status);
+        let status = new.status.clone().unwrap_or(MessageStatus::Sent);
+        let turn = Turn::of(&new.effective_direction(), &status);
         Ok(Self {
             id: MessageId::generate(),
             sent_at,
@@ -60,17 +67,20 @@ impl Ready {
         })
     }
 
-    fn store(&self, connection: &Connection, conversation: i64, voter: &str, now: Time) -> Attempt<()> {
+    fn store(&self, connection: &Connection, place: &Place, voter: &str, now: Time) -> Attempt<()> {
         let (votes, votes_sum, own) = self.vote;
-        let arrival = connection
+        let number = place.conversation * ARRIVALS_MAX + place.arrival;
+        connection
             .prepare_cached(
-                "INSERT INTO messages (conversation, id, sent_at, created_at, turn, votes, votes_sum, document) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO messages (number, conversation, id, sent_at, arrival, created_at, turn, \
+                 votes, votes_sum, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
-            .insert(params![
-                conversation,
+            .execute(params![
+                number,
+                place.conversation,
                 self.id.as_str(),
-                Micros(self.sent_at.unwrap_or(now)),
+                Micros(place.sent_at),
+                place.arrival,
                 Micros(now),
                 self.turn as u8,
                 votes,
@@ -78,14 +88,111 @@ impl Ready {
                 self.text
             ])?;
         if let Some(own) = own {
-            ratings::store_vote(connection, arrival, voter, own)?;
+            ratings::store_vote(connection, number, voter, own)?;
         }
         Ok(())
     }
 }
 
+/// Where a new message goes.
+struct Place {
+    conversation: i64,
+    sent_at: Time,
+    arrival: i64,
+}
+
+/// A conversation while messages come in: its times, counts and usage.
+struct Growing {
+    conversation: i64,
+    arrivals: i64,
+    came: u64,
+    newest: Option<Time>,
+    /// `None` once it must be counted anew: a message took its place before others.
+    unread: Option<u64>,
+    usage: Option<Usage>,
+}
+
+impl Growing {
+    fn find(connection: &Connection, backend: &str, at: &Location) -> Attempt<Self> {
+        let mut statement = connection.prepare_cached(
+            "SELECT number, arrivals, last_message_at, unread, usage FROM conversations \
+             WHERE backend = ?1 AND native = ?2",
+        )?;
+        let mut rows = statement.query(params![backend, at.native])?;
+        let row = rows.next()?.ok_or_else(Error::conversation_not_found)?;
+        let newest: Option<Micros> = row.get(2)?;
+        Ok(Self {
+            conversation: row.get(0)?,
+            arrivals: row.get(1)?,
+            came: 0,
+            newest: newest.map(|Micros(time)| time),
+            unread: row.get(3)?,
+            usage: conversations::read_usage(row.get_ref(4)?)?,
+        })
+    }
+
+    /// Takes one message in.
+    fn take(&mut self, message: &Ready, now: Time) -> Attempt<Place> {
+        let sent_at = message.sent_at.unwrap_or(now);
+        self.arrivals += 1;
+        if self.arrivals >= ARRIVALS_MAX {
+            return Err(Error::new(Kind::Full, "the conversation takes no more messages").into());
+        }
+        self.came += 1;
+        self.unread = self
+            .unread
+            .filter(|_| self.newest.is_none_or(|newest| newest <= sent_at))
+            .map(|unread| match message.turn {
+                Turn::Waiting => unread + 1,
+                Turn::Business => 0,
+                Turn::Neutral => unread,
+            });
+        self.newest = self.newest.max(Some(sent_at));
+        if let Some(more) = &message.usage {
+            self.usage = Some(add(self.usage.take().unwrap_or_default(), more));
+        }
+        Ok(Place {
+            conversation: self.conversation,
+            sent_at,
+            arrival: self.arrivals,
+        })
+    }
+
+    /// Writes what became of the conversation.
+    fn store(self, connection: &Connection, now: Time) -> Attempt<()> {
+        let usage = self
+            .usage
+            .as_ref()
+            .map(|usage| json::to_text("usage", usage))
+            .transpose()?;
+        connection
+            .prepare_cached(
+                "UPDATE conversations SET updated_at = max(updated_at, ?2), last_message_at = ?3, arrivals = ?4, \
+                 messages = messages + ?5, unread = coalesce(?6, unread), usage = ?7 WHERE number = ?1",
+            )?
+            .execute(params![
+                self.conversation,
+                Micros(now),
+                self.newest.map(Micros),
+                self.arrivals,
+                self.came,
+                self.unread,
+                usage
+            ])?;
+        if self.unread.is_none() {
+            count_unread(connection, self.conversation)?;
+        }
+        state::follow(connection, self.conversation)
+    }
+}
+
 impl StoreBackend {
-    pub(super) async fn post(&self, cx: &Context, at: &Location, mut new: NewMessage) -> Result<Message> {
+    pub(super) async fn post(
+        &self,
+        cx: &Context,
+        at: &Location,
+        mut new: NewMessage,
+    ) -> Result<Message> {
         let mut ready = Ready::new(&mut new)?;
         ready.sent_at = None;
         let id = ready.id.clone();
@@ -95,9 +202,9 @@ impl StoreBackend {
             .store
             .write(move |connection, now| {
                 in_time(deadline)?;
-                let conversation = conversations::number(connection, &write.backend, &location)?;
-                ready.store(connection, conversation, &voter, now)?;
-                grow(connection, conversation, std::slice::from_ref(&ready), now)?;
+                let mut growing = Growing::find(connection, &write.backend, &location)?;
+                ready.store(connection, &growing.take(&ready, now)?, &voter, now)?;
+                growing.store(connection, now)?;
                 write.store(connection, Some(&ready.id), now)?;
                 Ok(now)
             })
@@ -105,15 +212,29 @@ impl StoreBackend {
         Ok(new.into_message(id, at.id, now))
     }
 
-    pub(super) async fn import(&self, cx: &Context, at: &Location, new: Vec<NewMessage>) -> Result<Vec<Result<Message>>> {
+    pub(super) async fn import(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<NewMessage>,
+    ) -> Result<Vec<Result<Message>>> {
         if new.len() > IMPORT_MAX_MESSAGES {
             let detail = format!("at most {IMPORT_MAX_MESSAGES} in one import");
-            let violation = Violation { pointer: "/messages".to_owned(), code: "too-many", detail };
-            return Err(Error::new(Kind::InvalidRequest, "too many messages in one import").violations(vec![violation]));
+            let violation = Violation {
+                pointer: "/messages".to_owned(),
+                code: "too-many",
+                detail,
+            };
+            return Err(
+                Error::new(Kind::InvalidRequest, "too many messages in one import")
+                    .violations(vec![violation]),
+            );
         }
         let mut new = new;
-        let prepared: Vec<(Option<Time>, Result<Ready>)> =
-            new.iter_mut().map(|message| (message.sent_at, Ready::new(message))).collect();
+        let prepared: Vec<(Option<Time>, Result<Ready>)> = new
+            .iter_mut()
+            .map(|message| (message.sent_at, Ready::new(message)))
+            .collect();
         let mut outcomes = Vec::with_capacity(prepared.len());
         let mut ready = Vec::with_capacity(prepared.len());
         for (sent_at, prepared) in prepared {
@@ -129,12 +250,12 @@ impl StoreBackend {
             .store
             .write(move |connection, now| {
                 in_time(deadline)?;
-                let conversation = conversations::number(connection, &write.backend, &location)?;
+                let mut growing = Growing::find(connection, &write.backend, &location)?;
                 for message in &ready {
-                    message.store(connection, conversation, &voter, now)?;
+                    message.store(connection, &growing.take(message, now)?, &voter, now)?;
                 }
                 if let Some(last) = ready.last() {
-                    grow(connection, conversation, &ready, now)?;
+                    growing.store(connection, now)?;
                     write.store(connection, Some(&last.id), now)?;
                 }
                 Ok(now)
@@ -147,9 +268,15 @@ impl StoreBackend {
         Ok(stored.collect())
     }
 
-    pub(super) fn read_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
+    pub(super) fn read_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+    ) -> Result<Message> {
         let voter = ratings::voter(&cx.principal);
-        self.store.read_together(|connection| Ok(find(connection, self.name(), at, id, &voter)?.message))
+        self.store
+            .read(|connection| Ok(find(connection, self.name(), at, id, &voter)?.message))
     }
 
     pub(super) async fn change_message(
@@ -175,15 +302,25 @@ impl StoreBackend {
                 patch.apply(&mut changed, now).map_err(|_| {
                     // serde's words may quote the message, so the member that can fail is named instead.
                     let detail = "has a shape that it cannot have".to_owned();
-                    let violation = Violation { pointer: "/extensions".to_owned(), code: "invalid", detail };
-                    Error::new(Kind::InvalidRequest, "the change does not fit the message").violations(vec![violation])
+                    let violation = Violation {
+                        pointer: "/extensions".to_owned(),
+                        code: "invalid",
+                        detail,
+                    };
+                    Error::new(Kind::InvalidRequest, "the change does not fit the message")
+                        .violations(vec![violation])
                 })?;
                 if changed != current {
                     let turn = Turn::of(&changed.direction, &changed.status);
-                    let text = json::to_text("message", &document::of_message(changed.clone(), stored.imported_rating))?;
+                    let text = json::to_text(
+                        "message",
+                        &document::of_message(changed.clone(), stored.imported_rating),
+                    )?;
                     connection
-                        .prepare_cached("UPDATE messages SET turn = ?2, document = ?3 WHERE arrival = ?1")?
-                        .execute(params![stored.arrival, turn as u8, text])?;
+                        .prepare_cached(
+                            "UPDATE messages SET turn = ?2, document = ?3 WHERE number = ?1",
+                        )?
+                        .execute(params![stored.number, turn as u8, text])?;
                     let unread = turn != Turn::of(&current.direction, &current.status);
                     moved(connection, stored.conversation, now)?;
                     if unread {
@@ -204,7 +341,11 @@ impl StoreBackend {
         precondition: Option<&Precondition>,
     ) -> Result<()> {
         let (backend, at, id) = (self.info.name.clone(), at.clone(), id.clone());
-        let (precondition, voter, deadline) = (precondition.cloned(), ratings::voter(&cx.principal), cx.deadline);
+        let (precondition, voter, deadline) = (
+            precondition.cloned(),
+            ratings::voter(&cx.principal),
+            cx.deadline,
+        );
         self.store
             .write(move |connection, now| {
                 in_time(deadline)?;
@@ -213,8 +354,8 @@ impl StoreBackend {
                     precondition.check(&stored.message)?;
                 }
                 connection
-                    .prepare_cached("DELETE FROM messages WHERE arrival = ?1")?
-                    .execute(params![stored.arrival])?;
+                    .prepare_cached("DELETE FROM messages WHERE number = ?1")?
+                    .execute(params![stored.number])?;
                 connection
                     .prepare_cached(
                         "UPDATE conversations SET messages = messages - 1, \
@@ -230,20 +371,36 @@ impl StoreBackend {
 }
 
 /// The message of this id in the conversation at a location, with the vote of `voter`.
-pub(super) fn find(connection: &Connection, backend: &str, at: &Location, id: &MessageId, voter: &str) -> Attempt<Stored> {
-    let conversation = conversations::number(connection, backend, at)?;
+pub(super) fn find(
+    connection: &Connection,
+    backend: &str,
+    at: &Location,
+    id: &MessageId,
+    voter: &str,
+) -> Attempt<Stored> {
     let mut statement = connection.prepare_cached(ONE)?;
-    let mut rows = statement.query(params![id.as_str(), conversation])?;
-    let row = rows.next()?.ok_or_else(Error::message_not_found)?;
-    read(connection, row, at, voter)
+    let mut rows = statement.query(params![id.as_str(), backend, at.native])?;
+    match rows.next()? {
+        Some(row) => read(connection, row, at, voter),
+        None => {
+            conversations::number(connection, backend, at)?;
+            Err(Error::message_not_found().into())
+        }
+    }
 }
 
 /// Reads a row of [`PAGE_UP`].
-pub(super) fn read(connection: &Connection, row: &Row<'_>, at: &Location, voter: &str) -> Attempt<Stored> {
-    let arrival = row.get(0)?;
+pub(super) fn read(
+    connection: &Connection,
+    row: &Row<'_>,
+    at: &Location,
+    voter: &str,
+) -> Attempt<Stored> {
+    let number = row.get(0)?;
     let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-    let id: MessageId =
-        id.parse().map_err(|error| Error::new(Kind::Internal, "a stored message id is none").source(error))?;
+    let id: MessageId = id
+        .parse()
+        .map_err(|error| Error::new(Kind::Internal, "a stored message id is none").source(error))?;
     let Micros(sent_at) = row.get(2)?;
     let Micros(created_at) = row.get(3)?;
     let text = row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?;
@@ -251,56 +408,23 @@ pub(super) fn read(connection: &Connection, row: &Row<'_>, at: &Location, voter:
     new.sent_at = Some(sent_at);
     let imported_rating = new.rating.take();
     let votes: u64 = row.get(4)?;
-    let mine = if votes == 0 { None } else { ratings::own_vote(connection, arrival, voter)? };
+    let mine = if votes == 0 {
+        None
+    } else {
+        ratings::own_vote(connection, number, voter)?
+    };
     let rating = ratings::combine(imported_rating.as_ref(), votes, row.get(5)?, mine);
-    let message = Message { rating, ..new.into_message(id, at.id, created_at) };
-    Ok(Stored { arrival, conversation: row.get(7)?, message, imported_rating })
-}
-
-/// What new messages do to their conversation: its times, counts and usage.
-fn grow(connection: &Connection, conversation: i64, new: &[Ready], now: Time) -> Attempt<()> {
-    let (last, usage, unread): (Option<Micros>, Option<String>, u64) = connection
-        .prepare_cached("SELECT last_message_at, usage, unread FROM conversations WHERE number = ?1")?
-        .query_row(params![conversation], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let mut newest = last.map(|Micros(time)| time);
-    let mut waiting = Some(unread);
-    let mut sum: Option<Usage> = None;
-    for message in new {
-        let sent_at = message.sent_at.unwrap_or(now);
-        // Only behind the newest is the number known without counting.
-        waiting = waiting.filter(|_| newest.is_none_or(|newest| newest <= sent_at)).map(|waiting| match message.turn {
-            Turn::Waiting => waiting + 1,
-            Turn::Business => 0,
-            Turn::Neutral => waiting,
-        });
-        newest = newest.max(Some(sent_at));
-        if let Some(more) = &message.usage {
-            let before = match (sum.take(), &usage) {
-                (Some(sum), _) => sum,
-                (None, Some(text)) => json::from_text("usage", text)?,
-                (None, None) => Usage::default(),
-            };
-            sum = Some(add(before, more));
-        }
-    }
-    let usage = sum.map(|sum| json::to_text("usage", &sum)).transpose()?.or(usage);
-    connection
-        .prepare_cached(
-            "UPDATE conversations SET updated_at = max(updated_at, ?2), last_message_at = ?3, \
-             messages = messages + ?4, unread = ?5, usage = ?6 WHERE number = ?1",
-        )?
-        .execute(params![
-            conversation,
-            Micros(now),
-            newest.map(Micros),
-            new.len(),
-            waiting.unwrap_or(unread),
-            usage
-        ])?;
-    if waiting.is_none() {
-        count_unread(connection, conversation)?;
-    }
-    state::follow(connection, conversation)
+    let message = Message {
+        rating,
+        ..new.into_message(id, at.id, created_at)
+    };
+    Ok(Stored {
+        number,
+        arrival: row.get(8)?,
+        conversation: row.get(7)?,
+        message,
+        imported_rating,
+    })
 }
 
 fn add(sum: Usage, more: &Usage) -> Usage {
@@ -322,7 +446,9 @@ fn add(sum: Usage, more: &Usage) -> Usage {
 /// A message of the conversation changed.
 pub(super) fn moved(connection: &Connection, conversation: i64, now: Time) -> Attempt<()> {
     connection
-        .prepare_cached("UPDATE conversations SET updated_at = max(updated_at, ?2) WHERE number = ?1")?
+        .prepare_cached(
+            "UPDATE conversations SET updated_at = max(updated_at, ?2) WHERE number = ?1",
+        )?
         .execute(params![conversation, Micros(now)])?;
     state::follow(connection, conversation)
 }

@@ -22,7 +22,12 @@ pub(super) fn voter(principal: &Principal) -> String {
 
 /// What `votes` rows, which add `sum`, make of an imported rating. The importer's own vote is one of the rows, and
 /// counted in the import already.
-pub(super) fn combine(imported: Option<&Rating>, votes: u64, sum: f64, mine: Option<f64>) -> Option<Rating> {
+pub(super) fn combine(
+    imported: Option<&Rating>,
+    votes: u64,
+    sum: f64,
+    mine: Option<f64>,
+) -> Option<Rating> {
     if votes == 0 {
         return imported.cloned();
     }
@@ -46,36 +51,58 @@ fn counts_own_vote(imported: Option<&Rating>) -> bool {
 pub(super) fn of_import(imported: Option<&Rating>) -> (u64, f64, Option<f64>) {
     match imported.and_then(|rating| rating.mine) {
         None => (0, 0.0, None),
-        Some(mine) => (1, if counts_own_vote(imported) { 0.0 } else { mine }, Some(mine)),
+        Some(mine) => (
+            1,
+            if counts_own_vote(imported) { 0.0 } else { mine },
+            Some(mine),
+        ),
     }
 }
 
 /// Stores a vote, which replaces the principal's last one, and returns that.
-pub(super) fn store_vote(connection: &Connection, arrival: i64, voter: &str, value: f64) -> Attempt<Option<f64>> {
-    let before = own_vote(connection, arrival, voter)?;
+pub(super) fn store_vote(
+    connection: &Connection,
+    message: i64,
+    voter: &str,
+    value: f64,
+) -> Attempt<Option<f64>> {
+    let before = own_vote(connection, message, voter)?;
     connection
         .prepare_cached(
             "INSERT INTO ratings (message, principal, value) VALUES (?1, ?2, ?3) \
              ON CONFLICT (message, principal) DO UPDATE SET value = excluded.value",
         )?
-        .execute(params![arrival, voter, value])?;
+        .execute(params![message, voter, value])?;
     Ok(before)
 }
 
 /// The principal's vote.
-pub(super) fn own_vote(connection: &Connection, arrival: i64, voter: &str) -> Attempt<Option<f64>> {
+pub(super) fn own_vote(connection: &Connection, message: i64, voter: &str) -> Attempt<Option<f64>> {
     Ok(connection
         .prepare_cached("SELECT value FROM ratings WHERE message = ?1 AND principal = ?2")?
-        .query_row(params![arrival, voter], |row| row.get(0))
+        .query_row(params![message, voter], |row| row.get(0))
         .optional()?)
 }
 
 impl StoreBackend {
-    pub(super) async fn rate(&self, cx: &Context, at: &Location, id: &MessageId, value: f64) -> Result<Message> {
+    pub(super) async fn rate(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        value: f64,
+    ) -> Result<Message> {
         if !(0.0..=VOTE_MAX).contains(&value) {
             let detail = format!("between 0 and {VOTE_MAX}");
-            let violation = Violation { pointer: "/value".to_owned(), code: "out-of-range", detail };
-            return Err(Error::new(Kind::InvalidRequest, "the rating is out of range").violations(vec![violation]));
+            let violation = Violation {
+                pointer: "/value".to_owned(),
+                code: "out-of-range",
+                detail,
+            };
+            return Err(
+                Error::new(Kind::InvalidRequest, "the rating is out of range")
+                    .violations(vec![violation]),
+            );
         }
         let (backend, at, id) = (self.info.name.clone(), at.clone(), id.clone());
         let (voter, deadline) = (voter(&cx.principal), cx.deadline);
@@ -83,12 +110,12 @@ impl StoreBackend {
             .write(move |connection, now| {
                 in_time(deadline)?;
                 let stored = messages::find(connection, &backend, &at, &id, &voter)?;
-                let before = store_vote(connection, stored.arrival, &voter, value)?;
+                let before = store_vote(connection, stored.number, &voter, value)?;
                 connection
                     .prepare_cached(
-                        "UPDATE messages SET votes = votes + ?2, votes_sum = votes_sum + ?3 WHERE arrival = ?1",
+                        "UPDATE messages SET votes = votes + ?2, votes_sum = votes_sum + ?3 WHERE number = ?1",
                     )?
-                    .execute(params![stored.arrival, u8::from(before.is_none()), value - before.unwrap_or_default()])?;
+                    .execute(params![stored.number, u8::from(before.is_none()), value - before.unwrap_or_default()])?;
                 messages::moved(connection, stored.conversation, now)?;
                 Ok(messages::find(connection, &backend, &at, &id, &voter)?.message)
             })
@@ -102,9 +129,16 @@ mod tests {
 
     #[test]
     fn an_imported_rating_is_shown_as_it_came_until_somebody_votes() {
-        let imported = Rating { mean: Some(4.3), count: 3, mine: Some(5.0) };
+        let imported = Rating {
+            mean: Some(4.3),
+            count: 3,
+            mine: Some(5.0),
+        };
         let (votes, sum, mine) = of_import(Some(&imported));
-        assert_eq!(combine(Some(&imported), votes, sum, mine), Some(imported.clone()));
+        assert_eq!(
+            combine(Some(&imported), votes, sum, mine),
+            Some(imported.clone())
+        );
         // The importer changes the vote from 5 to 2: the mean moves, the count stays.
         let changed = combine(Some(&imported), votes, sum + 2.0 - 5.0, Some(2.0)).unwrap();
         assert_eq!((changed.count, changed.mine), (3, Some(2.0)));
@@ -116,9 +150,20 @@ mod tests {
 
     #[test]
     fn an_own_vote_that_an_import_does_not_count_is_counted() {
-        let imported = Rating { mean: None, count: 0, mine: Some(3.0) };
+        let imported = Rating {
+            mean: None,
+            count: 0,
+            mine: Some(3.0),
+        };
         let (votes, sum, mine) = of_import(Some(&imported));
-        assert_eq!(combine(Some(&imported), votes, sum, mine), Some(Rating { mean: Some(3.0), count: 1, mine }));
+        assert_eq!(
+            combine(Some(&imported), votes, sum, mine),
+            Some(Rating {
+                mean: Some(3.0),
+                count: 1,
+                mine
+            })
+        );
     }
 
     #[test]

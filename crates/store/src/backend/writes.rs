@@ -43,11 +43,21 @@ pub(super) struct Reference {
 
 impl Reference {
     pub(super) fn new(cx: &Context, backend: &str, operation: Operation, native: &str) -> Self {
-        Self { intent: cx.intent, backend: backend.into(), operation, conversation: native.into() }
+        Self {
+            intent: cx.intent,
+            backend: backend.into(),
+            operation,
+            conversation: native.into(),
+        }
     }
 
     /// Keeps it, in the transaction of the write.
-    pub(super) fn store(&self, connection: &Connection, message: Option<&MessageId>, now: Time) -> rusqlite::Result<()> {
+    pub(super) fn store(
+        &self,
+        connection: &Connection,
+        message: Option<&MessageId>,
+        now: Time,
+    ) -> rusqlite::Result<()> {
         connection
             .prepare_cached(
                 "INSERT INTO writes (intent, backend, operation, conversation, message, written_at) \
@@ -75,7 +85,11 @@ impl StoreBackend {
     /// Runs on the writing thread, behind every write that was handed over before.
     pub(super) async fn find_write(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
         let retention = self.store.config().settle_retention;
-        let look = Look { backend: self.info.name.clone(), voter: ratings::voter(&cx.principal), intent: intent.clone() };
+        let look = Look {
+            backend: self.info.name.clone(),
+            voter: ratings::voter(&cx.principal),
+            intent: intent.clone(),
+        };
         self.store
             .write(move |connection, now| {
                 let operation = match &look.intent.write {
@@ -96,7 +110,11 @@ impl StoreBackend {
 
 /// The write is not there: it was not done, unless it is so old that its reference may have been swept.
 fn absent(intent: &Intent, now: Time, retention: Duration) -> Settled {
-    if intent.started_at > earlier(now, retention) { Settled::NotApplied } else { Settled::Unknown }
+    if intent.started_at > earlier(now, retention) {
+        Settled::NotApplied
+    } else {
+        Settled::Unknown
+    }
 }
 
 /// A look for what a write made.
@@ -125,14 +143,22 @@ impl Look {
             Some(location) => Some(location.id),
             None => found.conversation.parse().ok(),
         };
-        let Some(id) = id else { return Ok(Settled::Unknown) };
+        let Some(id) = id else {
+            return Ok(Settled::Unknown);
+        };
         let native = found.conversation.clone();
-        let location = Location { id, backend: self.backend.clone(), native, credential: None };
+        let location = Location {
+            id,
+            backend: self.backend.clone(),
+            native,
+            credential: None,
+        };
         match self.show(connection, location, found.message.as_deref()) {
             // Input and answer are two posts of one intent. Where only the input is there, the answer may be half
             // made, and nobody may send the input again.
             Ok(Applied::Message(message))
-                if matches!(self.intent.write, Write::Respond(_)) && message.role != Role::Assistant =>
+                if matches!(self.intent.write, Write::Respond(_))
+                    && message.role != Role::Assistant =>
             {
                 Ok(Settled::Unknown)
             }
@@ -142,10 +168,19 @@ impl Look {
         }
     }
 
-    fn show(&self, connection: &Connection, location: Location, message: Option<&str>) -> Attempt<Applied> {
+    fn show(
+        &self,
+        connection: &Connection,
+        location: Location,
+        message: Option<&str>,
+    ) -> Attempt<Applied> {
         let Some(message) = message else {
-            let conversation = conversations::find(connection, &self.backend, &location)?.conversation;
-            return Ok(Applied::Conversation(Box::new(Located { location, conversation })));
+            let conversation =
+                conversations::find(connection, &self.backend, &location)?.conversation;
+            return Ok(Applied::Conversation(Box::new(Located {
+                location,
+                conversation,
+            })));
         };
         let id: MessageId = message.parse().map_err(|_| Error::message_not_found())?;
         let stored = messages::find(connection, &self.backend, &location, &id, &self.voter)?;

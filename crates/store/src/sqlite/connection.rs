@@ -34,7 +34,10 @@ pub(super) fn check_version() -> Result<()> {
         return Ok(());
     }
     let found = rusqlite::version();
-    Err(Error::new(Kind::Internal, format!("SQLite {found} can damage databases: build with 3.51.3 or newer")))
+    Err(Error::new(
+        Kind::Internal,
+        format!("SQLite {found} can damage databases: build with 3.51.3 or newer"),
+    ))
 }
 
 /// Makes the directory and the file where they are absent, for this user only: SQLite gives its other files the
@@ -45,10 +48,16 @@ pub(super) fn prepare_file(path: &Path) -> Result<()> {
             io::ErrorKind::StorageFull => Kind::StorageFull,
             _ => Kind::Unavailable,
         };
-        let message = format!("the database {} cannot be made or opened: {error}", path.display());
+        let message = format!(
+            "the database {} cannot be made or opened: {error}",
+            path.display()
+        );
         Error::new(kind, message).source(error)
     };
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+    if let Some(directory) = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())
+    {
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -84,8 +93,10 @@ pub(super) fn open(config: &StoreConfig, role: Role) -> Result<Connection> {
 
 fn configure(config: &StoreConfig, role: Role) -> rusqlite::Result<Connection> {
     // Each connection is used by one thread at a time, so SQLite's own lock around it is not needed.
-    let connection =
-        Connection::open_with_flags(&config.path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        &config.path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(config.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     connection.pragma_update(None, "mmap_size", config.mmap_bytes)?;

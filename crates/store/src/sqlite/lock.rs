@@ -30,7 +30,10 @@ impl ServingLock {
 }
 
 /// Runs `change` while no other process changes the schema.
-pub(super) fn while_changing_schema<T>(database: &Path, change: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn while_changing_schema<T>(
+    database: &Path,
+    change: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let path = beside(database, "schema-lock");
     let file = open(&path)?;
     file.lock().map_err(|error| unusable(&path, error))?;
@@ -55,5 +58,9 @@ fn open(path: &Path) -> Result<File> {
 }
 
 fn unusable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Kind::Unavailable, format!("the lock file {} cannot be used: {error}", path.display())).source(error)
+    Error::new(
+        Kind::Unavailable,
+        format!("the lock file {} cannot be used: {error}", path.display()),
+    )
+    .source(error)
 }

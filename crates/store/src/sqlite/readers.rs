@@ -19,7 +19,9 @@ thread_local! {
 
 impl Readers {
     pub(super) fn new(connections: Vec<Connection>) -> Self {
-        Self { connections: connections.into_iter().map(Mutex::new).collect() }
+        Self {
+            connections: connections.into_iter().map(Mutex::new).collect(),
+        }
     }
 
     /// Runs `read` with a connection that nobody else uses meanwhile.
@@ -38,6 +40,30 @@ impl Readers {
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        self.connections[preferred].lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections[preferred]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A read transaction, ended when it is dropped. rusqlite's own compiles its statements each time.
+pub(super) struct Moment<'a>(&'a Connection);
+
+impl<'a> Moment<'a> {
+    pub(super) fn begin(connection: &'a Connection) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Moment<'_> {
+    fn drop(&mut self) {
+        let ended = self
+            .0
+            .prepare_cached("COMMIT")
+            .and_then(|mut commit| commit.execute([]));
+        if let Err(error) = ended {
+            tracing::error!(error = %error, "a read of the store could not be ended");
+        }
     }
 }

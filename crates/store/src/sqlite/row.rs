@@ -10,7 +10,9 @@ pub(crate) struct Micros(pub(crate) Time);
 impl FromSql for Micros {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let micros = value.as_i64()?;
-        Time::from_micros(micros).map(Self).map_err(|_| FromSqlError::OutOfRange(micros))
+        Time::from_micros(micros)
+            .map(Self)
+            .map_err(|_| FromSqlError::OutOfRange(micros))
     }
 }
 

@@ -11,7 +11,10 @@ use crate::failure::from_sqlite;
 
 /// Every version, in order: the file's name and its text.
 const VERSIONS: &[(&str, &str)] = &[
-    ("V1__conversations", include_str!("../../schema/V1__conversations.sql")),
+    (
+        "V1__conversations",
+        include_str!("../../schema/V1__conversations.sql"),
+    ),
     ("V2__state", include_str!("../../schema/V2__state.sql")),
 ];
 
@@ -21,7 +24,11 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Resu
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql).map_err(failed))
         .collect::<Result<Vec<_>>>()?;
-    let latest = versions.iter().map(Migration::version).max().unwrap_or_default();
+    let latest = versions
+        .iter()
+        .map(Migration::version)
+        .max()
+        .unwrap_or_default();
     // One transaction for all versions: a process that dies leaves the old schema or the new one.
     let runner = Runner::new(&versions).set_grouped(true);
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
@@ -37,7 +44,11 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Resu
         }
         if found < latest {
             runner.run(connection).map_err(failed)?;
-            tracing::info!(schema.from = found, schema.to = latest, "the schema is up to date");
+            tracing::info!(
+                schema.from = found,
+                schema.to = latest,
+                "the schema is up to date"
+            );
         }
         Ok(())
     });
@@ -50,15 +61,21 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i32> {
     if !connection.table_exists(None, "refinery_schema_history")? {
         return Ok(0);
     }
-    let version: Option<i32> =
-        connection.query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get(0))?;
+    let version: Option<i32> = connection.query_row(
+        "SELECT max(version) FROM refinery_schema_history",
+        [],
+        |row| row.get(0),
+    )?;
     Ok(version.unwrap_or_default())
 }
 
 fn failed(error: refinery::Error) -> Error {
-    Error::new(Kind::Internal, "the schema of the database cannot be brought up to date: restore it from a backup")
-        .outcome(Outcome::NotApplied)
-        .source(error)
+    Error::new(
+        Kind::Internal,
+        "the schema of the database cannot be brought up to date: restore it from a backup",
+    )
+    .outcome(Outcome::NotApplied)
+    .source(error)
 }
 
 #[cfg(test)]
@@ -73,7 +90,10 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         files.sort();
-        let known: Vec<String> = VERSIONS.iter().map(|(name, _)| format!("{name}.sql")).collect();
+        let known: Vec<String> = VERSIONS
+            .iter()
+            .map(|(name, _)| format!("{name}.sql"))
+            .collect();
         assert_eq!(files, known);
     }
 }

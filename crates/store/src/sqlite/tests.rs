@@ -25,7 +25,10 @@ async fn bind(store: &Store, name: &str) -> backend::Result<()> {
     let name = name.to_owned();
     store
         .write(move |connection, _now| {
-            connection.execute("INSERT INTO bindings VALUES (?1, '', '', '')", params![name])?;
+            connection.execute(
+                "INSERT INTO bindings VALUES (?1, '', '', '')",
+                params![name],
+            )?;
             Ok(())
         })
         .await
@@ -35,14 +38,21 @@ fn names(store: &Store) -> Vec<String> {
     store
         .read(|connection| {
             let mut statement = connection.prepare("SELECT name FROM bindings ORDER BY name")?;
-            let names = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            let names = statement
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
             Ok(names)
         })
         .unwrap()
 }
 
 /// Keeps the writing thread busy until the returned sender is dropped, so that what is sent meanwhile is one batch.
-fn hold(store: &Store) -> (std::sync::mpsc::SyncSender<()>, tokio::task::JoinHandle<backend::Result<()>>) {
+fn hold(
+    store: &Store,
+) -> (
+    std::sync::mpsc::SyncSender<()>,
+    tokio::task::JoinHandle<backend::Result<()>>,
+) {
     let (release, held) = sync_channel::<()>(0);
     let (begun, begins) = sync_channel::<()>(1);
     let store = store.clone();
@@ -71,7 +81,10 @@ async fn a_failing_and_a_panicking_job_leave_the_rest_of_their_batch_alone() {
                 let name = format!("{number:02}");
                 store
                     .write(move |connection, _now| {
-                        connection.execute("INSERT INTO bindings VALUES (?1, '', '', '')", params![name])?;
+                        connection.execute(
+                            "INSERT INTO bindings VALUES (?1, '', '', '')",
+                            params![name],
+                        )?;
                         match number % 3 {
                             0 => Ok(()),
                             1 => Err(Error::new(Kind::Conflict, "refused").into()),
@@ -90,7 +103,11 @@ async fn a_failing_and_a_panicking_job_leave_the_rest_of_their_batch_alone() {
     }
     for (number, result) in results.into_iter().enumerate() {
         let kind = result.err().map(|error| error.kind);
-        assert_eq!(kind, [None, Some(Kind::Conflict), Some(Kind::Internal)][number % 3], "{number}");
+        assert_eq!(
+            kind,
+            [None, Some(Kind::Conflict), Some(Kind::Internal)][number % 3],
+            "{number}"
+        );
     }
     assert_eq!(names(&store), ["00", "03", "06", "09", "12", "15", "18"]);
 }
@@ -113,7 +130,11 @@ async fn a_failing_job_alone_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_refuses_and_a_write_whose_caller_left_is_done() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig { queue_max_writes: 1, ..config(&directory) }).unwrap();
+    let store = Store::open(StoreConfig {
+        queue_max_writes: 1,
+        ..config(&directory)
+    })
+    .unwrap();
     let (release, held) = hold(&store);
     let waiting = {
         let store = store.clone();
@@ -121,12 +142,16 @@ async fn a_full_queue_refuses_and_a_write_whose_caller_left_is_done() {
     };
     // Sent until the queue holds one: then this one is refused.
     let error = loop {
-        let refused = tokio::time::timeout(Duration::from_millis(20), bind(&store, "refused")).await;
+        let refused =
+            tokio::time::timeout(Duration::from_millis(20), bind(&store, "refused")).await;
         if let Ok(result) = refused {
             break result.unwrap_err();
         }
     };
-    assert_eq!((error.kind, error.outcome), (Kind::Overloaded, Outcome::NotApplied));
+    assert_eq!(
+        (error.kind, error.outcome),
+        (Kind::Overloaded, Outcome::NotApplied)
+    );
     assert!(error.retry_after.is_some());
     waiting.abort();
     drop(release);
@@ -144,13 +169,21 @@ async fn a_full_disk_is_told_and_heals() {
     let limit = |pages: u32| {
         let store = store.clone();
         async move {
-            store.write(move |connection, _| Ok(connection.pragma_update(None, "max_page_count", pages)?)).await.unwrap();
+            store
+                .write(move |connection, _| {
+                    Ok(connection.pragma_update(None, "max_page_count", pages)?)
+                })
+                .await
+                .unwrap();
         }
     };
     limit(1).await;
     let long = "x".repeat(1_000_000);
     let error = bind(&store, &long).await.unwrap_err();
-    assert_eq!((error.kind, error.outcome), (Kind::StorageFull, Outcome::NotApplied));
+    assert_eq!(
+        (error.kind, error.outcome),
+        (Kind::StorageFull, Outcome::NotApplied)
+    );
     // Reading goes on.
     assert_eq!(names(&store), Vec::<String>::new());
     limit(1_000_000).await;
@@ -162,11 +195,18 @@ async fn a_full_disk_is_told_and_heals() {
 #[tokio::test]
 async fn another_processs_lock_is_waited_for_and_then_told() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig { busy_timeout: Duration::from_millis(300), ..config(&directory) }).unwrap();
+    let store = Store::open(StoreConfig {
+        busy_timeout: Duration::from_millis(300),
+        ..config(&directory)
+    })
+    .unwrap();
     let other = rusqlite::Connection::open(store.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = bind(&store, "late").await.unwrap_err();
-    assert_eq!((error.kind, error.outcome), (Kind::Unavailable, Outcome::NotApplied));
+    assert_eq!(
+        (error.kind, error.outcome),
+        (Kind::Unavailable, Outcome::NotApplied)
+    );
     assert!(error.retry_after.is_some() && error.is_temporary());
     assert_eq!(store.status().unwrap_err().kind, Kind::Unavailable);
     let release = std::thread::spawn(move || {
@@ -184,7 +224,10 @@ async fn a_closed_store_says_so() {
     let (_directory, store) = open();
     store.close().await.unwrap();
     let error = bind(&store, "x").await.unwrap_err();
-    assert_eq!((error.kind, error.outcome), (Kind::Unavailable, Outcome::NotApplied));
+    assert_eq!(
+        (error.kind, error.outcome),
+        (Kind::Unavailable, Outcome::NotApplied)
+    );
     assert_eq!(store.close().await.unwrap_err().kind, Kind::Unavailable);
 }
 
@@ -203,15 +246,22 @@ async fn the_time_of_writes_never_goes_back() {
 fn every_connection_is_durable_and_the_readers_cannot_write() {
     let (_directory, store) = open();
     let pragma = |name: &'static str| {
-        store.read(move |connection| Ok(connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?)).unwrap()
+        store
+            .read(move |connection| {
+                Ok(connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?)
+            })
+            .unwrap()
     };
     assert_eq!(pragma("query_only"), 1);
     let refused = store.read(|connection| Ok(connection.execute("DELETE FROM bindings", [])?));
     assert!(refused.is_err());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     let writing = runtime
         .block_on(store.write(|connection, _| {
-            let value = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            let value =
+                |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
             Ok((value("synchronous")?, value("foreign_keys")?))
         }))
         .unwrap();
@@ -226,7 +276,9 @@ fn plan(store: &Store, sql: &str) -> String {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
             let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
             let steps = statement
-                .query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3))?
+                .query_map(rusqlite::params_from_iter(parameters), |row| {
+                    row.get::<_, String>(3)
+                })?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             Ok(steps.join("; "))
         })
@@ -238,7 +290,10 @@ fn pages_are_read_from_an_index_in_its_order() {
     let (_directory, store) = open();
     for sql in [crate::backend::PAGE_UP, crate::backend::PAGE_DOWN] {
         let plan = plan(&store, sql);
-        assert!(plan.contains("messages_by_place (conversation=? AND (sent_at,arrival)"), "{plan}");
+        assert!(
+            plan.contains("messages_by_place (conversation=? AND (sent_at,arrival)"),
+            "{plan}"
+        );
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }
     for (sort, index) in [
@@ -253,6 +308,9 @@ fn pages_are_read_from_an_index_in_its_order() {
                  ORDER BY d.{sort}, d.id LIMIT ?"
             ),
         );
-        assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+        assert!(
+            plan.contains(index) && !plan.contains("TEMP B-TREE"),
+            "{plan}"
+        );
     }
 }

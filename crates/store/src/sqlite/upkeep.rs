@@ -34,7 +34,12 @@ impl Upkeep {
         instance: &str,
         settle_retention: Duration,
     ) -> Result<Self> {
-        let upkeep = Self { serving, instance: instance.into(), settle_retention, next_sweep: Instant::now() };
+        let upkeep = Self {
+            serving,
+            instance: instance.into(),
+            settle_retention,
+            next_sweep: Instant::now(),
+        };
         if serving {
             connection
                 .execute("DELETE FROM instances WHERE id <> ?1", params![instance])
@@ -67,7 +72,10 @@ impl Upkeep {
     /// The last work before the connection is closed: takes this process out and refreshes what the planner knows.
     pub(super) fn end(&self, connection: &Connection) -> rusqlite::Result<()> {
         if self.serving {
-            connection.execute("DELETE FROM instances WHERE id = ?1", params![self.instance])?;
+            connection.execute(
+                "DELETE FROM instances WHERE id = ?1",
+                params![self.instance],
+            )?;
         }
         connection.execute_batch("PRAGMA optimize")
     }

@@ -64,14 +64,25 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                thread.run();
-                drop(thread);
-                drop(lock);
+                let closing = thread.run();
+                // Whoever waits for the end may open the file at once.
+                drop((thread, lock));
+                if let Some(done) = closing {
+                    let _gone = done.send(());
+                }
             })
             .map_err(|error| {
-                Error::new(Kind::Unavailable, "the writing thread of the store cannot be started").source(error)
+                Error::new(
+                    Kind::Unavailable,
+                    "the writing thread of the store cannot be started",
+                )
+                .source(error)
             })?;
-        Ok(Self { orders: Some(orders), thread: Some(thread), last_failure })
+        Ok(Self {
+            orders: Some(orders),
+            thread: Some(thread),
+            last_failure,
+        })
     }
 
     pub(super) async fn write<T: Send + 'static>(
@@ -81,7 +92,9 @@ impl Writer {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             let result = match transaction {
-                Ok((connection, now)) => write(connection, now).map_err(Error::from),
+                // A panic must neither end the thread nor undo what others wrote.
+                Ok((connection, now)) => catch_unwind(AssertUnwindSafe(|| write(connection, now)))
+                    .map_or_else(|_| Err(broke_off()), |result| Ok(result?)),
                 Err(error) => Err(error),
             };
             let keep = result.is_ok();
@@ -96,7 +109,8 @@ impl Writer {
         });
         self.send(Order::Write(job))?;
         gauge!("store_writes_waiting").increment(1);
-        receiver.await.map_err(|_| Error::new(Kind::Internal, "a write of the store broke off; nothing of it is kept"))?
+        // Nobody answers only where the thread ended before the job began.
+        receiver.await.map_err(|_| closed())?
     }
 
     pub(super) async fn close(&self) -> Result<()> {
@@ -118,14 +132,19 @@ impl Writer {
 
     /// Why the last transaction could not be committed; `None` once one was.
     pub(super) fn last_failure(&self) -> Option<Error> {
-        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn send(&self, order: Order) -> Result<()> {
         let orders = self.orders.as_ref().ok_or_else(closed)?;
         orders.try_send(order).map_err(|error| match error {
-            TrySendError::Full(_) => Error::new(Kind::Overloaded, "too many writes wait for the store")
-                .retry_after(Some(BUSY_RETRY_AFTER)),
+            TrySendError::Full(_) => {
+                Error::new(Kind::Overloaded, "too many writes wait for the store")
+                    .retry_after(Some(BUSY_RETRY_AFTER))
+            }
             TrySendError::Disconnected(_) => closed(),
         })
     }
@@ -134,11 +153,18 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.orders.take());
-        let Some(thread) = self.thread.take() else { return };
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
         if thread.join().is_err() {
             tracing::error!("the writing thread of the store had panicked");
         }
     }
+}
+
+fn broke_off() -> Error {
+    let message = "a write of the store broke off; nothing of it is kept";
+    Error::new(Kind::Internal, message).outcome(Outcome::NotApplied)
 }
 
 fn closed() -> Error {
@@ -155,7 +181,8 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(&mut self) {
+    /// Works until it is told to end; gives back whom to tell when all is closed.
+    fn run(&mut self) -> Option<oneshot::Sender<()>> {
         let mut closing = None;
         let mut upkeep_at = Instant::now();
         while closing.is_none() {
@@ -180,10 +207,7 @@ impl Thread {
         if let Err(error) = self.close() {
             tracing::warn!(error = %error, "the store was not closed in good order; the next start repairs it");
         }
-        if let Some(done) = closing {
-            // Whoever asked may be gone.
-            let _gone = done.send(());
-        }
+        closing
     }
 
     /// Takes what waits already, up to the limit of a batch.
@@ -235,14 +259,20 @@ impl Thread {
         if lost.is_none() && !self.connection.is_autocommit() {
             lost = self.execute("COMMIT").err().map(|error| {
                 // Where the log itself could not be written, recovery decides what became of it.
-                let unknown = error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
-                from_sqlite(error).outcome(if unknown { Outcome::Unknown } else { Outcome::NotApplied })
+                let unknown =
+                    error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
+                from_sqlite(error).outcome(if unknown {
+                    Outcome::Unknown
+                } else {
+                    Outcome::NotApplied
+                })
             });
         }
-        if lost.is_some() && !self.connection.is_autocommit() {
-            if let Err(error) = self.execute("ROLLBACK") {
-                tracing::error!(error = %error, "a transaction of the store could not be rolled back");
-            }
+        if lost.is_some()
+            && !self.connection.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK")
+        {
+            tracing::error!(error = %error, "a transaction of the store could not be rolled back");
         }
         self.note(lost.as_ref());
         histogram!("store_commit_duration_seconds").record(started.elapsed().as_secs_f64());
@@ -257,19 +287,20 @@ impl Thread {
         if shared {
             self.execute("SAVEPOINT job").map_err(from_sqlite)?;
         }
-        let finished = catch_unwind(AssertUnwindSafe(|| job(Ok((&self.connection, now)))));
-        let keep = finished.as_ref().is_ok_and(|finished| finished.keep);
-        // A job that panicked has dropped its caller's end, which says so.
-        replies.extend(finished.ok().map(|finished| finished.reply));
+        let Finished { keep, reply } = job(Ok((&self.connection, now)));
+        replies.push(reply);
         if self.connection.is_autocommit() {
             // A full disk or a failed read can make SQLite undo the whole transaction.
-            let message = "the database has undone the transaction: it may be out of room or damaged";
+            let message =
+                "the database has undone the transaction: it may be out of room or damaged";
             return Err(Error::new(Kind::Unavailable, message).retry_after(Some(BUSY_RETRY_AFTER)));
         }
         match (keep, shared) {
             (true, true) => self.execute("RELEASE job"),
             (true, false) => Ok(()),
-            (false, true) => self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job")),
+            (false, true) => self
+                .execute("ROLLBACK TO job")
+                .and_then(|()| self.execute("RELEASE job")),
             (false, false) => self.execute("ROLLBACK"),
         }
         .map_err(from_sqlite)
@@ -296,7 +327,8 @@ impl Thread {
         self.upkeep.end(&self.connection)?;
         self.connection.flush_prepared_statement_cache();
         // Readers that still read keep part of the log; it is folded in by whoever opens the file next.
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
     /// The time of the next write: never before the last one, unless the clock was set back on purpose.
@@ -310,7 +342,10 @@ impl Thread {
     }
 
     fn note(&self, failure: Option<&Error>) {
-        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure.cloned();
+        *self
+            .last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = failure.cloned();
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {

@@ -11,7 +11,10 @@ use crate::sqlite::Micros;
 
 impl State {
     pub(super) async fn bind(&self, binding: &BackendBinding) -> Result<()> {
-        if let Some(found) = self.store.read(|connection| find(connection, &binding.name))? {
+        if let Some(found) = self
+            .store
+            .read(|connection| find(connection, &binding.name))?
+        {
             return check(&found, binding);
         }
         let binding = binding.clone();
@@ -28,18 +31,34 @@ impl State {
             .await
     }
 
-    pub(super) fn last_discovery(&self, backend: &str, credential: Option<&str>) -> Result<Option<Time>> {
+    pub(super) fn last_discovery(
+        &self,
+        backend: &str,
+        credential: Option<&str>,
+    ) -> Result<Option<Time>> {
         let found: Option<Micros> = self.store.read(|connection| {
             Ok(connection
-                .prepare_cached("SELECT started_at FROM discoveries WHERE backend = ?1 AND credential = ?2")?
-                .query_row(params![backend, credential.unwrap_or_default()], |row| row.get(0))
+                .prepare_cached(
+                    "SELECT started_at FROM discoveries WHERE backend = ?1 AND credential = ?2",
+                )?
+                .query_row(params![backend, credential.unwrap_or_default()], |row| {
+                    row.get(0)
+                })
                 .optional()?)
         })?;
         Ok(found.map(|Micros(time)| time))
     }
 
-    pub(super) async fn note_discovery(&self, backend: &str, credential: Option<&str>, started: Time) -> Result<()> {
-        let (backend, credential) = (backend.to_owned(), credential.unwrap_or_default().to_owned());
+    pub(super) async fn note_discovery(
+        &self,
+        backend: &str,
+        credential: Option<&str>,
+        started: Time,
+    ) -> Result<()> {
+        let (backend, credential) = (
+            backend.to_owned(),
+            credential.unwrap_or_default().to_owned(),
+        );
         self.store
             .write(move |connection, _now| {
                 connection

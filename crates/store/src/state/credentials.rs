@@ -14,13 +14,20 @@ impl Credentials for State {
     async fn get(&self, name: &CredentialName) -> Result<Option<SecretString>> {
         let sealed = self.store.read(|connection| {
             Ok(connection
-                .prepare_cached("SELECT nonce, sealed FROM credentials WHERE backend = ?1 AND reference = ?2")?
+                .prepare_cached(
+                    "SELECT nonce, sealed FROM credentials WHERE backend = ?1 AND reference = ?2",
+                )?
                 .query_row(params![name.backend, name.reference], |row| {
-                    Ok(Sealed { nonce: row.get(0)?, sealed: row.get(1)? })
+                    Ok(Sealed {
+                        nonce: row.get(0)?,
+                        sealed: row.get(1)?,
+                    })
                 })
                 .optional()?)
         })?;
-        sealed.map(|sealed| self.sealing_key.open(&place(name), &sealed)).transpose()
+        sealed
+            .map(|sealed| self.sealing_key.open(&place(name), &sealed))
+            .transpose()
     }
 
     async fn put(&self, name: &CredentialName, secret: &SecretString) -> Result<()> {
@@ -45,7 +52,9 @@ impl Credentials for State {
         self.store
             .write(move |connection, _now| {
                 let removed = connection
-                    .prepare_cached("DELETE FROM credentials WHERE backend = ?1 AND reference = ?2")?
+                    .prepare_cached(
+                        "DELETE FROM credentials WHERE backend = ?1 AND reference = ?2",
+                    )?
                     .execute(params![name.backend, name.reference])?;
                 Ok(removed > 0)
             })
@@ -54,10 +63,16 @@ impl Credentials for State {
 
     async fn names(&self) -> Result<Vec<CredentialName>> {
         self.store.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT backend, reference FROM credentials ORDER BY backend, reference")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT backend, reference FROM credentials ORDER BY backend, reference",
+            )?;
             let names = statement
-                .query_map([], |row| Ok(CredentialName { backend: row.get(0)?, reference: row.get(1)? }))?
+                .query_map([], |row| {
+                    Ok(CredentialName {
+                        backend: row.get(0)?,
+                        reference: row.get(1)?,
+                    })
+                })?
                 .collect::<rusqlite::Result<_>>()?;
             Ok(names)
         })

@@ -28,15 +28,22 @@ const DELETED: u8 = 2;
 #[async_trait]
 impl Directory for State {
     async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool> {
-        if self.store.read(|connection| is_known(connection, &entry.location))? {
+        if self
+            .store
+            .read(|connection| is_known(connection, &entry.location))?
+        {
             return Ok(false);
         }
-        self.store.write(move |connection, _now| insert_entry(connection, &entry)).await
+        self.store
+            .write(move |connection, _now| insert_entry(connection, &entry))
+            .await
     }
 
     async fn find(&self, id: ConversationId) -> Result<Option<DirectoryEntry>> {
         self.store.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM directory d WHERE d.id = ?1"))?;
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM directory d WHERE d.id = ?1"
+            ))?;
             let mut rows = statement.query(params![id.to_string()])?;
             rows.next()?.map(read).transpose()
         })
@@ -44,8 +51,9 @@ impl Directory for State {
 
     async fn find_native(&self, backend: &str, native: &str) -> Result<Option<DirectoryEntry>> {
         self.store.read(|connection| {
-            let mut statement = connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM directory d WHERE d.backend = ?1 AND d.native = ?2"))?;
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM directory d WHERE d.backend = ?1 AND d.native = ?2"
+            ))?;
             let mut rows = statement.query(params![backend, native])?;
             rows.next()?.map(read).transpose()
         })
@@ -54,8 +62,9 @@ impl Directory for State {
     async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()> {
         let document = document.clone();
         let held = self.store.read(|connection| {
-            let mut statement =
-                connection.prepare_cached(&format!("SELECT {COLUMNS} FROM directory d WHERE d.id = ?1 AND d.hidden = 0"))?;
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM directory d WHERE d.id = ?1 AND d.hidden = 0"
+            ))?;
             let mut rows = statement.query(params![id.to_string()])?;
             rows.next()?.map(read).transpose()
         })?;
@@ -117,7 +126,11 @@ impl Directory for State {
             Some(entry) if !entry.deleted => {
                 self.store
                     .write(move |connection, _now| {
-                        tombstone_native(connection, &entry.location.backend, &entry.location.native)
+                        tombstone_native(
+                            connection,
+                            &entry.location.backend,
+                            &entry.location.native,
+                        )
                     })
                     .await
             }
@@ -125,7 +138,11 @@ impl Directory for State {
         }
     }
 
-    async fn list(&self, principal: &Principal, query: &ConversationQuery) -> Result<Page<DirectoryEntry>> {
+    async fn list(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+    ) -> Result<Page<DirectoryEntry>> {
         self.page(principal, query)
     }
 
@@ -133,7 +150,12 @@ impl Directory for State {
         self.last_discovery(backend, credential)
     }
 
-    async fn set_discovered_at(&self, backend: &str, credential: Option<&str>, started: Time) -> Result<()> {
+    async fn set_discovered_at(
+        &self,
+        backend: &str,
+        credential: Option<&str>,
+        started: Time,
+    ) -> Result<()> {
         self.note_discovery(backend, credential, started).await
     }
 
@@ -147,7 +169,12 @@ pub(crate) fn insert_entry(connection: &Connection, entry: &NewDirectoryEntry) -
     if is_known(connection, &entry.location)? {
         return Ok(false);
     }
-    let NewDirectoryEntry { location, tenant, owner, document } = entry;
+    let NewDirectoryEntry {
+        location,
+        tenant,
+        owner,
+        document,
+    } = entry;
     let tenant = tenant.as_deref().unwrap_or_default();
     let text = json::to_text("conversation", document)?;
     let number = connection
@@ -172,19 +199,35 @@ pub(crate) fn insert_entry(connection: &Connection, entry: &NewDirectoryEntry) -
             document.last_message_at.map(Micros),
             text
         ])?;
-    insert_terms(connection, number, tenant, terms::of_document(document).iter())?;
+    insert_terms(
+        connection,
+        number,
+        tenant,
+        terms::of_document(document).iter(),
+    )?;
     Ok(true)
 }
 
 /// Replaces the document of the conversation that lives here, where it is known.
-pub(crate) fn refresh_native(connection: &Connection, backend: &str, native: &str, document: &Conversation) -> Attempt<()> {
+pub(crate) fn refresh_native(
+    connection: &Connection,
+    backend: &str,
+    native: &str,
+    document: &Conversation,
+) -> Attempt<()> {
     let found: Option<(i64, String)> = connection
-        .prepare_cached("SELECT number, id FROM directory WHERE backend = ?1 AND native = ?2 AND hidden < 2")?
-        .query_row(params![backend, native], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached(
+            "SELECT number, id FROM directory WHERE backend = ?1 AND native = ?2 AND hidden < 2",
+        )?
+        .query_row(params![backend, native], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     match found {
         // A document under another id is not the one that this entry shows.
-        Some((number, id)) if id == document.id.to_string() => replace(connection, number, document),
+        Some((number, id)) if id == document.id.to_string() => {
+            replace(connection, number, document)
+        }
         _ => Ok(()),
     }
 }
@@ -203,23 +246,35 @@ pub(crate) fn follow(connection: &Connection, conversation: i64) -> Attempt<()> 
 
 /// Marks the conversation that lives here as deleted, where it is known. What it was found by goes; only what keeps
 /// its id from coming back stays.
-pub(crate) fn tombstone_native(connection: &Connection, backend: &str, native: &str) -> Attempt<()> {
+pub(crate) fn tombstone_native(
+    connection: &Connection,
+    backend: &str,
+    native: &str,
+) -> Attempt<()> {
     let found = connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM directory d WHERE d.backend = ?1 AND d.native = ?2 AND d.hidden < 2"
         ))?
         .query_row(params![backend, native], |row| Ok((row.get::<_, i64>(0)?, read(row))))
         .optional()?;
-    let Some((number, entry)) = found else { return Ok(()) };
+    let Some((number, entry)) = found else {
+        return Ok(());
+    };
     let document = entry?.document;
-    let bare = NewConversation { kind: Some(document.kind), status: Some(document.status), ..NewConversation::default() };
+    let bare = NewConversation {
+        kind: Some(document.kind),
+        status: Some(document.status),
+        ..NewConversation::default()
+    };
     let bare = bare.into_conversation(document.id, &document.backend, document.created_at);
     connection
         .prepare_cached(
             "UPDATE directory SET hidden = 2, title = '', priority = NULL, document = ?2 WHERE number = ?1",
         )?
         .execute(params![number, json::to_text("conversation", &bare)?])?;
-    connection.prepare_cached("DELETE FROM directory_terms WHERE entry = ?1")?.execute(params![number])?;
+    connection
+        .prepare_cached("DELETE FROM directory_terms WHERE entry = ?1")?
+        .execute(params![number])?;
     Ok(())
 }
 
@@ -264,7 +319,9 @@ fn insert_terms<'a>(
 ) -> Attempt<()> {
     for term in terms {
         connection
-            .prepare_cached("INSERT INTO directory_terms (tenant, field, value, entry) VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached(
+                "INSERT INTO directory_terms (tenant, field, value, entry) VALUES (?1, ?2, ?3, ?4)",
+            )?
             .execute(params![tenant, term.field, term.value, number])?;
     }
     Ok(())
@@ -273,20 +330,30 @@ fn insert_terms<'a>(
 fn is_known(connection: &Connection, location: &Location) -> Attempt<bool> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM directory WHERE id = ?1 OR (backend = ?2 AND native = ?3)")?
-        .exists(params![location.id.to_string(), location.backend, location.native])?)
+        .exists(params![
+            location.id.to_string(),
+            location.backend,
+            location.native
+        ])?)
 }
 
 /// What a title sorts by.
 pub(super) fn title_key(document: &Conversation) -> String {
-    document.title.as_deref().unwrap_or_default().chars().take(TITLE_SORT_CHARS).collect()
+    document
+        .title
+        .as_deref()
+        .unwrap_or_default()
+        .chars()
+        .take(TITLE_SORT_CHARS)
+        .collect()
 }
 
 /// Reads a row of [`COLUMNS`].
 pub(super) fn read(row: &Row<'_>) -> Attempt<DirectoryEntry> {
     let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-    let id = id
-        .parse()
-        .map_err(|error| Error::new(Kind::Internal, "a stored conversation id is none").source(error))?;
+    let id = id.parse().map_err(|error| {
+        Error::new(Kind::Internal, "a stored conversation id is none").source(error)
+    })?;
     let tenant: Box<str> = row.get(2)?;
     let Micros(updated_at) = row.get(8)?;
     let last_message_at: Option<Micros> = row.get(9)?;
@@ -295,7 +362,12 @@ pub(super) fn read(row: &Row<'_>) -> Attempt<DirectoryEntry> {
     document.updated_at = updated_at;
     document.last_message_at = last_message_at.map(|Micros(time)| time);
     Ok(DirectoryEntry {
-        location: Location { id, backend: row.get(4)?, native: row.get(5)?, credential: row.get(6)? },
+        location: Location {
+            id,
+            backend: row.get(4)?,
+            native: row.get(5)?,
+            credential: row.get(6)?,
+        },
         tenant: Some(tenant).filter(|tenant| !tenant.is_empty()),
         owner: row.get(3)?,
         deleted: row.get::<_, u8>(7)? == DELETED,

@@ -34,8 +34,14 @@ struct Record {
 impl Idempotency for State {
     async fn begin(&self, key: &IdempotencyKey, request: Digest, intent: &Intent) -> Result<Begin> {
         // A repeat is most often answered already: that needs no transaction.
-        let found = self.store.read(|connection| find(connection, key, Time::now()))?;
-        if let Some(begin) = found.map(|record| answered(&record, request)).transpose()?.flatten() {
+        let found = self
+            .store
+            .read(|connection| find(connection, key, Time::now()))?;
+        if let Some(begin) = found
+            .map(|record| answered(&record, request))
+            .transpose()?
+            .flatten()
+        {
             return Ok(begin);
         }
         let (key, intent) = (key.clone(), json::to_text("intent", intent)?);
@@ -62,7 +68,12 @@ impl Idempotency for State {
             .await
     }
 
-    async fn finish(&self, key: &IdempotencyKey, answer: &StoredAnswer, expires_at: Time) -> Result<()> {
+    async fn finish(
+        &self,
+        key: &IdempotencyKey,
+        answer: &StoredAnswer,
+        expires_at: Time,
+    ) -> Result<()> {
         let (key, answer) = (key.clone(), json::to_text("answer", answer)?);
         let instance = self.store.instance().to_owned();
         self.store
@@ -99,7 +110,10 @@ impl Idempotency for State {
     async fn sweep(&self, now: Time) -> Result<u64> {
         let mut swept = 0;
         loop {
-            let removed = self.store.write(move |connection, _now| remove_some(connection, now)).await?;
+            let removed = self
+                .store
+                .write(move |connection, _now| remove_some(connection, now))
+                .await?;
             swept += removed as u64;
             if removed < SWEEP_MAX_ROWS {
                 return Ok(swept);
@@ -126,7 +140,11 @@ fn answered(record: &Record, request: Digest) -> Result<Option<Begin>> {
     if record.request != *request.as_bytes() {
         return Ok(Some(Begin::Mismatch));
     }
-    record.answer.as_deref().map(|answer| Ok(Begin::Answered(json::from_text("answer", answer)?))).transpose()
+    record
+        .answer
+        .as_deref()
+        .map(|answer| Ok(Begin::Answered(json::from_text("answer", answer)?)))
+        .transpose()
 }
 
 /// Takes a key that nobody holds; an expired record under it goes.

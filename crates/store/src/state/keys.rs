@@ -57,7 +57,9 @@ impl Keys for State {
         self.store
             .write(move |connection, _now| {
                 let revoked = connection
-                    .prepare_cached("UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
+                    .prepare_cached(
+                        "UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+                    )?
                     .execute(params![id, Micros(at)])?;
                 Ok(revoked > 0)
             })
@@ -81,7 +83,10 @@ impl Keys for State {
 }
 
 fn read(row: &Row<'_>) -> Attempt<KeyRecord> {
-    let time = |index| row.get::<_, Option<Micros>>(index).map(|time| time.map(|Micros(time)| time));
+    let time = |index| {
+        row.get::<_, Option<Micros>>(index)
+            .map(|time| time.map(|Micros(time)| time))
+    };
     let Micros(created_at) = row.get(6)?;
     let scopes: String = row.get(4)?;
     Ok(KeyRecord {

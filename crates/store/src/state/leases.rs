@@ -27,7 +27,10 @@ impl Leases for State {
         self.store
             .write(move |connection, _now| {
                 connection
-                    .prepare_cached(concat!("DELETE FROM leases WHERE name = ?1 AND expires_at <= ", database_now!()))?
+                    .prepare_cached(concat!(
+                        "DELETE FROM leases WHERE name = ?1 AND expires_at <= ",
+                        database_now!()
+                    ))?
                     .execute(params![name])?;
                 let fence: Option<u64> = connection
                     .prepare_cached(concat!(

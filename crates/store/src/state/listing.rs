@@ -77,13 +77,20 @@ impl Select {
             return Ok(());
         }
         let values = json::to_text("filter", &values)?;
-        self.push(&format!(" AND d.{column} IN (SELECT value FROM json_each(?))"), [Value::Text(values)]);
+        self.push(
+            &format!(" AND d.{column} IN (SELECT value FROM json_each(?))"),
+            [Value::Text(values)],
+        );
         Ok(())
     }
 }
 
 impl State {
-    pub(super) fn page(&self, principal: &Principal, query: &ConversationQuery) -> Result<Page<DirectoryEntry>> {
+    pub(super) fn page(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+    ) -> Result<Page<DirectoryEntry>> {
         let size = page_size(&query.page)?;
         let terms = terms::of_filter(&query.filter)?;
         let unowned = principal.may(Scope::Unowned);
@@ -99,12 +106,25 @@ impl State {
             },
         )?;
         let walk: Walk<Place> = Walk::of_conversations(&query.page, &list)?;
-        let list_of = |tenant| List { tenant, user: principal.user.as_deref(), query, terms: &terms };
+        let list_of = |tenant| List {
+            tenant,
+            user: principal.user.as_deref(),
+            query,
+            terms: &terms,
+        };
         // What belongs to nobody has the empty tenant.
-        let lists: Vec<List<'_>> =
-            std::iter::once(&*principal.tenant).chain(unowned.then_some("")).map(list_of).collect();
+        let lists: Vec<List<'_>> = std::iter::once(&*principal.tenant)
+            .chain(unowned.then_some(""))
+            .map(list_of)
+            .collect();
         let found = self.store.read_together(|connection| {
-            let items = read_lists(connection, &lists, walk.start.as_ref(), walk.descending, size + 1)?;
+            let items = read_lists(
+                connection,
+                &lists,
+                walk.start.as_ref(),
+                walk.descending,
+                size + 1,
+            )?;
             walk.cut(items, size, |nearest| {
                 let behind = read_lists(connection, &lists, Some(nearest), !walk.descending, 1)?;
                 Ok(!behind.is_empty())
@@ -158,17 +178,40 @@ impl List<'_> {
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
             let entry = read(row)?;
-            items.push((Place(Key::of(&entry, self.query.sort), entry.location.id.to_string()), entry));
+            items.push((
+                Place(
+                    Key::of(&entry, self.query.sort),
+                    entry.location.id.to_string(),
+                ),
+                entry,
+            ));
         }
         Ok(items)
     }
 
-    fn select(&self, connection: &Connection, start: Option<&Place>, descending: bool, limit: usize) -> Attempt<Select> {
-        let ConversationFilter { status, kind, priority, label: _, participant: _, backend, updated_after, metadata: _ } =
-            &self.query.filter;
+    fn select(
+        &self,
+        connection: &Connection,
+        start: Option<&Place>,
+        descending: bool,
+        limit: usize,
+    ) -> Attempt<Select> {
+        let ConversationFilter {
+            status,
+            kind,
+            priority,
+            label: _,
+            participant: _,
+            backend,
+            updated_after,
+            metadata: _,
+        } = &self.query.filter;
         let leading = self.leading(connection)?;
         let tenant = || Value::Text(self.tenant.to_owned());
-        let mut select = Select { sql: format!("SELECT {COLUMNS} FROM "), values: Vec::new() };
+        let mut select = Select {
+            sql: format!("SELECT {COLUMNS} FROM "),
+            values: Vec::new(),
+        };
         match leading {
             // CROSS JOIN keeps this order.
             Some(index) => {
@@ -179,27 +222,48 @@ impl List<'_> {
                     [tenant(), Value::Text(field.clone()), Value::Text(value.clone()), tenant()],
                 );
             }
-            None => select.push("directory d WHERE d.tenant = ? AND d.hidden = 0", [tenant()]),
+            None => select.push(
+                "directory d WHERE d.tenant = ? AND d.hidden = 0",
+                [tenant()],
+            ),
         }
-        for (_, Term { field, value }) in self.terms.iter().enumerate().filter(|(index, _)| Some(*index) != leading) {
+        for (_, Term { field, value }) in self
+            .terms
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| Some(*index) != leading)
+        {
             select.push(
                 " AND EXISTS (SELECT 1 FROM directory_terms x \
                  WHERE x.tenant = ? AND x.field = ? AND x.value = ? AND x.entry = d.number)",
-                [tenant(), Value::Text(field.clone()), Value::Text(value.clone())],
+                [
+                    tenant(),
+                    Value::Text(field.clone()),
+                    Value::Text(value.clone()),
+                ],
             );
         }
         if let Some(user) = self.user {
             select.push(" AND d.owner = ?", [Value::Text(user.to_owned())]);
         }
         if let Some(backend) = backend {
-            select.push(" AND d.backend = ?", [Value::Text(backend.as_ref().to_owned())]);
+            select.push(
+                " AND d.backend = ?",
+                [Value::Text(backend.as_ref().to_owned())],
+            );
         }
         if let Some(after) = updated_after {
             select.push(" AND d.updated_at > ?", [Value::Integer(after.as_micros())]);
         }
-        select.push_any("status", status.iter().map(|status| status.as_str()).collect())?;
+        select.push_any(
+            "status",
+            status.iter().map(|status| status.as_str()).collect(),
+        )?;
         select.push_any("kind", kind.iter().map(|kind| kind.as_str()).collect())?;
-        select.push_any("priority", priority.iter().map(|priority| priority.as_str()).collect())?;
+        select.push_any(
+            "priority",
+            priority.iter().map(|priority| priority.as_str()).collect(),
+        )?;
         self.order(&mut select, start, descending, limit);
         Ok(select)
     }
@@ -211,7 +275,11 @@ impl List<'_> {
             SortKey::Id => None,
             SortKey::Title => Some("title"),
         };
-        let (sign, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
+        let (sign, direction) = if descending {
+            ("<", "DESC")
+        } else {
+            (">", "ASC")
+        };
         if let Some(Place(key, id)) = start.cloned() {
             match column {
                 Some(column) => select.push(
@@ -221,9 +289,14 @@ impl List<'_> {
                 None => select.push(&format!(" AND d.id {sign} ?"), [Value::Text(id)]),
             }
         }
-        let first = column.map(|column| format!("d.{column} {direction}, ")).unwrap_or_default();
+        let first = column
+            .map(|column| format!("d.{column} {direction}, "))
+            .unwrap_or_default();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        select.push(&format!(" ORDER BY {first}d.id {direction} LIMIT ?"), [Value::Integer(limit)]);
+        select.push(
+            &format!(" ORDER BY {first}d.id {direction} LIMIT ?"),
+            [Value::Integer(limit)],
+        );
     }
 
     /// The rarest term, where it is rare enough to lead.
@@ -235,7 +308,10 @@ impl List<'_> {
                     "SELECT count(*) FROM (SELECT 1 FROM directory_terms \
                      WHERE tenant = ?1 AND field = ?2 AND value = ?3 LIMIT ?4)",
                 )?
-                .query_row(params![self.tenant, field, value, LEADING_MAX_ENTRIES], |row| row.get(0))?;
+                .query_row(
+                    params![self.tenant, field, value, LEADING_MAX_ENTRIES],
+                    |row| row.get(0),
+                )?;
             let so_far = leading.map_or(LEADING_MAX_ENTRIES, |(fewest, _)| fewest);
             if entries < so_far {
                 leading = Some((entries, index));

@@ -33,14 +33,20 @@ impl SealingKey {
     /// # Errors
     /// [`Kind::InvalidRequest`] for anything else; the message does not quote it.
     pub fn parse(text: &SecretString) -> Result<Self> {
-        let invalid = || Error::new(Kind::InvalidRequest, "a sealing key is 64 hexadecimal digits");
+        let invalid = || {
+            Error::new(
+                Kind::InvalidRequest,
+                "a sealing key is 64 hexadecimal digits",
+            )
+        };
         let text = text.expose_secret().trim();
         if text.len() != 2 * KEY_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(invalid());
         }
         let mut bytes = [0_u8; KEY_BYTES];
         for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| invalid())?;
+            *byte =
+                u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| invalid())?;
         }
         Ok(Self::from_bytes(bytes))
     }
@@ -66,7 +72,8 @@ impl SealingKey {
     }
 
     fn load(path: &Path, file: File) -> Result<Self> {
-        let text = io::read_to_string(io::Read::take(file, FILE_MAX_BYTES)).map_err(|error| unusable(path, error))?;
+        let text = io::read_to_string(io::Read::take(file, FILE_MAX_BYTES))
+            .map_err(|error| unusable(path, error))?;
         Self::parse(&SecretString::from(text)).map_err(|_| {
             let message = format!(
                 "the sealing key file {} is damaged (not 64 hexadecimal digits): restore it from a backup; without \
@@ -108,9 +115,13 @@ impl SealingKey {
     /// Seals `secret` for one place: it opens nowhere else.
     pub(super) fn seal(&self, place: &[u8], secret: &SecretString) -> Result<Sealed> {
         let mut nonce = [0_u8; NONCE_BYTES];
-        getrandom::fill(&mut nonce)
-            .map_err(|error| Error::new(Kind::Internal, "the system gives no random bytes").source(error))?;
-        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: place };
+        getrandom::fill(&mut nonce).map_err(|error| {
+            Error::new(Kind::Internal, "the system gives no random bytes").source(error)
+        })?;
+        let payload = Payload {
+            msg: secret.expose_secret().as_bytes(),
+            aad: place,
+        };
         let sealed = self
             .cipher()
             .encrypt(&XNonce::from(nonce), payload)
@@ -125,9 +136,17 @@ impl SealingKey {
                            the row was changed; restore the former sealing key or store the credential again";
             Error::new(Kind::Internal, message).outcome(Outcome::NotApplied)
         };
-        let payload = Payload { msg: &sealed.sealed, aad: place };
-        let opened = self.cipher().decrypt(&XNonce::from(sealed.nonce), payload).map_err(|_| failed())?;
-        String::from_utf8(opened).map(SecretString::from).map_err(|_| failed())
+        let payload = Payload {
+            msg: &sealed.sealed,
+            aad: place,
+        };
+        let opened = self
+            .cipher()
+            .decrypt(&XNonce::from(sealed.nonce), payload)
+            .map_err(|_| failed())?;
+        String::from_utf8(opened)
+            .map(SecretString::from)
+            .map_err(|_| failed())
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -148,6 +167,9 @@ pub(super) struct Sealed {
 }
 
 fn unusable(path: &Path, error: io::Error) -> Error {
-    let message = format!("the sealing key file {} cannot be read or made: {error}", path.display());
+    let message = format!(
+        "the sealing key file {} cannot be read or made: {error}",
+        path.display()
+    );
     Error::new(Kind::Unavailable, message).source(error)
 }

@@ -24,19 +24,31 @@ impl Term {
         } else {
             value.to_owned()
         };
-        Self { field: field.into(), value }
+        Self {
+            field: field.into(),
+            value,
+        }
     }
 }
 
 /// All terms of a document.
 pub(super) fn of_document(document: &Conversation) -> BTreeSet<Term> {
-    let labels = document.labels.iter().map(|label| Term::new("label", label));
+    let labels = document
+        .labels
+        .iter()
+        .map(|label| Term::new("label", label));
     let participants = document.participants.iter().flat_map(|participant| {
         let handles = participant.handles.iter().map(|handle| &handle.value);
-        participant.id.iter().chain(handles).map(|name| Term::new("participant", name))
+        participant
+            .id
+            .iter()
+            .chain(handles)
+            .map(|name| Term::new("participant", name))
     });
     let metadata = document.metadata.iter().filter_map(|(key, value)| {
-        value.as_scalar_text().map(|value| Term::new(format!("metadata:{key}"), &value))
+        value
+            .as_scalar_text()
+            .map(|value| Term::new(format!("metadata:{key}"), &value))
     });
     labels.chain(participants).chain(metadata).collect()
 }
@@ -44,11 +56,19 @@ pub(super) fn of_document(document: &Conversation) -> BTreeSet<Term> {
 /// The terms that a filter asks for; each must be there.
 pub(super) fn of_filter(filter: &ConversationFilter) -> Result<Vec<Term>> {
     let labels = filter.label.iter().map(|label| Term::new("label", label));
-    let participant = filter.participant.iter().map(|name| Term::new("participant", name));
-    let metadata = filter.metadata.iter().map(|(key, value)| Term::new(format!("metadata:{key}"), value));
+    let participant = filter
+        .participant
+        .iter()
+        .map(|name| Term::new("participant", name));
+    let metadata = filter
+        .metadata
+        .iter()
+        .map(|(key, value)| Term::new(format!("metadata:{key}"), value));
     let terms: Vec<Term> = labels.chain(participant).chain(metadata).collect();
     if terms.len() > TERMS_MAX {
-        let message = format!("a list can ask for at most {TERMS_MAX} labels, participants and metadata members");
+        let message = format!(
+            "a list can ask for at most {TERMS_MAX} labels, participants and metadata members"
+        );
         return Err(Error::new(Kind::InvalidRequest, message));
     }
     Ok(terms)

@@ -8,25 +8,51 @@ use store::{SealingKey, Store, StoreConfig};
 use crate::support::{open, open_in};
 
 fn name(reference: &str) -> CredentialName {
-    CredentialName { backend: "chatter".into(), reference: reference.into() }
+    CredentialName {
+        backend: "chatter".into(),
+        reference: reference.into(),
+    }
 }
 
 #[tokio::test]
 async fn credentials_are_sealed_in_the_file_and_open_again() {
     let (directory, store, state) = open();
     let canary = "canary-7d1f0c-vendor-token";
-    state.put(&name("user:acme/ann"), &SecretString::from(canary)).await.unwrap();
-    assert_eq!(state.get(&name("user:acme/ann")).await.unwrap().unwrap().expose_secret(), canary);
+    state
+        .put(&name("user:acme/ann"), &SecretString::from(canary))
+        .await
+        .unwrap();
+    assert_eq!(
+        state
+            .get(&name("user:acme/ann"))
+            .await
+            .unwrap()
+            .unwrap()
+            .expose_secret(),
+        canary
+    );
     assert!(state.get(&name("user:acme/bob")).await.unwrap().is_none());
     assert_eq!(state.names().await.unwrap(), vec![name("user:acme/ann")]);
     store.close().await.unwrap();
     for file in std::fs::read_dir(directory.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        assert!(!bytes.windows(canary.len()).any(|window| window == canary.as_bytes()));
+        assert!(
+            !bytes
+                .windows(canary.len())
+                .any(|window| window == canary.as_bytes())
+        );
     }
     drop((state, store));
     let (_store, state) = open_in(&directory);
-    assert_eq!(state.get(&name("user:acme/ann")).await.unwrap().unwrap().expose_secret(), canary);
+    assert_eq!(
+        state
+            .get(&name("user:acme/ann"))
+            .await
+            .unwrap()
+            .unwrap()
+            .expose_secret(),
+        canary
+    );
     assert!(state.remove(&name("user:acme/ann")).await.unwrap());
     assert!(!state.remove(&name("user:acme/ann")).await.unwrap());
     assert!(state.get(&name("user:acme/ann")).await.unwrap().is_none());
@@ -38,13 +64,22 @@ async fn a_wrong_sealing_key_is_refused_at_open_and_a_moved_secret_does_not_open
     let wrong = SealingKey::from_bytes([8; 32]);
     // Before anything is sealed, any key will do.
     assert!(store.state(&wrong).is_ok());
-    state.put(&name("a"), &SecretString::from("secret")).await.unwrap();
+    state
+        .put(&name("a"), &SecretString::from("secret"))
+        .await
+        .unwrap();
     let error = store.state(&wrong).unwrap_err();
     assert_eq!(error.kind, Kind::Conflict);
-    assert!(error.message.contains("restore the former sealing key"), "{}", error.message);
+    assert!(
+        error.message.contains("restore the former sealing key"),
+        "{}",
+        error.message
+    );
     store.close().await.unwrap();
     let other = rusqlite::Connection::open(directory.path().join("dragoman.db")).unwrap();
-    other.execute("UPDATE credentials SET reference = 'b'", []).unwrap();
+    other
+        .execute("UPDATE credentials SET reference = 'b'", [])
+        .unwrap();
     drop((state, store, other));
     let (_store, state) = open_in(&directory);
     let error = state.get(&name("b")).await.unwrap_err();
@@ -57,21 +92,48 @@ async fn the_sealing_key_file_is_made_once_for_this_user_only() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sealing.key");
     let keys: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| SealingKey::load_or_create(&path).unwrap())).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| SealingKey::load_or_create(&path).unwrap()))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     // All have the same key: what one seals, each other opens.
     let store = Store::open(StoreConfig::at(directory.path().join("dragoman.db"))).unwrap();
-    store.state(&keys[0]).unwrap().put(&name("a"), &SecretString::from("secret")).await.unwrap();
+    store
+        .state(&keys[0])
+        .unwrap()
+        .put(&name("a"), &SecretString::from("secret"))
+        .await
+        .unwrap();
     for key in &keys {
-        assert_eq!(store.state(key).unwrap().get(&name("a")).await.unwrap().unwrap().expose_secret(), "secret");
+        assert_eq!(
+            store
+                .state(key)
+                .unwrap()
+                .get(&name("a"))
+                .await
+                .unwrap()
+                .unwrap()
+                .expose_secret(),
+            "secret"
+        );
     }
     for damaged in ["", "abc", &"g".repeat(64), &"a".repeat(65)] {
         std::fs::write(&path, damaged).unwrap();
         let error = SealingKey::load_or_create(&path).unwrap_err();
-        assert!(error.message.contains("restore it from a backup"), "{}", error.message);
+        assert!(
+            error.message.contains("restore it from a backup"),
+            "{}",
+            error.message
+        );
     }
     let shown = format!("{:?}", keys[0]);
     assert!(shown.contains("REDACTED"), "{shown}");

@@ -6,20 +6,31 @@ use std::time::Duration;
 
 use backend::ports::{BackendBinding, Directory, DirectoryEntry, NewDirectoryEntry};
 use backend::{
-    Backend as _, Context, ConversationFilter, ConversationQuery, Kind, Location, Order, PageRequest, Scope, SortKey,
+    Backend as _, Context, ConversationFilter, ConversationQuery, Kind, Location, Order,
+    PageRequest, Scope, SortKey,
 };
 use conversation::{
-    Conversation, ConversationId, ConversationPatch, Handle, NewConversation, NewMessage, Participant, Patch, Priority,
-    RawJson, Role, Status,
+    Conversation, ConversationId, ConversationPatch, Handle, NewConversation, NewMessage,
+    Participant, Patch, Priority, RawJson, Role, Status,
 };
 use store::State;
 
 use crate::support::{open, open_in, principal, seconds};
 
-fn entry(tenant: Option<&str>, owner: Option<&str>, created: i64, new: NewConversation) -> NewDirectoryEntry {
+fn entry(
+    tenant: Option<&str>,
+    owner: Option<&str>,
+    created: i64,
+    new: NewConversation,
+) -> NewDirectoryEntry {
     let id = ConversationId::generate();
     NewDirectoryEntry {
-        location: Location { id, backend: "chatter".into(), native: id.to_string().into(), credential: None },
+        location: Location {
+            id,
+            backend: "chatter".into(),
+            native: id.to_string().into(),
+            credential: None,
+        },
         tenant: tenant.map(Into::into),
         owner: owner.map(Into::into),
         document: new.into_conversation(id, "chatter", seconds(created)),
@@ -27,16 +38,28 @@ fn entry(tenant: Option<&str>, owner: Option<&str>, created: i64, new: NewConver
 }
 
 fn titled(title: &str) -> NewConversation {
-    NewConversation { title: Some(title.into()), ..NewConversation::default() }
+    NewConversation {
+        title: Some(title.into()),
+        ..NewConversation::default()
+    }
 }
 
 fn titles(entries: &[DirectoryEntry]) -> Vec<&str> {
-    entries.iter().map(|entry| entry.document.title.as_deref().unwrap_or_default()).collect()
+    entries
+        .iter()
+        .map(|entry| entry.document.title.as_deref().unwrap_or_default())
+        .collect()
 }
 
 async fn listed(state: &State, filter: ConversationFilter) -> BTreeSet<String> {
-    let query = ConversationQuery { filter, ..ConversationQuery::all(100) };
-    let page = state.list(&principal("acme", None, &[]), &query).await.unwrap();
+    let query = ConversationQuery {
+        filter,
+        ..ConversationQuery::all(100)
+    };
+    let page = state
+        .list(&principal("acme", None, &[]), &query)
+        .await
+        .unwrap();
     titles(&page.items).into_iter().map(str::to_owned).collect()
 }
 
@@ -58,8 +81,20 @@ async fn an_entry_is_found_by_its_id_and_by_where_it_lives() {
             document: new.document.clone(),
         }
     );
-    assert_eq!(state.find_native("chatter", &new.location.native).await.unwrap(), Some(found));
-    assert_eq!(state.find_native("other", &new.location.native).await.unwrap(), None);
+    assert_eq!(
+        state
+            .find_native("chatter", &new.location.native)
+            .await
+            .unwrap(),
+        Some(found)
+    );
+    assert_eq!(
+        state
+            .find_native("other", &new.location.native)
+            .await
+            .unwrap(),
+        None
+    );
     // The same home under another id is known, too.
     let mut again = new;
     again.location.id = ConversationId::generate();
@@ -81,16 +116,36 @@ async fn each_principal_sees_its_tenant_and_its_user_only() {
     ];
     for (index, (tenant, owner)) in owners.into_iter().enumerate() {
         let title = format!("{}/{}", tenant.unwrap_or("-"), owner.unwrap_or("-"));
-        state.insert(entry(tenant, owner, i64::try_from(index).unwrap(), titled(&title))).await.unwrap();
+        state
+            .insert(entry(
+                tenant,
+                owner,
+                i64::try_from(index).unwrap(),
+                titled(&title),
+            ))
+            .await
+            .unwrap();
     }
     for tenant in ["acme", "other", "third"] {
         for user in [None, Some("ann"), Some("bob"), Some("eve")] {
             for scopes in [&[][..], &[Scope::Unowned][..]] {
                 let principal = principal(tenant, user, scopes);
-                for sort in [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Id, SortKey::Title] {
-                    let query = ConversationQuery { sort, ..ConversationQuery::all(100) };
+                for sort in [
+                    SortKey::CreatedAt,
+                    SortKey::UpdatedAt,
+                    SortKey::Id,
+                    SortKey::Title,
+                ] {
+                    let query = ConversationQuery {
+                        sort,
+                        ..ConversationQuery::all(100)
+                    };
                     let page = state.list(&principal, &query).await.unwrap();
-                    let found: BTreeSet<_> = page.items.iter().map(|item| (item.tenant.clone(), item.owner.clone())).collect();
+                    let found: BTreeSet<_> = page
+                        .items
+                        .iter()
+                        .map(|item| (item.tenant.clone(), item.owner.clone()))
+                        .collect();
                     let expected: BTreeSet<_> = owners
                         .iter()
                         .filter(|(tenant, owner)| principal.may_see(*tenant, *owner))
@@ -111,16 +166,29 @@ async fn lists_are_sorted_and_paged_in_both_directions() {
     for number in 0..17_i64 {
         let title = ["b", "", "a", "ä", "Z"][usize::try_from(number % 5).unwrap()];
         let tenant = if number % 3 == 0 { None } else { Some("acme") };
-        state.insert(entry(tenant, None, number / 4, titled(title))).await.unwrap();
+        state
+            .insert(entry(tenant, None, number / 4, titled(title)))
+            .await
+            .unwrap();
     }
     let principal = principal("acme", None, &[Scope::Unowned]);
-    for sort in [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Id, SortKey::Title] {
-        let all = ConversationQuery { sort, ..ConversationQuery::all(100) };
+    for sort in [
+        SortKey::CreatedAt,
+        SortKey::UpdatedAt,
+        SortKey::Id,
+        SortKey::Title,
+    ] {
+        let all = ConversationQuery {
+            sort,
+            ..ConversationQuery::all(100)
+        };
         let all = state.list(&principal, &all).await.unwrap().items;
         let mut expected = all.clone();
         expected.sort_by(|a, b| {
             let key = |entry: &DirectoryEntry| match sort {
-                SortKey::CreatedAt | SortKey::UpdatedAt => (entry.document.created_at.as_micros(), Box::from("")),
+                SortKey::CreatedAt | SortKey::UpdatedAt => {
+                    (entry.document.created_at.as_micros(), Box::from(""))
+                }
                 SortKey::Id => (0, Box::from("")),
                 SortKey::Title => (0, entry.document.title.clone().unwrap()),
             };
@@ -133,7 +201,10 @@ async fn lists_are_sorted_and_paged_in_both_directions() {
             for (order, expected) in [(Order::Asc, &expected), (Order::Desc, &descending)] {
                 let mut query = ConversationQuery {
                     sort,
-                    page: PageRequest { order, ..PageRequest::first(limit) },
+                    page: PageRequest {
+                        order,
+                        ..PageRequest::first(limit)
+                    },
                     ..ConversationQuery::all(limit)
                 };
                 let first = query.page.clone();
@@ -147,7 +218,10 @@ async fn lists_are_sorted_and_paged_in_both_directions() {
                 assert_eq!(&walked, expected, "{sort:?} {order:?} {limit}");
                 for index in (1..pages.len()).rev() {
                     query.page = first.before(pages[index].previous.clone().unwrap());
-                    assert_eq!(state.list(&principal, &query).await.unwrap().items, pages[index - 1].items);
+                    assert_eq!(
+                        state.list(&principal, &query).await.unwrap().items,
+                        pages[index - 1].items
+                    );
                 }
             }
         }
@@ -158,26 +232,63 @@ async fn lists_are_sorted_and_paged_in_both_directions() {
 async fn a_cursor_of_another_principal_filter_sort_or_order_is_refused() {
     let (_directory, _store, state) = open();
     for number in 0..3 {
-        state.insert(entry(Some("acme"), Some("ann"), number, titled("x"))).await.unwrap();
+        state
+            .insert(entry(Some("acme"), Some("ann"), number, titled("x")))
+            .await
+            .unwrap();
     }
     let ann = principal("acme", Some("ann"), &[]);
     let query = ConversationQuery::all(1);
     let cursor = state.list(&ann, &query).await.unwrap().next.unwrap();
     let page = query.page.after(cursor);
-    let mine = ConversationQuery { page: page.clone(), ..query.clone() };
+    let mine = ConversationQuery {
+        page: page.clone(),
+        ..query.clone()
+    };
     assert_eq!(state.list(&ann, &mine).await.unwrap().items.len(), 1);
-    let filtered = ConversationFilter { backend: Some("chatter".into()), ..ConversationFilter::default() };
-    let turned = PageRequest { order: Order::Desc, ..page.clone() };
+    let filtered = ConversationFilter {
+        backend: Some("chatter".into()),
+        ..ConversationFilter::default()
+    };
+    let turned = PageRequest {
+        order: Order::Desc,
+        ..page.clone()
+    };
     for (principal, query) in [
         (principal("acme", None, &[]), mine.clone()),
         (principal("acme", Some("bob"), &[]), mine.clone()),
         (principal("other", Some("ann"), &[]), mine.clone()),
-        (principal("acme", Some("ann"), &[Scope::Unowned]), mine.clone()),
-        (ann.clone(), ConversationQuery { filter: filtered, ..mine.clone() }),
-        (ann.clone(), ConversationQuery { sort: SortKey::Title, ..mine.clone() }),
-        (ann.clone(), ConversationQuery { page: turned, ..mine.clone() }),
+        (
+            principal("acme", Some("ann"), &[Scope::Unowned]),
+            mine.clone(),
+        ),
+        (
+            ann.clone(),
+            ConversationQuery {
+                filter: filtered,
+                ..mine.clone()
+            },
+        ),
+        (
+            ann.clone(),
+            ConversationQuery {
+                sort: SortKey::Title,
+                ..mine.clone()
+            },
+        ),
+        (
+            ann.clone(),
+            ConversationQuery {
+                page: turned,
+                ..mine.clone()
+            },
+        ),
     ] {
-        assert_eq!(state.list(&principal, &query).await.unwrap_err().kind, Kind::InvalidCursor, "{query:?}");
+        assert_eq!(
+            state.list(&principal, &query).await.unwrap_err().kind,
+            Kind::InvalidCursor,
+            "{query:?}"
+        );
     }
 }
 
@@ -186,7 +297,10 @@ async fn every_filter_selects_and_all_must_fit() {
     let (_directory, _store, state) = open();
     let ann = Participant {
         id: Some("p-ann".into()),
-        handles: vec![Handle { kind: "email".into(), value: "ann@example.org".into() }],
+        handles: vec![Handle {
+            kind: "email".into(),
+            value: "ann@example.org".into(),
+        }],
         ..Participant::default()
     };
     let one = NewConversation {
@@ -204,56 +318,197 @@ async fn every_filter_selects_and_all_must_fit() {
         .into(),
         ..titled("one")
     };
-    let two = NewConversation { labels: vec!["red".into()], ..titled("two") };
-    state.insert(entry(Some("acme"), None, 10, one)).await.unwrap();
-    state.insert(entry(Some("acme"), None, 20, two)).await.unwrap();
+    let two = NewConversation {
+        labels: vec!["red".into()],
+        ..titled("two")
+    };
+    state
+        .insert(entry(Some("acme"), None, 10, one))
+        .await
+        .unwrap();
+    state
+        .insert(entry(Some("acme"), None, 20, two))
+        .await
+        .unwrap();
     // Another tenant's entries with the same terms never show.
-    state.insert(entry(Some("other"), None, 20, NewConversation { labels: vec!["red".into()], ..titled("no") })).await.unwrap();
+    state
+        .insert(entry(
+            Some("other"),
+            None,
+            20,
+            NewConversation {
+                labels: vec!["red".into()],
+                ..titled("no")
+            },
+        ))
+        .await
+        .unwrap();
     let none = ConversationFilter::default;
-    let metadata = |key: &str, value: &str| ConversationFilter { metadata: vec![(key.into(), value.into())], ..none() };
+    let metadata = |key: &str, value: &str| ConversationFilter {
+        metadata: vec![(key.into(), value.into())],
+        ..none()
+    };
     for (filter, expected) in [
         (none(), &["one", "two"][..]),
-        (ConversationFilter { status: vec![Status::Closed], ..none() }, &["one"]),
-        (ConversationFilter { status: vec![Status::Closed, Status::Open], ..none() }, &["one", "two"]),
-        (ConversationFilter { kind: vec![conversation::Kind::Mail], ..none() }, &["one"]),
-        (ConversationFilter { priority: vec![Priority::High, Priority::Low], ..none() }, &["one"]),
-        (ConversationFilter { label: vec!["red".into()], ..none() }, &["one", "two"]),
-        (ConversationFilter { label: vec!["red".into(), "blue".into()], ..none() }, &["one"]),
-        (ConversationFilter { label: vec!["green".into()], ..none() }, &[]),
-        (ConversationFilter { participant: Some("p-ann".into()), ..none() }, &["one"]),
-        (ConversationFilter { participant: Some("ann@example.org".into()), ..none() }, &["one"]),
-        (ConversationFilter { backend: Some("chatter".into()), ..none() }, &["one", "two"]),
-        (ConversationFilter { backend: Some("store".into()), ..none() }, &[]),
-        (ConversationFilter { updated_after: Some(seconds(10)), ..none() }, &["two"]),
+        (
+            ConversationFilter {
+                status: vec![Status::Closed],
+                ..none()
+            },
+            &["one"],
+        ),
+        (
+            ConversationFilter {
+                status: vec![Status::Closed, Status::Open],
+                ..none()
+            },
+            &["one", "two"],
+        ),
+        (
+            ConversationFilter {
+                kind: vec![conversation::Kind::Mail],
+                ..none()
+            },
+            &["one"],
+        ),
+        (
+            ConversationFilter {
+                priority: vec![Priority::High, Priority::Low],
+                ..none()
+            },
+            &["one"],
+        ),
+        (
+            ConversationFilter {
+                label: vec!["red".into()],
+                ..none()
+            },
+            &["one", "two"],
+        ),
+        (
+            ConversationFilter {
+                label: vec!["red".into(), "blue".into()],
+                ..none()
+            },
+            &["one"],
+        ),
+        (
+            ConversationFilter {
+                label: vec!["green".into()],
+                ..none()
+            },
+            &[],
+        ),
+        (
+            ConversationFilter {
+                participant: Some("p-ann".into()),
+                ..none()
+            },
+            &["one"],
+        ),
+        (
+            ConversationFilter {
+                participant: Some("ann@example.org".into()),
+                ..none()
+            },
+            &["one"],
+        ),
+        (
+            ConversationFilter {
+                backend: Some("chatter".into()),
+                ..none()
+            },
+            &["one", "two"],
+        ),
+        (
+            ConversationFilter {
+                backend: Some("store".into()),
+                ..none()
+            },
+            &[],
+        ),
+        (
+            ConversationFilter {
+                updated_after: Some(seconds(10)),
+                ..none()
+            },
+            &["two"],
+        ),
         (metadata("order", "42"), &["one"]),
         (metadata("order", "43"), &[]),
         (metadata("paid", "true"), &["one"]),
         (metadata("long", &"x".repeat(1_000)), &["one"]),
         (metadata("object", "{}"), &[]),
-        (ConversationFilter { label: vec!["red".into()], status: vec![Status::Open], ..none() }, &["two"]),
-        (ConversationFilter { status: vec![Status::Other("' OR 1 = 1 --".into())], ..none() }, &[]),
+        (
+            ConversationFilter {
+                label: vec!["red".into()],
+                status: vec![Status::Open],
+                ..none()
+            },
+            &["two"],
+        ),
+        (
+            ConversationFilter {
+                status: vec![Status::Other("' OR 1 = 1 --".into())],
+                ..none()
+            },
+            &[],
+        ),
     ] {
         let expected: BTreeSet<String> = expected.iter().map(|&title| title.to_owned()).collect();
         assert_eq!(listed(&state, filter.clone()).await, expected, "{filter:?}");
     }
-    let many = ConversationFilter { label: vec!["x".into(); 33], ..none() };
-    let query = ConversationQuery { filter: many, ..ConversationQuery::all(1) };
-    assert_eq!(state.list(&principal("acme", None, &[]), &query).await.unwrap_err().kind, Kind::InvalidRequest);
+    let many = ConversationFilter {
+        label: vec!["x".into(); 33],
+        ..none()
+    };
+    let query = ConversationQuery {
+        filter: many,
+        ..ConversationQuery::all(1)
+    };
+    assert_eq!(
+        state
+            .list(&principal("acme", None, &[]), &query)
+            .await
+            .unwrap_err()
+            .kind,
+        Kind::InvalidRequest
+    );
 }
 
 #[tokio::test]
 async fn a_common_label_pages_like_a_rare_one() {
     let (_directory, store, state) = open();
     let backend = store.backend("store");
-    let cx = Context::new(Arc::new(principal("acme", None, &[])), "request", Duration::from_secs(60));
+    let cx = Context::new(
+        Arc::new(principal("acme", None, &[])),
+        "request",
+        Duration::from_secs(60),
+    );
     let creates = (0..1_200).map(|number| {
-        let labels = if number % 400 == 0 { vec!["common".into(), "rare".into()] } else { vec!["common".into()] };
-        backend.create_conversation(&cx, NewConversation { labels, ..NewConversation::default() })
+        let labels = if number % 400 == 0 {
+            vec!["common".into(), "rare".into()]
+        } else {
+            vec!["common".into()]
+        };
+        backend.create_conversation(
+            &cx,
+            NewConversation {
+                labels,
+                ..NewConversation::default()
+            },
+        )
     });
     futures_util::future::try_join_all(creates).await.unwrap();
     for (label, expected) in [("common", 1_200), ("rare", 3)] {
-        let filter = ConversationFilter { label: vec![label.into()], ..ConversationFilter::default() };
-        let mut query = ConversationQuery { filter, ..ConversationQuery::all(100) };
+        let filter = ConversationFilter {
+            label: vec![label.into()],
+            ..ConversationFilter::default()
+        };
+        let mut query = ConversationQuery {
+            filter,
+            ..ConversationQuery::all(100)
+        };
         let (mut found, first) = (BTreeSet::new(), query.page.clone());
         loop {
             let page = state.list(&cx.principal, &query).await.unwrap();
@@ -268,16 +523,40 @@ async fn a_common_label_pages_like_a_rare_one() {
 #[tokio::test]
 async fn refresh_replaces_what_lists_filter_by() {
     let (_directory, _store, state) = open();
-    let new = entry(Some("acme"), None, 10, NewConversation { labels: vec!["old".into()], ..titled("before") });
+    let new = entry(
+        Some("acme"),
+        None,
+        10,
+        NewConversation {
+            labels: vec!["old".into()],
+            ..titled("before")
+        },
+    );
     state.insert(new.clone()).await.unwrap();
-    let label = |name: &str| ConversationFilter { label: vec![name.into()], ..ConversationFilter::default() };
-    let changed = Conversation { title: Some("after".into()), labels: vec!["new".into()], ..new.document.clone() };
+    let label = |name: &str| ConversationFilter {
+        label: vec![name.into()],
+        ..ConversationFilter::default()
+    };
+    let changed = Conversation {
+        title: Some("after".into()),
+        labels: vec!["new".into()],
+        ..new.document.clone()
+    };
     state.refresh(new.location.id, &changed).await.unwrap();
     assert_eq!(listed(&state, label("old")).await.len(), 0);
-    assert_eq!(listed(&state, label("new")).await, ["after".to_owned()].into());
-    assert_eq!(state.find(new.location.id).await.unwrap().unwrap().document, changed);
+    assert_eq!(
+        listed(&state, label("new")).await,
+        ["after".to_owned()].into()
+    );
+    assert_eq!(
+        state.find(new.location.id).await.unwrap().unwrap().document,
+        changed
+    );
     // Of an unknown one nothing happens.
-    state.refresh(ConversationId::generate(), &changed).await.unwrap();
+    state
+        .refresh(ConversationId::generate(), &changed)
+        .await
+        .unwrap();
     assert_eq!(listed(&state, ConversationFilter::default()).await.len(), 1);
 }
 
@@ -294,14 +573,25 @@ async fn touch_moves_times_forward_and_never_back() {
     assert_eq!(times().await, (seconds(30), Some(seconds(30))));
     state.touch(new.location.id, seconds(20)).await.unwrap();
     assert_eq!(times().await, (seconds(30), Some(seconds(30))));
-    let later = ConversationFilter { updated_after: Some(seconds(29)), ..ConversationFilter::default() };
+    let later = ConversationFilter {
+        updated_after: Some(seconds(29)),
+        ..ConversationFilter::default()
+    };
     assert_eq!(listed(&state, later).await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_tombstone_is_for_ever_and_keeps_nothing_but_the_id() {
     let (_directory, _store, state) = open();
-    let new = entry(Some("acme"), None, 10, NewConversation { labels: vec!["x".into()], ..titled("secret plan") });
+    let new = entry(
+        Some("acme"),
+        None,
+        10,
+        NewConversation {
+            labels: vec!["x".into()],
+            ..titled("secret plan")
+        },
+    );
     state.insert(new.clone()).await.unwrap();
     state.tombstone(new.location.id).await.unwrap();
     assert!(!state.insert(new.clone()).await.unwrap());
@@ -312,7 +602,10 @@ async fn a_tombstone_is_for_ever_and_keeps_nothing_but_the_id() {
     assert!(found.deleted);
     assert_eq!(found.document.title, None);
     assert_eq!(listed(&state, ConversationFilter::default()).await.len(), 0);
-    let label = ConversationFilter { label: vec!["x".into()], ..ConversationFilter::default() };
+    let label = ConversationFilter {
+        label: vec!["x".into()],
+        ..ConversationFilter::default()
+    };
     assert_eq!(listed(&state, label).await.len(), 0);
 }
 
@@ -334,7 +627,10 @@ async fn the_embedded_backend_keeps_its_own_entries_true() {
     let backend = store.backend("store");
     let caller = principal("acme", Some("ann"), &[]);
     let cx = Context::new(Arc::new(caller.clone()), "request", Duration::from_secs(30));
-    let created = backend.create_conversation(&cx, titled("mine")).await.unwrap();
+    let created = backend
+        .create_conversation(&cx, titled("mine"))
+        .await
+        .unwrap();
     let at = created.location.clone();
     let seen = async || state.find(at.id).await.unwrap().unwrap();
     assert_eq!(
@@ -347,27 +643,65 @@ async fn the_embedded_backend_keeps_its_own_entries_true() {
             document: created.conversation,
         }
     );
-    let posted = backend.post_message(&cx, &at, NewMessage::text(Role::User, "hello")).await.unwrap();
+    let posted = backend
+        .post_message(&cx, &at, NewMessage::text(Role::User, "hello"))
+        .await
+        .unwrap();
     assert_eq!(seen().await.document.last_message_at, Some(posted.sent_at));
-    let patch = ConversationPatch { title: Patch::Set("yours".into()), ..ConversationPatch::default() };
-    let changed = backend.update_conversation(&cx, &at, patch, None).await.unwrap();
+    let patch = ConversationPatch {
+        title: Patch::Set("yours".into()),
+        ..ConversationPatch::default()
+    };
+    let changed = backend
+        .update_conversation(&cx, &at, patch, None)
+        .await
+        .unwrap();
     assert_eq!(seen().await.document, changed);
-    backend.delete_message(&cx, &at, &posted.id, None).await.unwrap();
+    backend
+        .delete_message(&cx, &at, &posted.id, None)
+        .await
+        .unwrap();
     assert_eq!(seen().await.document.last_message_at, None);
     backend.delete_conversation(&cx, &at, None).await.unwrap();
     assert!(seen().await.deleted);
-    assert_eq!(state.list(&caller, &ConversationQuery::all(10)).await.unwrap().items.len(), 0);
+    assert_eq!(
+        state
+            .list(&caller, &ConversationQuery::all(10))
+            .await
+            .unwrap()
+            .items
+            .len(),
+        0
+    );
 }
 
 #[tokio::test]
 async fn discoveries_are_noted_per_credential_and_never_go_back() {
     let (_directory, _store, state) = open();
     assert_eq!(state.discovered_at("chatter", None).await.unwrap(), None);
-    state.set_discovered_at("chatter", None, seconds(20)).await.unwrap();
-    state.set_discovered_at("chatter", None, seconds(10)).await.unwrap();
-    state.set_discovered_at("chatter", Some("user:a/b"), seconds(5)).await.unwrap();
-    assert_eq!(state.discovered_at("chatter", None).await.unwrap(), Some(seconds(20)));
-    assert_eq!(state.discovered_at("chatter", Some("user:a/b")).await.unwrap(), Some(seconds(5)));
+    state
+        .set_discovered_at("chatter", None, seconds(20))
+        .await
+        .unwrap();
+    state
+        .set_discovered_at("chatter", None, seconds(10))
+        .await
+        .unwrap();
+    state
+        .set_discovered_at("chatter", Some("user:a/b"), seconds(5))
+        .await
+        .unwrap();
+    assert_eq!(
+        state.discovered_at("chatter", None).await.unwrap(),
+        Some(seconds(20))
+    );
+    assert_eq!(
+        state
+            .discovered_at("chatter", Some("user:a/b"))
+            .await
+            .unwrap(),
+        Some(seconds(5))
+    );
 }
 
 #[tokio::test]
@@ -383,9 +717,22 @@ async fn a_backends_name_is_bound_for_ever() {
     drop((state, store));
     let (_store, state) = open_in(&directory);
     state.bind_backend(&binding).await.unwrap();
-    let moved = BackendBinding { base_url: "https://b.example".into(), ..binding };
+    let moved = BackendBinding {
+        base_url: "https://b.example".into(),
+        ..binding
+    };
     let error = state.bind_backend(&moved).await.unwrap_err();
     assert_eq!(error.kind, Kind::Conflict);
-    assert!(error.message.contains("its base URL is `https://a.example`, not `https://b.example`"), "{}", error.message);
-    assert!(error.message.contains("add a backend with a new name"), "{}", error.message);
+    assert!(
+        error
+            .message
+            .contains("its base URL is `https://a.example`, not `https://b.example`"),
+        "{}",
+        error.message
+    );
+    assert!(
+        error.message.contains("add a backend with a new name"),
+        "{}",
+        error.message
+    );
 }

@@ -8,7 +8,11 @@ use uuid::Uuid;
 use crate::support::{open, open_in};
 
 fn idempotency_key(tenant: &str) -> IdempotencyKey {
-    IdempotencyKey { tenant: tenant.into(), caller: "key".into(), key: "once".into() }
+    IdempotencyKey {
+        tenant: tenant.into(),
+        caller: "key".into(),
+        key: "once".into(),
+    }
 }
 
 fn intent() -> Intent {
@@ -22,7 +26,11 @@ fn intent() -> Intent {
 }
 
 fn answer() -> StoredAnswer {
-    StoredAnswer { status: 201, headers: vec![("etag".into(), "\"x\"".into())], body: "{\"a\":1}".into() }
+    StoredAnswer {
+        status: 201,
+        headers: vec![("etag".into(), "\"x\"".into())],
+        body: "{\"a\":1}".into(),
+    }
 }
 
 fn far() -> Time {
@@ -32,29 +40,72 @@ fn far() -> Time {
 #[tokio::test]
 async fn a_key_runs_once_and_repeats_its_answer() {
     let (_directory, _store, state) = open();
-    let (key, request, other) = (idempotency_key("acme"), Digest::of(b"request"), Digest::of(b"other"));
-    assert_eq!(state.begin(&key, request, &intent()).await.unwrap(), Begin::Run);
-    assert_eq!(state.begin(&key, request, &intent()).await.unwrap(), Begin::Running);
-    assert_eq!(state.begin(&key, other, &intent()).await.unwrap(), Begin::Mismatch);
-    assert_eq!(state.begin(&idempotency_key("other"), other, &intent()).await.unwrap(), Begin::Run);
+    let (key, request, other) = (
+        idempotency_key("acme"),
+        Digest::of(b"request"),
+        Digest::of(b"other"),
+    );
+    assert_eq!(
+        state.begin(&key, request, &intent()).await.unwrap(),
+        Begin::Run
+    );
+    assert_eq!(
+        state.begin(&key, request, &intent()).await.unwrap(),
+        Begin::Running
+    );
+    assert_eq!(
+        state.begin(&key, other, &intent()).await.unwrap(),
+        Begin::Mismatch
+    );
+    assert_eq!(
+        state
+            .begin(&idempotency_key("other"), other, &intent())
+            .await
+            .unwrap(),
+        Begin::Run
+    );
     state.finish(&key, &answer(), far()).await.unwrap();
-    assert_eq!(state.begin(&key, request, &intent()).await.unwrap(), Begin::Answered(answer()));
-    assert_eq!(state.begin(&key, other, &intent()).await.unwrap(), Begin::Mismatch);
+    assert_eq!(
+        state.begin(&key, request, &intent()).await.unwrap(),
+        Begin::Answered(answer())
+    );
+    assert_eq!(
+        state.begin(&key, other, &intent()).await.unwrap(),
+        Begin::Mismatch
+    );
     // An answer stands: it is neither replaced nor freed.
-    assert_eq!(state.finish(&key, &answer(), far()).await.unwrap_err().kind, Kind::Conflict);
+    assert_eq!(
+        state.finish(&key, &answer(), far()).await.unwrap_err().kind,
+        Kind::Conflict
+    );
     state.release(&key).await.unwrap();
-    assert_eq!(state.begin(&key, request, &intent()).await.unwrap(), Begin::Answered(answer()));
+    assert_eq!(
+        state.begin(&key, request, &intent()).await.unwrap(),
+        Begin::Answered(answer())
+    );
 }
 
 #[tokio::test]
 async fn a_released_or_expired_key_runs_again() {
     let (_directory, _store, state) = open();
     let (key, request) = (idempotency_key("acme"), Digest::of(b"request"));
-    assert_eq!(state.begin(&key, request, &intent()).await.unwrap(), Begin::Run);
+    assert_eq!(
+        state.begin(&key, request, &intent()).await.unwrap(),
+        Begin::Run
+    );
     state.release(&key).await.unwrap();
-    assert_eq!(state.begin(&key, Digest::of(b"other"), &intent()).await.unwrap(), Begin::Run);
+    assert_eq!(
+        state
+            .begin(&key, Digest::of(b"other"), &intent())
+            .await
+            .unwrap(),
+        Begin::Run
+    );
     state.finish(&key, &answer(), Time::now()).await.unwrap();
-    assert_eq!(state.begin(&key, request, &intent()).await.unwrap(), Begin::Run);
+    assert_eq!(
+        state.begin(&key, request, &intent()).await.unwrap(),
+        Begin::Run
+    );
 }
 
 #[tokio::test]
@@ -63,24 +114,50 @@ async fn of_parallel_begins_one_runs() {
     let (key, request) = (idempotency_key("acme"), Digest::of(b"request"));
     let intent = intent();
     let begun =
-        futures_util::future::try_join_all((0..50).map(|_| state.begin(&key, request, &intent))).await.unwrap();
-    assert_eq!(begun.iter().filter(|begin| **begin == Begin::Run).count(), 1);
-    assert_eq!(begun.iter().filter(|begin| **begin == Begin::Running).count(), 49);
+        futures_util::future::try_join_all((0..50).map(|_| state.begin(&key, request, &intent)))
+            .await
+            .unwrap();
+    assert_eq!(
+        begun.iter().filter(|begin| **begin == Begin::Run).count(),
+        1
+    );
+    assert_eq!(
+        begun
+            .iter()
+            .filter(|begin| **begin == Begin::Running)
+            .count(),
+        49
+    );
 }
 
 #[tokio::test]
 async fn a_record_of_a_dead_process_is_taken_over_with_its_intent() {
     let (directory, store, state) = open();
     let (key, request, intent) = (idempotency_key("acme"), Digest::of(b"request"), intent());
-    assert_eq!(state.begin(&key, request, &intent).await.unwrap(), Begin::Run);
+    assert_eq!(
+        state.begin(&key, request, &intent).await.unwrap(),
+        Begin::Run
+    );
     drop((state, store));
     let (_store, state) = open_in(&directory);
-    let other = Intent { id: Uuid::now_v7(), ..intent.clone() };
-    assert_eq!(state.begin(&key, request, &other).await.unwrap(), Begin::Abandoned(Box::new(intent)));
+    let other = Intent {
+        id: Uuid::now_v7(),
+        ..intent.clone()
+    };
+    assert_eq!(
+        state.begin(&key, request, &other).await.unwrap(),
+        Begin::Abandoned(Box::new(intent))
+    );
     // It is held by this process now.
-    assert_eq!(state.begin(&key, request, &other).await.unwrap(), Begin::Running);
+    assert_eq!(
+        state.begin(&key, request, &other).await.unwrap(),
+        Begin::Running
+    );
     state.finish(&key, &answer(), far()).await.unwrap();
-    assert_eq!(state.begin(&key, request, &other).await.unwrap(), Begin::Answered(answer()));
+    assert_eq!(
+        state.begin(&key, request, &other).await.unwrap(),
+        Begin::Answered(answer())
+    );
 }
 
 #[tokio::test]
@@ -92,8 +169,14 @@ async fn answers_survive_a_restart_and_go_when_they_expire() {
     state.finish(&key, &answer(), expires_at).await.unwrap();
     drop((state, store));
     let (_store, state) = open_in(&directory);
-    assert_eq!(state.begin(&key, request, &intent()).await.unwrap(), Begin::Answered(answer()));
+    assert_eq!(
+        state.begin(&key, request, &intent()).await.unwrap(),
+        Begin::Answered(answer())
+    );
     assert_eq!(state.sweep(Time::now()).await.unwrap(), 0);
     assert_eq!(state.sweep(expires_at).await.unwrap(), 1);
-    assert_eq!(state.begin(&key, request, &intent()).await.unwrap(), Begin::Run);
+    assert_eq!(
+        state.begin(&key, request, &intent()).await.unwrap(),
+        Begin::Run
+    );
 }

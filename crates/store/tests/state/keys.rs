@@ -30,10 +30,16 @@ async fn keys_are_kept_listed_and_revoked_once() {
     assert_eq!(state.insert(&first).await.unwrap_err().kind, Kind::Conflict);
     assert_eq!(state.find("b").await.unwrap(), Some(first.clone()));
     assert_eq!(state.find("c").await.unwrap(), None);
-    assert_eq!(state.list(None).await.unwrap(), vec![first.clone(), second.clone()]);
+    assert_eq!(
+        state.list(None).await.unwrap(),
+        vec![first.clone(), second.clone()]
+    );
     assert_eq!(state.list(Some("other")).await.unwrap(), vec![second]);
     assert!(state.revoke("b", seconds(9)).await.unwrap());
     assert!(!state.revoke("b", seconds(10)).await.unwrap());
     assert!(!state.revoke("c", seconds(10)).await.unwrap());
-    assert_eq!(state.find("b").await.unwrap().unwrap().revoked_at, Some(seconds(9)));
+    assert_eq!(
+        state.find("b").await.unwrap().unwrap().revoked_at,
+        Some(seconds(9))
+    );
 }

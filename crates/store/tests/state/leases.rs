@@ -28,7 +28,11 @@ async fn an_expired_lease_is_lost() {
     let (_directory, _store, state) = open();
     let lost = state.acquire("a", Duration::ZERO).await.unwrap().unwrap();
     assert!(!state.renew(&lost, Duration::from_secs(60)).await.unwrap());
-    let next = state.acquire("a", Duration::from_secs(60)).await.unwrap().unwrap();
+    let next = state
+        .acquire("a", Duration::from_secs(60))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(next.fence > lost.fence);
     assert!(!state.renew(&lost, Duration::from_secs(60)).await.unwrap());
 }
@@ -36,9 +40,21 @@ async fn an_expired_lease_is_lost() {
 #[tokio::test]
 async fn a_fence_is_never_used_twice_even_across_restarts() {
     let (directory, store, state) = open();
-    let first = state.acquire("a", Duration::from_secs(60)).await.unwrap().unwrap();
+    let first = state
+        .acquire("a", Duration::from_secs(60))
+        .await
+        .unwrap()
+        .unwrap();
     state.release(&first).await.unwrap();
     drop((state, store));
     let (_store, state) = open_in(&directory);
-    assert!(state.acquire("a", Duration::from_secs(60)).await.unwrap().unwrap().fence > first.fence);
+    assert!(
+        state
+            .acquire("a", Duration::from_secs(60))
+            .await
+            .unwrap()
+            .unwrap()
+            .fence
+            > first.fence
+    );
 }

@@ -22,5 +22,10 @@ pub(crate) fn seconds(seconds: i64) -> Time {
 }
 
 pub(crate) fn principal(tenant: &str, user: Option<&str>, scopes: &[Scope]) -> Principal {
-    Principal { tenant: tenant.into(), key: "key".into(), user: user.map(Into::into), scopes: scopes.to_vec() }
+    Principal {
+        tenant: tenant.into(),
+        key: "key".into(),
+        user: user.map(Into::into),
+        scopes: scopes.to_vec(),
+    }
 }

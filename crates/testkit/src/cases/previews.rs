@@ -1,6 +1,6 @@
 //! What a backend says of a write before it is sent.
 
-use backend::{Fate, Level, Write};
+use backend::{Fate, Level, RespondRequest, Write};
 use conversation::{JsonMap, NewConversation, NewMessage, Part, RawJson, Role};
 
 use crate::bench::Bench;
@@ -96,7 +96,19 @@ async fn preview_is_honest(bench: &Bench) -> Outcome {
             );
         }
         if imports {
-            assert_promised(bench, Write::ImportMessage(new), "/parts", &capability);
+            assert_promised(
+                bench,
+                Write::ImportMessage(new.clone()),
+                "/parts",
+                &capability,
+            );
+        }
+        if bench.capabilities.respond.works() {
+            let request = RespondRequest {
+                input: Some(new),
+                ..RespondRequest::default()
+            };
+            assert_promised(bench, Write::Respond(request), "/input/parts", &capability);
         }
     }
     preview_and_what_is_read(bench, &full).await
