@@ -1,0 +1,236 @@
+//! One authenticated call: the context that travels down, made once, and what is told about its way back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use backend::{Context, FidelityPolicy, Principal, RouteHints, Scope, Trace};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::auth;
+use crate::gateway::App;
+use crate::limits::RequestLimits;
+use crate::middleware::{RequestIdentity, timeout_of};
+use crate::problem::{Code, FieldError, Place, Problem};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The longest idempotency key.
+const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
+const BACKEND_HEADER: HeaderName = HeaderName::from_static("dragoman-backend");
+const ROUTE_HEADER: HeaderName = HeaderName::from_static("dragoman-route");
+const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("dragoman-attempts");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// Bytes of header values that routing rules may see.
+const HINT_MAX_BYTES: usize = 1_024;
+
+/// The context of an authenticated call. Handlers take it as an argument.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) cx: Context,
+    /// Method, path and query of a request with an idempotency key.
+    pub(crate) line: Arc<str>,
+}
+
+/// Authenticates, makes the [`Call`], and afterwards tells which backend answered by which way.
+pub(crate) async fn authenticate(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let principal = app
+        .key_check
+        .principal(request.method(), request.uri().path(), request.headers())
+        .await;
+    let principal = match principal {
+        Ok(principal) => principal,
+        Err(problem) => return problem.into_response(),
+    };
+    tracing::Span::current().record("tenant", &*principal.tenant);
+    let call = match Call::new(principal, &request, &app.gateway.limits) {
+        Ok(call) => call,
+        Err(problem) => return problem.into_response(),
+    };
+    let trace = Arc::clone(&call.cx.trace);
+    let preference = preference_of(request.headers());
+    request.extensions_mut().insert(call);
+    let mut response = next.run(request).await;
+    write_trace(&trace, response.headers_mut());
+    if let Some((_, applied)) = preference {
+        response
+            .headers_mut()
+            .insert(PREFERENCE_APPLIED, HeaderValue::from_static(applied));
+    }
+    response
+}
+
+impl Call {
+    fn new(
+        principal: Arc<Principal>,
+        request: &Request,
+        limits: &RequestLimits,
+    ) -> Result<Self, Problem> {
+        let headers = request.headers();
+        let identity = request.extensions().get::<RequestIdentity>();
+        let request_id: Arc<str> =
+            identity.map_or_else(|| "".into(), |identity| Arc::clone(identity.request_id()));
+        let route = request.extensions().get::<MatchedPath>();
+        let timeout = timeout_of(route.map_or("", MatchedPath::as_str), limits);
+        let mut cx = Context::new(principal, request_id, timeout);
+        if let Some((policy, _)) = preference_of(headers) {
+            cx.fidelity = policy;
+        }
+        let mut line = Arc::default();
+        if let Some(key) = headers.get(IDEMPOTENCY_KEY)
+            && !request.method().is_safe()
+        {
+            cx.idempotency_key = Some(idempotency_key(key)?);
+            line = format!("{} {}", request.method(), request.uri()).into();
+        }
+        Ok(Call { cx, line })
+    }
+
+    /// Adds what routing rules may look at, for a request that places a new conversation.
+    pub(crate) fn with_route_hints(mut self, headers: &HeaderMap) -> Result<Self, Problem> {
+        let backend = match headers.get(BACKEND_HEADER) {
+            None => None,
+            Some(_) if !self.cx.principal.may(Scope::ChooseBackend) => {
+                return Err(auth::lacks(Scope::ChooseBackend));
+            }
+            Some(name) => Some(hint(name).ok_or_else(|| {
+                invalid_header(&BACKEND_HEADER, "the name of a backend, see /v1/backends")
+            })?),
+        };
+        let mut visible = BTreeMap::new();
+        for (name, value) in headers {
+            let is_hint = name.as_str().starts_with("x-") || name.as_str().starts_with("dragoman-");
+            if is_hint && let Some(value) = hint(value) {
+                visible.insert(name.as_str().into(), value);
+            }
+        }
+        self.cx.route = Arc::new(RouteHints {
+            backend,
+            headers: visible,
+        });
+        Ok(self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        // Only a route outside of the authenticated group has none.
+        parts
+            .extensions
+            .remove::<Call>()
+            .ok_or_else(|| Problem::new(Code::Internal, "the route lacks authentication"))
+    }
+}
+
+fn hint(value: &HeaderValue) -> Option<Box<str>> {
+    let value = value.to_str().ok()?;
+    (!value.is_empty() && value.len() <= HINT_MAX_BYTES).then(|| value.into())
+}
+
+fn idempotency_key(value: &HeaderValue) -> Result<Arc<str>, Problem> {
+    value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=IDEMPOTENCY_KEY_MAX_CHARS).contains(&key.len()))
+        .filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()))
+        .map(Arc::from)
+        .ok_or_else(|| {
+            invalid_header(
+                &HeaderName::from_static(IDEMPOTENCY_KEY),
+                "1 to 255 visible ASCII characters",
+            )
+        })
+}
+
+/// 400 for a header that cannot be used.
+pub(crate) fn invalid_header(name: &HeaderName, detail: &str) -> Problem {
+    Problem::at(
+        Code::InvalidHeader,
+        FieldError::new(
+            Place::Header,
+            format!("/{name}"),
+            "invalid-value",
+            format!("{name}: {detail}"),
+        ),
+    )
+}
+
+/// `Prefer: handling=strict|lenient` (RFC 7240). Unknown preferences are ignored, as the RFC asks.
+fn preference_of(headers: &HeaderMap) -> Option<(FidelityPolicy, &'static str)> {
+    let preferences = headers.get_all(PREFER);
+    preferences
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split([',', ';']))
+        .find_map(|preference| match preference.trim() {
+            "handling=strict" => Some((FidelityPolicy::Strict, "handling=strict")),
+            "handling=lenient" => Some((FidelityPolicy::Lenient, "handling=lenient")),
+            _ => None,
+        })
+}
+
+/// Writes who answered, by which rule, after how many attempts.
+pub(crate) fn write_trace(trace: &Trace, headers: &mut HeaderMap) {
+    if let Some(backend) = trace.backend() {
+        tracing::Span::current().record("backend.name", backend);
+        if let Ok(value) = HeaderValue::from_str(backend) {
+            headers.insert(BACKEND_HEADER, value);
+        }
+    }
+    if let Some(value) = trace
+        .route()
+        .and_then(|route| HeaderValue::from_str(route).ok())
+    {
+        headers.insert(ROUTE_HEADER, value);
+    }
+    if trace.attempts() > 0 {
+        headers.insert(ATTEMPTS_HEADER, HeaderValue::from(trace.attempts()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backend::FidelityPolicy;
+    use http::{HeaderMap, HeaderValue};
+
+    use super::{idempotency_key, preference_of};
+
+    #[test]
+    fn handling_preference_is_read_among_others() {
+        for (value, expected) in [
+            ("handling=strict", Some(FidelityPolicy::Strict)),
+            (
+                "respond-async, handling=lenient",
+                Some(FidelityPolicy::Lenient),
+            ),
+            ("wait=10; handling=strict", Some(FidelityPolicy::Strict)),
+            ("handling=other", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static(value));
+            assert_eq!(
+                preference_of(&headers).map(|found| found.0),
+                expected,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn idempotency_key_is_short_visible_text() {
+        assert!(idempotency_key(&HeaderValue::from_static("a")).is_ok());
+        for bad in ["", "a b", &"a".repeat(256)] {
+            assert!(idempotency_key(&HeaderValue::from_str(bad).unwrap()).is_err());
+        }
+    }
+}

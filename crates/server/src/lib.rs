@@ -1,0 +1,36 @@
+//! The normalized HTTP API: routes, authentication, middleware, problem documents and the accept loop.
+//!
+//! Knows no vendor and opens no outgoing socket: behind it are one [`backend::Backend`] and a few ports.
+
+mod answer;
+mod api;
+mod auth;
+mod call;
+mod checks;
+mod detach;
+mod docs;
+mod failure;
+mod gateway;
+mod json;
+mod limits;
+mod list;
+mod middleware;
+mod once;
+mod openapi;
+mod path;
+mod problem;
+mod query;
+mod router;
+mod serve;
+mod shutdown;
+mod stream;
+
+pub use self::auth::{KeyRequest, NewKey, NoRandomness};
+pub use self::detach::{Detached, Interrupted};
+pub use self::gateway::{Gateway, MetricsPage, Readiness, ReadinessCheck};
+pub use self::limits::{RequestLimits, ServeLimits, StreamLimits};
+pub use self::problem::{
+    Code, FieldError, Origin, Outcome, PROBLEM_JSON, Place, Problem, ProblemDocument, Upstream,
+};
+pub use self::serve::{ServeReport, serve};
+pub use self::shutdown::Shutdown;

@@ -1,0 +1,259 @@
+//! The whole order of what surrounds every handler, with the reason for each place.
+//!
+//! One function instead of a stack of layers: the order can be read from top to bottom, and a request passes one
+//! boxed service instead of ten.
+
+mod host;
+mod identity;
+mod observe;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue};
+use tokio::sync::Semaphore;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tracing::{Instrument, info_span};
+
+pub(crate) use self::identity::RequestIdentity;
+use self::observe::{Observation, RequestMetrics};
+use crate::answer::Answer;
+use crate::limits::RequestLimits;
+use crate::problem::{Code, FieldError, Outcome, Place, Problem};
+use crate::shutdown::Shutdown;
+
+/// A caller that met the limit on requests in work waits this long.
+const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A backend's own timeout knows more about the outcome than ours, so it gets this much time to answer first.
+const TIMEOUT_GRACE: Duration = Duration::from_millis(500);
+
+/// How long a caller of a route waits for the head of an answer.
+pub(crate) fn timeout_of(route: &str, limits: &RequestLimits) -> Duration {
+    if route.ends_with("/responses") {
+        limits.respond_timeout
+    } else {
+        limits.request_timeout
+    }
+}
+
+/// What the middleware shares between all requests. One per server: the limit on requests in work lives here, and
+/// not in a layer, because axum copies layers per route.
+struct Edge {
+    limits: RequestLimits,
+    places: Arc<Semaphore>,
+    shutdown: Shutdown,
+    metrics: Arc<RequestMetrics>,
+}
+
+/// Surrounds a finished router. Routes added afterwards would go unprotected, so this comes last.
+pub(crate) fn surround(router: Router, limits: RequestLimits, shutdown: Shutdown) -> Router {
+    let edge = Arc::new(Edge {
+        places: Arc::new(Semaphore::new(limits.requests_max)),
+        limits,
+        shutdown,
+        metrics: Arc::new(RequestMetrics::new()),
+    });
+    router
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(edge, around))
+        // Outermost: from here on no `Debug` of a request shows a key.
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
+}
+
+/// The order, from the socket inwards.
+async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+    // 1. A name for the request first: everything after it logs and answers under this name.
+    let identity = RequestIdentity::from_headers(request.headers());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = observe::route_name(matched.as_ref());
+    let span = info_span!(
+        "request",
+        request_id = %identity.request_id(),
+        trace_id = %identity.trace_id(),
+        method = observe::method_label(request.method()),
+        route,
+        tenant = tracing::field::Empty,
+        backend.name = tracing::field::Empty,
+    );
+
+    // 2. Observation around all that can fail, so that refused, panicked and abandoned requests are counted too.
+    let mut observation = Observation::begin(
+        request.method().clone(),
+        matched.clone(),
+        span.clone(),
+        &edge.metrics,
+    );
+
+    // 3. Cheap refusals before any work. 4. The limit on work in progress; probes are answered even under load.
+    let admitted = host::check_host(&request)
+        .and_then(|()| check_uri(&request, &edge.limits))
+        .and_then(|()| match observe::is_probe(route) {
+            true => Ok(()),
+            false => edge.take_place().map(|permit| observation.hold(permit)),
+        });
+
+    let timeout = timeout_of(route, &edge.limits) + TIMEOUT_GRACE;
+
+    let is_safe = request.method().is_safe();
+
+    // 5. The handler: detached where it writes, under a timeout, panics caught.
+    let response = match admitted {
+        Ok(()) => {
+            request.extensions_mut().insert(identity.clone());
+            edge.run(request, next, timeout).instrument(span).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+
+    // 6. The answer's last touches: problem body, names, security headers.
+    let mut response = write_problem(response, &identity, is_safe);
+    identity.write_to(response.headers_mut());
+    add_security_headers(response.headers_mut());
+    observation.finish(response)
+}
+
+impl Edge {
+    fn take_place(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            Problem::new(Code::Overloaded, "too many requests are in work")
+                .with_outcome(Outcome::NotApplied)
+                .with_retry_after(OVERLOAD_RETRY_AFTER)
+        })
+    }
+
+    async fn run(&self, request: Request, next: Next, limit: Duration) -> Response {
+        let is_safe = request.method().is_safe();
+        let handler = AssertUnwindSafe(next.run(request)).catch_unwind();
+        let answer = async {
+            if is_safe {
+                handler.await.unwrap_or_else(|_panic| panicked(is_safe))
+            } else {
+                // A client that hangs up must not cancel a write half way.
+                match self.shutdown.detached().run(handler).await {
+                    Ok(Ok(response)) => response,
+                    Ok(Err(_)) | Err(_) => panicked(is_safe),
+                }
+            }
+        };
+        match tokio::time::timeout(limit, answer).await {
+            Ok(response) => response,
+            Err(_elapsed) => timed_out(is_safe, limit),
+        }
+    }
+}
+
+fn panicked(is_safe: bool) -> Response {
+    // The text of a panic can hold anything, so it goes nowhere; the panic hook logs the place.
+    metrics::counter!("panics_total").increment(1);
+    tracing::error!("a request handler panicked");
+    let problem = Problem::new(Code::Internal, "the request met a fault in this server");
+    with_doubt(problem, is_safe).into_response()
+}
+
+fn timed_out(is_safe: bool, limit: Duration) -> Response {
+    let problem = Problem::new(
+        Code::Timeout,
+        format!("no answer within {} s", limit.as_secs_f32()),
+    );
+    with_doubt(problem, is_safe).into_response()
+}
+
+/// A write that ended without an answer may have been done.
+fn with_doubt(problem: Problem, is_safe: bool) -> Problem {
+    if is_safe {
+        problem
+    } else {
+        problem.with_outcome(Outcome::Unknown)
+    }
+}
+
+fn check_uri(request: &Request, limits: &RequestLimits) -> Result<(), Problem> {
+    let length = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    if length > limits.uri_bytes_max {
+        return Err(Problem::new(
+            Code::UriTooLong,
+            format!(
+                "path and query may have at most {} bytes",
+                limits.uri_bytes_max
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn write_problem(mut response: Response, identity: &RequestIdentity, is_safe: bool) -> Response {
+    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else {
+        return response;
+    };
+    if is_safe {
+        // A read changes nothing, so nothing can have become of it.
+        problem = problem.without_outcome();
+    }
+    let (mut parts, _empty) = response.into_parts();
+    let mut written = Answer::of_problem(problem, identity.request_id()).into_response();
+    // What the router or a handler added stays (Allow); the length was that of the empty body.
+    parts.headers.remove(CONTENT_LENGTH);
+    for (name, value) in &parts.headers {
+        if !written.headers().contains_key(name) {
+            written.headers_mut().append(name, value.clone());
+        }
+    }
+    *written.extensions_mut() = parts.extensions;
+    written
+}
+
+fn add_security_headers(headers: &mut HeaderMap) {
+    const DEFAULTS: [(http::HeaderName, HeaderValue); 4] = [
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        // Conversations belong in no shared cache.
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        ),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(value);
+    }
+}
+
+async fn unknown_route() -> Problem {
+    Problem::new(
+        Code::RouteNotFound,
+        "no route has this path; /docs lists all",
+    )
+}
+
+async fn wrong_method(request: Request) -> Problem {
+    Problem::at(
+        Code::MethodNotAllowed,
+        FieldError::new(
+            Place::Path,
+            "",
+            "invalid-value",
+            format!(
+                "this path does not take {}; the allow header lists what it takes",
+                observe::method_label(request.method())
+            ),
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests;

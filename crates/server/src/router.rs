@@ -1,0 +1,124 @@
+//! The whole route table. What stands here is served, described at `/openapi.json`, and needs a key with the scope
+//! of its method; the few open routes stand apart.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use http::Method;
+use tower_http::compression::CompressionLayer;
+
+use crate::api::{backends, conversations, keys, messages, participants, probes, responses};
+use crate::call::authenticate;
+use crate::gateway::App;
+use crate::middleware::surround;
+use crate::{docs, openapi};
+
+/// One operation that needs a key.
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    /// `operationId`, and the key of its description.
+    pub(crate) id: &'static str,
+    handler: MethodRouter<App>,
+}
+
+fn operation(
+    method: Method,
+    path: &'static str,
+    id: &'static str,
+    handler: MethodRouter<App>,
+) -> Operation {
+    Operation {
+        method,
+        path,
+        id,
+        handler,
+    }
+}
+
+const CONVERSATIONS: &str = "/v1/conversations";
+const CONVERSATION: &str = "/v1/conversations/{id}";
+const MESSAGES: &str = "/v1/conversations/{id}/messages";
+const IMPORT: &str = "/v1/conversations/{id}/messages:import";
+const MESSAGE: &str = "/v1/conversations/{id}/messages/{message_id}";
+const RATING: &str = "/v1/conversations/{id}/messages/{message_id}/rating";
+const RESPONSES: &str = "/v1/conversations/{id}/responses";
+const PARTICIPANTS: &str = "/v1/conversations/{id}/participants";
+const PARTICIPANT: &str = "/v1/conversations/{id}/participants/{participant_id}";
+const BACKENDS: &str = "/v1/backends";
+const BACKEND: &str = "/v1/backends/{name}";
+const TEMPLATES: &str = "/v1/backends/{name}/templates";
+const TOOLS: &str = "/v1/backends/{name}/tools";
+const STATUS: &str = "/v1/backends/{name}/status";
+const STATISTICS: &str = "/v1/backends/{name}/statistics";
+const KEYS: &str = "/admin/v1/keys";
+const KEY: &str = "/admin/v1/keys/{key_id}";
+
+/// Every operation that needs a key.
+#[rustfmt::skip]
+pub(crate) fn operations() -> Vec<Operation> {
+    let (read, make, change, replace, remove) =
+        (Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE);
+    vec![
+        // conversations
+        operation(read.clone(), CONVERSATIONS, "listConversations", get(conversations::list)),
+        operation(make.clone(), CONVERSATIONS, "createConversation", post(conversations::create)),
+        operation(read.clone(), CONVERSATION, "getConversation", get(conversations::get)),
+        operation(change.clone(), CONVERSATION, "updateConversation", patch(conversations::update)),
+        operation(remove.clone(), CONVERSATION, "deleteConversation", delete(conversations::delete)),
+        // messages
+        operation(read.clone(), MESSAGES, "listMessages", get(messages::list)),
+        operation(make.clone(), MESSAGES, "postMessage", post(messages::post)),
+        operation(make.clone(), IMPORT, "importMessages", post(messages::import)),
+        operation(read.clone(), MESSAGE, "getMessage", get(messages::get)),
+        operation(change, MESSAGE, "updateMessage", patch(messages::update)),
+        operation(remove.clone(), MESSAGE, "deleteMessage", delete(messages::delete)),
+        operation(replace, RATING, "rateMessage", put(messages::rate)),
+        // answers
+        operation(make.clone(), RESPONSES, "respond", post(responses::respond)),
+        // participants
+        operation(read.clone(), PARTICIPANTS, "listParticipants", get(participants::list)),
+        operation(make.clone(), PARTICIPANTS, "addParticipants", post(participants::add)),
+        operation(remove.clone(), PARTICIPANT, "removeParticipant", delete(participants::remove)),
+        // backends
+        operation(read.clone(), BACKENDS, "listBackends", get(backends::list)),
+        operation(read.clone(), BACKEND, "getBackend", get(backends::get)),
+        operation(read.clone(), TEMPLATES, "listTemplates", get(backends::templates)),
+        operation(read.clone(), TOOLS, "listTools", get(backends::tools)),
+        operation(read.clone(), STATUS, "getBackendStatus", get(backends::status)),
+        operation(read.clone(), STATISTICS, "getBackendStatistics", get(backends::statistics)),
+        // administration
+        operation(read, KEYS, "listKeys", get(keys::list)),
+        operation(make, KEYS, "createKey", post(keys::create)),
+        operation(remove, KEY, "revokeKey", delete(keys::revoke)),
+    ]
+}
+
+/// Puts everything together: keyed routes behind authentication, open ones beside them, the middleware around all.
+pub(crate) fn build(app: App) -> Result<Router, serde_json::Error> {
+    let operations = operations();
+    let description = openapi::describe(&operations);
+    let keyed = operations
+        .into_iter()
+        .fold(Router::new(), |router, operation| {
+            router.route(operation.path, operation.handler)
+        })
+        .route_layer(from_fn_with_state(app.clone(), authenticate));
+    let mut open = Router::new()
+        .route("/healthz", get(probes::alive))
+        .route("/readyz", get(probes::ready));
+    if let Some(page) = app.gateway.metrics.clone() {
+        open = open.route("/metrics", get(move || probes::metrics(page.clone())));
+    }
+    let mut open = open.with_state(app.clone());
+    if app.gateway.docs {
+        open = open.merge(docs::routes(&description)?);
+    }
+    // Only what is large and the same for everybody is compressed: a strong ETag names the bytes that are sent, and
+    // secrets beside chosen text must not show in a length.
+    let router = keyed
+        .with_state(app.clone())
+        .merge(open.layer(CompressionLayer::new()));
+    let limits = app.gateway.limits.clone();
+    Ok(surround(router, limits, app.gateway.shutdown.clone()))
+}

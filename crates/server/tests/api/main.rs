@@ -1,0 +1,14 @@
+//! The normalized API over real sockets, on the embedded store with a scripted AI.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod auth;
+mod bad_input;
+mod conversations;
+mod documentation;
+mod idempotency;
+mod messages;
+mod probes;
+mod responses;
+mod restart;
+mod support;
