@@ -1,0 +1,201 @@
+//! Enumerating conversations: in order of their ids, the only order in which the vendor's offsets mean something.
+
+use std::collections::BTreeMap;
+
+use backend::{
+    Context, ConversationPage, ConversationQuery, Cursor, Error, Kind, Located, Order, Outcome,
+    Page, Position, Result, SortKey,
+};
+
+use super::{Chatter, prefix};
+use crate::client::{Caller, Prefix};
+use crate::config::Generation;
+use crate::error::Effect;
+use crate::mapping::conversation_to_canonical;
+use crate::wire::{ConversationListQuery, ConversationResponse, SortOrder};
+
+const OPERATION: &str = "list_conversations";
+/// The largest page that is asked for, in conversations. The vendor has no maximum.
+const PAGE_MAX: usize = 500;
+/// The largest page of V0 (measured on commit 2e6f1dad: more answers 422).
+const V0_PAGE_MAX: u64 = 100;
+/// V0 has no stable order, so all its conversations are read and sorted here; more than these are refused.
+const V0_CONVERSATIONS_MAX: usize = 20_000;
+/// Requests for one page. More than two are needed only while conversations are deleted between them.
+const REQUESTS_MAX: usize = 32;
+
+/// Where a page ended: the offset after its last conversation, and that conversation's id.
+type Place = (u64, String);
+
+impl Chatter {
+    pub(super) async fn enumerate(
+        &self,
+        cx: &Context,
+        query: &ConversationQuery,
+    ) -> Result<ConversationPage> {
+        if !query.filter.is_empty() || query.sort != SortKey::CreatedAt {
+            let message = "chatter enumerates conversations by creation and without filters";
+            return Err(Error::new(Kind::Unsupported, message).at(self.name(), OPERATION));
+        }
+        let limit = query.page.limit.clamp(1, PAGE_MAX);
+        let order = query.page.order;
+        let list = format!("{}/conversations/{order:?}", self.name());
+        let place: Option<Place> = match &query.page.position {
+            None => None,
+            Some(Position::After(cursor)) => Some(cursor.decode(&list)?),
+            Some(_) => return Err(self.unsupported("list_conversations_backwards")),
+        };
+        let (caller, credential) = self.caller_of_principal(cx).await?;
+        let generation = self.generation(&caller).await?;
+        let mut found = match generation {
+            Generation::V0 => self.all_after(&caller, place.as_ref(), order).await?,
+            Generation::V1 | Generation::V2 => {
+                self.rows_after(
+                    &caller,
+                    prefix(generation),
+                    place.as_ref(),
+                    order,
+                    limit + 1,
+                )
+                .await?
+            }
+        };
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = match found.last() {
+            Some((offset, row)) if more => Some(Cursor::encode(&list, &(offset + 1, &row.id))?),
+            _ => None,
+        };
+        let items = found
+            .iter()
+            .map(|(_, row)| {
+                let location = self.location(row, credential.clone());
+                let conversation = conversation_to_canonical(row, self.name());
+                Ok(Located {
+                    location,
+                    conversation: conversation
+                        .map_err(|error| self.unmappable(error, OPERATION))?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(ConversationPage {
+            page: Page {
+                items,
+                next,
+                previous: None,
+            },
+            ..ConversationPage::default()
+        })
+    }
+
+    /// At least `wanted` rows behind `place`, or all that are left, each with its offset.
+    ///
+    /// A conversation that is deleted moves all later ones forward. So each page begins with the row before it, and
+    /// where that one is not in its place any more, further back until nothing can have been skipped.
+    async fn rows_after(
+        &self,
+        caller: &Caller,
+        prefix: Prefix,
+        place: Option<&Place>,
+        order: Order,
+        wanted: usize,
+    ) -> Result<Vec<(u64, ConversationResponse)>> {
+        let asked = wanted as u64 + 1;
+        let mut offset = place.map_or(0, |(offset, _)| offset.saturating_sub(1));
+        let mut connected = place.is_none();
+        let mut found = Vec::new();
+        for _ in 0..REQUESTS_MAX {
+            let query = ConversationListQuery {
+                limit: Some(asked),
+                offset: Some(offset),
+                sort_by: Some("id".to_owned()),
+                sort_order: Some(match order {
+                    Order::Asc => SortOrder::Asc,
+                    Order::Desc => SortOrder::Desc,
+                }),
+                ..ConversationListQuery::default()
+            };
+            let rows = self.rows(caller, prefix, &query).await?;
+            connected = connected
+                || offset == 0
+                || rows
+                    .first()
+                    .is_some_and(|row| !is_behind(row, place, order));
+            if !connected {
+                offset = offset.saturating_sub(asked);
+                continue;
+            }
+            let count = rows.len() as u64;
+            let numbered = (offset..).zip(rows);
+            found.extend(numbered.filter(|(_, row)| is_behind(row, place, order)));
+            if count < asked || found.len() >= wanted {
+                return Ok(found);
+            }
+            offset += count;
+        }
+        let message = "chatter's conversations change faster than they can be listed: try again";
+        Err(Error::new(Kind::UpstreamFailed, message)
+            .outcome(Outcome::NotApplied)
+            .at(self.name(), OPERATION))
+    }
+
+    /// V0: every conversation behind `place`, by id.
+    pub(super) async fn all_after(
+        &self,
+        caller: &Caller,
+        place: Option<&Place>,
+        order: Order,
+    ) -> Result<Vec<(u64, ConversationResponse)>> {
+        let mut all = BTreeMap::new();
+        let mut offset = 0;
+        loop {
+            let query = ConversationListQuery {
+                limit: Some(V0_PAGE_MAX),
+                offset: Some(offset),
+                ..ConversationListQuery::default()
+            };
+            let rows = self.rows(caller, Prefix::Chat, &query).await?;
+            let count = rows.len() as u64;
+            offset += count;
+            all.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
+            if count < V0_PAGE_MAX {
+                break;
+            }
+            if all.len() > V0_CONVERSATIONS_MAX {
+                let message = "too many conversations to list on this generation of chatter";
+                return Err(Error::new(Kind::UpstreamFailed, message).outcome(Outcome::NotApplied));
+            }
+        }
+        let mut rows: Vec<ConversationResponse> = all.into_values().collect();
+        if order == Order::Desc {
+            rows.reverse();
+        }
+        Ok((0..)
+            .zip(rows)
+            .filter(|(_, row)| is_behind(row, place, order))
+            .collect())
+    }
+
+    pub(super) async fn rows(
+        &self,
+        caller: &Caller,
+        prefix: Prefix,
+        query: &ConversationListQuery,
+    ) -> Result<Vec<ConversationResponse>> {
+        let answer = self
+            .client()
+            .list_conversations(caller, prefix, query)
+            .await;
+        Ok(answer
+            .map_err(|failure| self.failed(failure, OPERATION, Effect::Read))?
+            .conversations)
+    }
+}
+
+fn is_behind(row: &ConversationResponse, place: Option<&Place>, order: Order) -> bool {
+    match (place, order) {
+        (None, _) => true,
+        (Some((_, last)), Order::Asc) => row.id > *last,
+        (Some((_, last)), Order::Desc) => row.id < *last,
+    }
+}

@@ -1,0 +1,224 @@
+//! Messages: lists through an index of sequence numbers, single reads, deletes, votes.
+
+use std::sync::Arc;
+
+use backend::{
+    Context, Cursor, Error, Freshness, Kind, Location, Order, Page, PageRequest, Position,
+    Precondition, Result,
+};
+use conversation::{Message, MessageId, Rating, Violation};
+
+use super::{Chatter, Reach};
+use crate::config::Generation;
+use crate::error::Effect;
+use crate::mapping::{Shown, message_to_canonical, shown};
+use crate::wire::{MessageRatingUpdate, MessageResponse};
+
+impl Chatter {
+    /// All messages in the order in which they were said.
+    ///
+    /// Read whole, because the vendor's own pages repeat and skip messages of equal time (measured on commit
+    /// 56cfcd49).
+    pub(super) async fn index(&self, reach: &Reach<'_>) -> Result<Vec<Shown>> {
+        let row = self.read_row(reach, true).await?;
+        Ok(shown(row.messages.into_value().unwrap_or_default()))
+    }
+
+    /// The index for a page: read anew where a walk begins, kept where it goes on.
+    async fn index_of_walk(&self, reach: &Reach<'_>, goes_on: bool) -> Result<Arc<Vec<Shown>>> {
+        if goes_on {
+            let row = self.read_row(reach, false).await?;
+            if let Some(index) = self.0.indexes.get(reach.native(), &row.updated_at) {
+                return Ok(index);
+            }
+        }
+        let row = self.read_row(reach, true).await?;
+        let index = Arc::new(shown(row.messages.into_value().unwrap_or_default()));
+        self.0
+            .indexes
+            .put(reach.native(), row.updated_at, Arc::clone(&index));
+        Ok(index)
+    }
+
+    pub(super) async fn message_page(
+        &self,
+        cx: &Context,
+        at: &Location,
+        page: &PageRequest,
+    ) -> Result<Page<Message>> {
+        let reach = self.reach(cx, at, "list_messages").await?;
+        let list = format!("{}/messages/{}/{:?}", self.name(), at.native, page.order);
+        let place: Option<i64> = match &page.position {
+            Some(Position::After(cursor) | Position::Before(cursor)) => Some(cursor.decode(&list)?),
+            _ => None,
+        };
+        let goes_on = place.is_some() && cx.freshness == Freshness::Cached;
+        let messages = self.index_of_walk(&reach, goes_on).await?;
+        let mut index: Vec<&Shown> = messages.iter().collect();
+        if page.order == Order::Desc {
+            index.reverse();
+        }
+        let limit = page.limit.max(1);
+        let up_to = |number: i64, inclusive: bool| {
+            index.partition_point(|shown| {
+                let other = shown.message.sequence_number;
+                let before = if page.order == Order::Asc {
+                    other < number
+                } else {
+                    other > number
+                };
+                before || (inclusive && other == number)
+            })
+        };
+        let of_message = |id: &MessageId| {
+            index
+                .iter()
+                .position(|shown| shown.is(id.as_str()))
+                .ok_or_else(|| self.no_message(&reach))
+        };
+        let (start, end) = match (&page.position, place) {
+            (Some(Position::Before(_)), Some(number)) => window_before(up_to(number, false), limit),
+            (Some(Position::After(_)), Some(number)) => {
+                window_after(up_to(number, true), limit, index.len())
+            }
+            (Some(Position::AfterMessage(id)), _) => {
+                window_after(of_message(id)? + 1, limit, index.len())
+            }
+            (Some(Position::BeforeMessage(id)), _) => window_before(of_message(id)?, limit),
+            _ => window_after(0, limit, index.len()),
+        };
+        let window = &index[start..end];
+        let cursor = |shown: Option<&&Shown>| {
+            shown
+                .map(|shown| Cursor::encode(&list, &shown.message.sequence_number))
+                .transpose()
+        };
+        Ok(Page {
+            items: window
+                .iter()
+                .map(|shown| self.canonical_message(&shown.message, &reach))
+                .collect::<Result<_>>()?,
+            next: cursor(window.last().filter(|_| end < index.len()))?,
+            previous: cursor(window.first().filter(|_| start > 0))?,
+        })
+    }
+
+    pub(super) async fn find_message(&self, reach: &Reach<'_>, id: &MessageId) -> Result<Shown> {
+        let index = self.index(reach).await?;
+        index
+            .into_iter()
+            .find(|shown| shown.is(id.as_str()))
+            .ok_or_else(|| self.no_message(reach))
+    }
+
+    pub(super) fn canonical_message(
+        &self,
+        row: &MessageResponse,
+        reach: &Reach<'_>,
+    ) -> Result<Message> {
+        message_to_canonical(row, reach.at.id)
+            .map_err(|error| self.unmappable(error, reach.operation))
+    }
+
+    fn no_message(&self, reach: &Reach<'_>) -> Error {
+        Error::message_not_found().at(self.name(), reach.operation)
+    }
+
+    pub(super) async fn remove_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        let reach = self.reach(cx, at, "delete_message").await?;
+        let found = self.find_message(&reach, id).await?;
+        if let Some(precondition) = precondition {
+            precondition.check(&self.canonical_message(&found.message, &reach)?)?;
+        }
+        // The hidden copy goes first: should the second call fail, the message is still there to be deleted again.
+        self.0.indexes.forget(reach.native());
+        for row in found.copy.iter().chain([&found.message.id]) {
+            self.client()
+                .delete_message(&reach.caller, reach.prefix(), reach.native(), row)
+                .await
+                .map_err(|failure| self.failed(failure, reach.operation, Effect::Write))?;
+        }
+        Ok(())
+    }
+
+    /// One more vote: the vendor counts every one, whoever sends it.
+    pub(super) async fn vote(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        value: f64,
+    ) -> Result<Message> {
+        let reach = self.reach(cx, at, "rate_message").await?;
+        if reach.generation == Generation::V0 {
+            return Err(self.unsupported(reach.operation));
+        }
+        if !(0.0..=5.0).contains(&value) {
+            let detail = "a rating is a number from 0 to 5".to_owned();
+            let violation = Violation {
+                pointer: "/value".to_owned(),
+                code: "out-of-range",
+                detail: detail.clone(),
+            };
+            return Err(Error::new(Kind::InvalidRequest, detail).violations(vec![violation]));
+        }
+        let found = self.find_message(&reach, id).await?;
+        self.0.indexes.forget(reach.native());
+        let vote = MessageRatingUpdate {
+            rating: value,
+            extra: Default::default(),
+        };
+        let voted = self
+            .client()
+            .rate_message(
+                &reach.caller,
+                reach.prefix(),
+                reach.native(),
+                &found.message.id,
+                &vote,
+            )
+            .await
+            .map_err(|failure| self.failed(failure, reach.operation, Effect::Write))?;
+        let mut message = self.canonical_message(&found.message, &reach)?;
+        let before = message.rating.take().unwrap_or_default();
+        let rating = if found.copy.is_some() {
+            // The answer counts the votes of one copy only.
+            with_vote(&before, value)
+        } else {
+            Rating {
+                mean: Some(voted.rating),
+                count: voted.rating_count,
+                mine: None,
+            }
+        };
+        message.rating = Some(rating);
+        Ok(message)
+    }
+}
+
+fn with_vote(before: &Rating, value: f64) -> Rating {
+    #[expect(clippy::cast_precision_loss, reason = "nobody votes 2^53 times")]
+    let (count, sum) = (
+        (before.count + 1) as f64,
+        before.mean.unwrap_or_default() * before.count as f64 + value,
+    );
+    Rating {
+        mean: Some(sum / count),
+        count: before.count + 1,
+        mine: None,
+    }
+}
+
+fn window_after(start: usize, limit: usize, length: usize) -> (usize, usize) {
+    (start, start.saturating_add(limit).min(length))
+}
+
+fn window_before(end: usize, limit: usize) -> (usize, usize) {
+    (end.saturating_sub(limit), end)
+}

@@ -1,0 +1,258 @@
+//! What became of a write whose answer was lost, found by comparing content and times.
+
+use std::time::Duration;
+
+use backend::{
+    Applied, Context, Error, Intent, Kind, Located, Location, Order, Result, Settled, Write,
+};
+use conversation::{ConversationPatch, NewConversation, Time, text_of};
+
+use super::{Chatter, prefix};
+use crate::client::Caller;
+use crate::config::Generation;
+use crate::error::Effect;
+use crate::mapping::{conversation_to_canonical, create_request, preview};
+use crate::wire::{
+    ConversationListQuery, ConversationResponse, MessageListQuery, MessageRole, SortOrder,
+};
+
+/// Newest conversations among which a lost create is looked for.
+const CREATES_LOOKED_AT: u64 = 200;
+
+const OPERATION: &str = "settle";
+
+impl Chatter {
+    pub(super) async fn find_out(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
+        match (&intent.write, &intent.location) {
+            (Write::CreateConversation(new), _) => self.settle_create(cx, intent, new).await,
+            (Write::UpdateConversation(patch), Some(at)) => {
+                self.settle_update(cx, intent, at, patch).await
+            }
+            (Write::Respond(request), Some(at)) => {
+                let Some(input) = &request.input else {
+                    return Ok(Settled::NotApplied);
+                };
+                self.settle_answer(cx, intent, at, &text_of(&input.parts))
+                    .await
+            }
+            // These are refused before anything is sent.
+            (Write::PostMessage(_) | Write::ImportMessage(_) | Write::UpdateMessage(_), _) => {
+                Ok(Settled::NotApplied)
+            }
+            (Write::UpdateConversation(_) | Write::Respond(_), None) => Err(Error::new(
+                Kind::Internal,
+                "an intent names no conversation",
+            )
+            .at(self.name(), OPERATION)),
+        }
+    }
+
+    /// The one empty conversation of the window that looks like what was to be made.
+    async fn settle_create(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        new: &NewConversation,
+    ) -> Result<Settled> {
+        let (caller, credential) = self.caller_of_principal(cx).await?;
+        let generation = self.generation(&caller).await?;
+        let projection = preview(&Write::CreateConversation(new.clone()), Some(generation));
+        let Write::CreateConversation(projected) = projection.write else {
+            return Ok(Settled::Unknown);
+        };
+        let sent = create_request(&projected);
+        let (rows, complete) = self.newest(intent, &caller, generation).await?;
+        let mut candidates = Vec::new();
+        for row in rows {
+            let looks_alike = row.title == sent.title
+                && row.temperature.value() == sent.temperature.value()
+                && row.max_tokens.value() == sent.max_tokens.value()
+                && row.profile_id.value() == sent.profile_id.value();
+            let in_window = created(&row).is_some_and(|time| self.is_in_window(intent, time));
+            if !(looks_alike && in_window) {
+                continue;
+            }
+            let conversation = conversation_to_canonical(&row, self.name())
+                .map_err(|error| self.unmappable(error, OPERATION))?;
+            if conversation.metadata == projected.metadata
+                && self.is_empty(&caller, generation, &row).await?
+            {
+                candidates.push(Located {
+                    location: self.location(&row, credential.clone()),
+                    conversation,
+                });
+            }
+        }
+        let only = if candidates.len() == 1 {
+            candidates.pop()
+        } else {
+            None
+        };
+        Ok(match only {
+            Some(located) if complete => Settled::Applied(Applied::Conversation(Box::new(located))),
+            None if candidates.is_empty() && complete => self.not_applied_if_late(intent),
+            _ => Settled::Unknown,
+        })
+    }
+
+    /// The newest conversations, and whether they reach back to before the intent: only then does it prove anything
+    /// that none of them fits.
+    async fn newest(
+        &self,
+        intent: &Intent,
+        caller: &Caller,
+        generation: Generation,
+    ) -> Result<(Vec<ConversationResponse>, bool)> {
+        if generation == Generation::V0 {
+            let all = self.all_after(caller, None, Order::Desc).await?;
+            return Ok((all.into_iter().map(|(_, row)| row).collect(), true));
+        }
+        let query = ConversationListQuery {
+            limit: Some(CREATES_LOOKED_AT),
+            sort_by: Some("id".to_owned()),
+            sort_order: Some(SortOrder::Desc),
+            ..ConversationListQuery::default()
+        };
+        let rows = self.rows(caller, prefix(generation), &query).await?;
+        let (first, _) = self.window(intent);
+        let complete = (rows.len() as u64) < CREATES_LOOKED_AT
+            || rows
+                .iter()
+                .any(|row| created(row).is_some_and(|time| time < first));
+        Ok((rows, complete))
+    }
+
+    /// Counted by reading: the vendor's own counter is always 0.
+    async fn is_empty(
+        &self,
+        caller: &Caller,
+        generation: Generation,
+        row: &ConversationResponse,
+    ) -> Result<bool> {
+        let one = MessageListQuery {
+            limit: Some(1),
+            offset: None,
+        };
+        let messages = self
+            .client()
+            .list_messages(caller, prefix(generation), &row.id, &one)
+            .await;
+        Ok(messages
+            .map_err(|failure| self.failed(failure, OPERATION, Effect::Read))?
+            .is_empty())
+    }
+
+    /// An update is done where the conversation is what it was to become: doing it again would change nothing.
+    async fn settle_update(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        at: &Location,
+        patch: &ConversationPatch,
+    ) -> Result<Settled> {
+        let reach = self.reach(cx, at, OPERATION).await?;
+        let row = match self.read_row(&reach, false).await {
+            Ok(row) => row,
+            Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
+            Err(error) => return Err(error),
+        };
+        let conversation = self.canonical(&row, &reach)?;
+        let projection = preview(
+            &Write::UpdateConversation(patch.clone()),
+            Some(reach.generation),
+        );
+        let Write::UpdateConversation(projected) = projection.write else {
+            return Ok(Settled::Unknown);
+        };
+        let mut wanted = conversation.clone();
+        projected.apply(&mut wanted).map_err(|error| {
+            Error::new(Kind::Internal, "a patch could not be applied").source(error)
+        })?;
+        if wanted == conversation {
+            let located = Located {
+                location: at.clone(),
+                conversation,
+            };
+            return Ok(Settled::Applied(Applied::Conversation(Box::new(located))));
+        }
+        Ok(self.not_applied_if_late(intent))
+    }
+
+    /// The one message of the user with this text in the window, and the answer that follows it.
+    async fn settle_answer(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        at: &Location,
+        text: &str,
+    ) -> Result<Settled> {
+        let reach = self.reach(cx, at, OPERATION).await?;
+        let index = match self.index(&reach).await {
+            Ok(index) => index,
+            Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
+            Err(error) => return Err(error),
+        };
+        let is_ours = |position: &usize| {
+            let message = &index[*position].message;
+            message.role == MessageRole::User
+                && message.content == text
+                && message
+                    .created_at
+                    .parse()
+                    .is_ok_and(|time| self.is_in_window(intent, time))
+        };
+        let ours: Vec<usize> = (0..index.len()).filter(is_ours).collect();
+        let position = match ours.as_slice() {
+            [] => return Ok(self.not_applied_if_late(intent)),
+            [position] => *position,
+            _ => return Ok(Settled::Unknown),
+        };
+        match index
+            .get(position + 1)
+            .filter(|next| next.message.role == MessageRole::Assistant)
+        {
+            Some(answer) => {
+                let message = self.canonical_message(&answer.message, &reach)?;
+                Ok(Settled::Applied(Applied::Message(Box::new(message))))
+            }
+            // V2 stores the question before the answer: the answer may still come, or never.
+            None => Ok(Settled::Unknown),
+        }
+    }
+
+    fn window(&self, intent: &Intent) -> (Time, Time) {
+        let skew = micros(self.0.clock_skew);
+        let after = micros(self.0.settle_after);
+        (
+            intent.started_at.saturating_add_micros(-skew),
+            intent
+                .deadline_at
+                .saturating_add_micros(after.saturating_add(skew)),
+        )
+    }
+
+    fn is_in_window(&self, intent: &Intent, time: Time) -> bool {
+        let (first, last) = self.window(intent);
+        (first..=last).contains(&time)
+    }
+
+    /// No trace is proof only when the server can no longer be at it.
+    fn not_applied_if_late(&self, intent: &Intent) -> Settled {
+        let over = intent
+            .deadline_at
+            .saturating_add_micros(micros(self.0.settle_after));
+        if Time::now() > over {
+            Settled::NotApplied
+        } else {
+            Settled::Unknown
+        }
+    }
+}
+
+fn created(row: &ConversationResponse) -> Option<Time> {
+    row.created_at.parse().ok()
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,32 @@
+//! The Chatter adapter: one vendor's server behind the port.
+//!
+//! It knows three generations of the vendor's API and lives with the defects of each; the README lists them. It
+//! deliberately keeps nothing itself: what Chatter cannot hold is refused here and kept by others.
+//!
+//! ```no_run
+//! # async fn example(cx: backend::Context) -> backend::Result<()> {
+//! use backend::{Backend, RespondRequest};
+//! use chatter::{Chatter, ChatterConfig, ChatterCredentials};
+//! use conversation::{NewConversation, NewMessage, Role};
+//!
+//! let credentials = ChatterCredentials::Token("a vendor's token".into());
+//! let chatter = Chatter::new("support", &ChatterConfig::new("https://chat.example", credentials), None)?;
+//! let located = chatter.create_conversation(&cx, NewConversation::default()).await?;
+//! let input = Some(NewMessage::text(Role::User, "hello"));
+//! let request = RespondRequest { input, ..RespondRequest::default() };
+//! let events = chatter.respond(&cx, &located.location, request).await?;
+//! # drop(events);
+//! # Ok(())
+//! # }
+//! ```
+
+mod backend;
+mod capabilities;
+pub mod client;
+mod config;
+mod error;
+pub mod mapping;
+pub mod wire;
+
+pub use self::backend::Chatter;
+pub use config::{ChatterConfig, ChatterCredentials, Generation, UnknownGeneration};

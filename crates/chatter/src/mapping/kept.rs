@@ -1,0 +1,106 @@
+//! Vendor members without a canonical home, and members whose spelling the canonical form does not bring back.
+
+use std::fmt;
+
+use conversation::{JsonMap, RawJson};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The name under `extensions`.
+pub const EXTENSION: &str = "chatter";
+
+/// The member that lists what a body did not send although this version of the wire knows it (V0 knows no ratings).
+const ABSENT: &str = "absent_members";
+
+/// A vendor's object with a value that has no canonical form. Names the member, never the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unmappable(pub &'static str);
+
+impl fmt::Display for Unmappable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "member `{}` of the vendor's object cannot be read",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for Unmappable {}
+
+/// Every member as it is spelled.
+pub(super) fn members<T: Serialize>(object: &T) -> Result<JsonMap, Unmappable> {
+    RawJson::from_serialize(object)
+        .and_then(|raw| raw.to())
+        .map_err(|_| Unmappable("object"))
+}
+
+/// What `built` lacks to be `sent`: members of another value, and the names of those that were not sent.
+/// A member named in `loosely` is equal where its value is, however it is spelled.
+pub(super) fn difference(
+    sent: &JsonMap,
+    built: &JsonMap,
+    loosely: &[&str],
+) -> Result<JsonMap, Unmappable> {
+    let same = |name: &str, value: &RawJson| {
+        built.get(name).is_some_and(|other| {
+            value.get() == other.get() || (loosely.contains(&name) && value == other)
+        })
+    };
+    let mut kept: JsonMap = sent
+        .iter()
+        .filter(|(name, value)| !same(name, value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let absent: Vec<&str> = built
+        .keys()
+        .filter(|name| !sent.contains_key(*name))
+        .map(AsRef::as_ref)
+        .collect();
+    if !absent.is_empty() {
+        let names = RawJson::from_serialize(&absent).map_err(|_| Unmappable("object"))?;
+        kept.insert(ABSENT.into(), names);
+    }
+    Ok(kept)
+}
+
+/// The object that `built` becomes with what was kept.
+pub(super) fn with_kept<T: DeserializeOwned>(
+    mut built: JsonMap,
+    kept: &JsonMap,
+) -> Result<T, Unmappable> {
+    for (name, value) in kept {
+        if &**name == ABSENT {
+            let absent: Vec<String> = value.to().map_err(|_| Unmappable(ABSENT))?;
+            built.retain(|name, _| !absent.iter().any(|absent| **absent == **name));
+        } else {
+            built.insert(name.clone(), value.clone());
+        }
+    }
+    RawJson::from_serialize(&built)
+        .and_then(|raw| raw.to())
+        .map_err(|_| Unmappable("object"))
+}
+
+/// A time as the vendor writes it: microseconds, or no fraction where it is zero.
+pub(super) fn spelled_time(time: conversation::Time) -> String {
+    let text = time.to_string();
+    let (seconds, fraction) = text
+        .trim_end_matches('Z')
+        .split_once('.')
+        .unwrap_or((&text, ""));
+    match fraction {
+        "000" | "000000" | "" => format!("{seconds}Z"),
+        fraction => format!("{seconds}.{fraction:0<6}Z"),
+    }
+}
+
+/// Whether [`spelled_time`] spells this time, once read, the same way.
+pub(super) fn is_spelled_as_usual(text: &str) -> bool {
+    let fraction = match text.len() {
+        20 => true,
+        27 => text.as_bytes()[19] == b'.' && !text.ends_with(".000000Z"),
+        _ => false,
+    };
+    fraction && text.ends_with('Z') && text.as_bytes()[10] == b'T'
+}

@@ -1,0 +1,465 @@
+//! What would really be sent for a write, and the fate of each of its fields.
+
+use backend::{FieldFate, Projection, RespondRequest, Write};
+use conversation::{
+    Assistant, ConversationPatch, JsonMap, Kind, NewConversation, NewMessage, Part, Patch, Role,
+    Status, TextFormat, text_of,
+};
+
+use super::conversation::WORKFLOW_CONFIG;
+use crate::config::Generation;
+use crate::wire::{ChatRequest, Member, Workflow};
+
+/// The longest title, in characters; a longer one answers 500 (measured on commit 56cfcd49).
+pub(crate) const TITLE_MAX_CHARS: usize = 255;
+/// The largest `max_tokens` of a conversation: the column has 32 bits.
+const STORED_MAX_TOKENS: u64 = i32::MAX as u64;
+/// The largest `max_tokens` of a chat call.
+const CHAT_MAX_TOKENS: u64 = 8_192;
+/// What V1's chat and every conversation can do.
+const WORKFLOWS: [&str; 4] = ["plain", "rag", "tools", "full"];
+
+/// Why nothing can be stored without an answer.
+pub const POST_IS_IMPOSSIBLE: &str = "chatter stores a message only together with an answer of its ai: use `responses` for the user's next message";
+
+/// The fate of a write on a server of this generation; where the generation is not known yet, on the newest.
+#[must_use]
+pub fn preview(write: &Write, generation: Option<Generation>) -> Projection {
+    let mut fates = Fates::default();
+    let write = match write {
+        Write::CreateConversation(new) => Write::CreateConversation(create(new, &mut fates)),
+        Write::UpdateConversation(patch) => Write::UpdateConversation(update(patch, &mut fates)),
+        Write::Respond(request) => Write::Respond(respond(request, generation, &mut fates)),
+        Write::PostMessage(_) | Write::ImportMessage(_) => {
+            fates.reject("/parts", POST_IS_IMPOSSIBLE);
+            write.clone()
+        }
+        Write::UpdateMessage(_) => {
+            fates.reject("/parts", "chatter cannot change a message");
+            write.clone()
+        }
+    };
+    Projection {
+        write,
+        fates: fates.0,
+    }
+}
+
+/// The body of a chat call. Takes what [`preview`] left over.
+#[must_use]
+pub fn chat_request(request: &RespondRequest, text: &str, native: &str) -> ChatRequest {
+    let assistant = request.assistant.clone().unwrap_or_default();
+    let mut chat = ChatRequest::new(text);
+    chat.conversation_id = Member::Value(native.to_owned());
+    chat.workflow = Member::from(assistant.workflow.as_deref().map(Workflow::from));
+    chat.provider = Member::from(assistant.provider.map(String::from));
+    chat.temperature = Member::from(assistant.temperature);
+    chat.max_tokens = Member::from(
+        assistant
+            .max_tokens
+            .and_then(|tokens| u32::try_from(tokens).ok()),
+    );
+    chat.enable_retrieval = Member::from(assistant.retrieval);
+    chat.system_prompt_override = Member::from(assistant.system_prompt.map(String::from));
+    chat
+}
+
+#[derive(Default)]
+struct Fates(Vec<FieldFate>);
+
+impl Fates {
+    fn reject(&mut self, pointer: impl Into<String>, detail: &str) {
+        self.0.push(FieldFate::rejected(pointer, detail));
+    }
+
+    fn convert(&mut self, pointer: impl Into<String>, detail: &str) {
+        self.0.push(FieldFate::converted(pointer, detail));
+    }
+
+    /// Rejects a field that the vendor has no place for, and takes it out.
+    fn take<T: Default + PartialEq>(&mut self, pointer: &str, field: &mut T) {
+        if *field != T::default() {
+            *field = T::default();
+            self.reject(pointer, "chatter has no place for this");
+        }
+    }
+
+    /// Rejects a field of an assistant, and takes it out.
+    fn take_setting<T>(&mut self, pointer: &str, field: &mut Option<T>, detail: &str) {
+        if field.take().is_some() {
+            self.reject(pointer, detail);
+        }
+    }
+
+    fn map(&mut self, pointer: &str, map: &mut JsonMap) {
+        for name in std::mem::take(map).keys() {
+            self.reject(member(pointer, name), "chatter has no place for this");
+        }
+    }
+
+    fn title(&mut self, title: &str) -> Option<()> {
+        if title.chars().count() > TITLE_MAX_CHARS {
+            let fate =
+                FieldFate::rejected("/title", "chatter's titles have at most 255 characters");
+            self.0.push(fate.limit(TITLE_MAX_CHARS as u64));
+        } else if title.contains('\0') {
+            self.reject("/title", "chatter refuses the character NUL");
+        } else if title.trim().is_empty() {
+            self.convert("/title", "a title of blanks counts as none");
+        } else {
+            return Some(());
+        }
+        None
+    }
+
+    fn temperature(&mut self, pointer: &str, temperature: &mut Option<f64>) {
+        if temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
+            self.take_setting(pointer, temperature, "chatter's temperature is 0 to 2");
+        }
+    }
+
+    fn max_tokens(&mut self, pointer: &str, tokens: &mut Option<u64>, most: u64) {
+        if let Some(value) = *tokens
+            && !(1..=most).contains(&value)
+        {
+            *tokens = None;
+            let detail = format!("chatter's limit for an answer is 1 to {most} tokens");
+            self.0
+                .push(FieldFate::rejected(pointer, detail).limit(most));
+        }
+    }
+}
+
+fn member(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
+    let mut new = new.clone();
+    if new
+        .kind
+        .as_ref()
+        .is_some_and(|kind| *kind != Kind::Assistant)
+    {
+        new.kind = None;
+        fates.reject("/kind", "chatter knows conversations with its ai only");
+    }
+    if let Some(title) = new.title.take()
+        && fates.title(&title).is_some()
+    {
+        new.title = Some(title);
+    }
+    if new
+        .status
+        .as_ref()
+        .is_some_and(|status| *status != Status::Open)
+    {
+        new.status = None;
+        fates.reject(
+            "/status",
+            "chatter makes open conversations only; archive it afterwards",
+        );
+    }
+    fates.take("/description", &mut new.description);
+    fates.take("/priority", &mut new.priority);
+    fates.take("/labels", &mut new.labels);
+    fates.take("/participants", &mut new.participants);
+    fates.take("/owner", &mut new.owner);
+    fates.take("/icon_url", &mut new.icon_url);
+    fates.take("/extensions", &mut new.extensions);
+    if new.metadata.remove(WORKFLOW_CONFIG).is_some() {
+        fates.reject(
+            "/metadata/workflow_config",
+            "chatter keeps its own settings under this name",
+        );
+    }
+    if let Some(assistant) = &mut new.assistant {
+        let dropped = "chatter accepts this and drops it";
+        fates.temperature("/assistant/temperature", &mut assistant.temperature);
+        fates.max_tokens(
+            "/assistant/max_tokens",
+            &mut assistant.max_tokens,
+            STORED_MAX_TOKENS,
+        );
+        fates.take_setting(
+            "/assistant/system_prompt",
+            &mut assistant.system_prompt,
+            dropped,
+        );
+        if assistant.retrieval == Some(true) {
+            fates.take_setting("/assistant/retrieval", &mut assistant.retrieval, dropped);
+        }
+        if assistant.retrieval.take().is_some() {
+            fates.convert(
+                "/assistant/retrieval",
+                "false is what chatter always has, and reads as not set",
+            );
+        }
+        no_place_in_assistant(assistant, fates);
+        fates.take_setting(
+            "/assistant/provider",
+            &mut assistant.provider,
+            "chatter chooses per answer, not per conversation",
+        );
+        fates.take_setting(
+            "/assistant/workflow",
+            &mut assistant.workflow,
+            "chatter chooses per answer, not per conversation",
+        );
+        if assistant
+            .workflow_config
+            .as_ref()
+            .is_some_and(|config| !config.get().starts_with('{'))
+        {
+            fates.take_setting(
+                "/assistant/workflow_config",
+                &mut assistant.workflow_config,
+                "chatter takes an object only",
+            );
+        }
+    }
+    new.assistant = new.assistant.filter(|assistant| !assistant.is_empty());
+    new
+}
+
+fn no_place_in_assistant(assistant: &mut Assistant, fates: &mut Fates) {
+    fates.take_setting(
+        "/assistant/model",
+        &mut assistant.model,
+        "chatter has no place for this",
+    );
+    fates.take_setting(
+        "/assistant/top_p",
+        &mut assistant.top_p,
+        "chatter has no place for this",
+    );
+}
+
+fn update(patch: &ConversationPatch, fates: &mut Fates) -> ConversationPatch {
+    let mut patch = patch.clone();
+    if patch
+        .kind
+        .set()
+        .is_some_and(|kind| *kind != Kind::Assistant)
+    {
+        patch.kind = Patch::Keep;
+        fates.reject("/kind", "chatter knows conversations with its ai only");
+    }
+    if let Patch::Set(title) = &patch.title
+        && fates.title(title).is_none()
+    {
+        patch.title = if title.trim().is_empty() {
+            Patch::Clear
+        } else {
+            Patch::Keep
+        };
+    }
+    if patch
+        .status
+        .set()
+        .is_some_and(|status| !matches!(status, Status::Open | Status::Archived))
+    {
+        patch.status = Patch::Keep;
+        fates.reject("/status", "chatter knows open and archived only");
+    }
+    clear(&mut patch.description, "/description", fates);
+    clear(&mut patch.priority, "/priority", fates);
+    clear(&mut patch.labels, "/labels", fates);
+    clear(&mut patch.participants, "/participants", fates);
+    clear(&mut patch.owner, "/owner", fates);
+    clear(&mut patch.icon_url, "/icon_url", fates);
+    clear(&mut patch.extensions, "/extensions", fates);
+    let mut dropped = Vec::new();
+    match &mut patch.assistant {
+        Patch::Keep => {}
+        Patch::Clear => {
+            patch.assistant = Patch::Keep;
+            fates.reject("/assistant", "chatter cannot clear a setting");
+        }
+        Patch::Set(settings) => {
+            for (name, value) in settings.iter() {
+                if let Err(detail) = setting(name, value) {
+                    fates.reject(member("/assistant", name), detail);
+                    dropped.push(name.clone());
+                }
+            }
+            settings.retain(|name, _| !dropped.contains(name));
+        }
+    }
+    if let Patch::Set(metadata) = &mut patch.metadata
+        && metadata.remove(WORKFLOW_CONFIG).is_some()
+    {
+        fates.reject(
+            "/metadata/workflow_config",
+            "chatter keeps its own settings under this name",
+        );
+    }
+    patch
+}
+
+/// A field that the vendor has no place for: setting it is refused, clearing it changes nothing.
+fn clear<T>(field: &mut Patch<T>, pointer: &str, fates: &mut Fates) {
+    if field.set().is_some() {
+        fates.reject(pointer, "chatter has no place for this");
+    }
+    *field = Patch::Keep;
+}
+
+fn setting(name: &str, value: &conversation::RawJson) -> Result<(), &'static str> {
+    if value.is_null() {
+        return Err("chatter cannot clear a setting");
+    }
+    match name {
+        "temperature"
+            if value
+                .to::<f64>()
+                .is_ok_and(|value| (0.0..=2.0).contains(&value)) =>
+        {
+            Ok(())
+        }
+        "temperature" => Err("chatter's temperature is 0 to 2"),
+        "max_tokens"
+            if value
+                .to::<u64>()
+                .is_ok_and(|value| (1..=STORED_MAX_TOKENS).contains(&value)) =>
+        {
+            Ok(())
+        }
+        "max_tokens" => Err("chatter's limit for an answer is 1 to 2147483647 tokens"),
+        _ => Err("chatter cannot change this setting"),
+    }
+}
+
+fn respond(
+    request: &RespondRequest,
+    generation: Option<Generation>,
+    fates: &mut Fates,
+) -> RespondRequest {
+    let mut request = request.clone();
+    fates.map("/metadata", &mut request.metadata);
+    request.input = request.input.map(|input| self::input(&input, fates));
+    if let Some(assistant) = &mut request.assistant {
+        answer_settings(assistant, generation, fates);
+    }
+    request.assistant = request.assistant.filter(|assistant| !assistant.is_empty());
+    request
+}
+
+/// The vendor takes one text of the user; everything else about the message has no place.
+fn input(sent: &NewMessage, fates: &mut Fates) -> NewMessage {
+    let mut input = sent.clone();
+    if input.role != Role::User {
+        fates.reject("/input/role", "chatter answers messages of the user only");
+    }
+    let direction = input.direction.take();
+    if direction.is_some_and(|direction| direction != Role::User.direction()) {
+        fates.reject(
+            "/input/direction",
+            "chatter derives the direction from the role",
+        );
+    }
+    fates.take("/input/author", &mut input.author);
+    fates.take("/input/recipients", &mut input.recipients);
+    fates.take("/input/subject", &mut input.subject);
+    fates.take("/input/in_reply_to", &mut input.in_reply_to);
+    fates.take("/input/status", &mut input.status);
+    fates.take("/input/rating", &mut input.rating);
+    fates.take("/input/usage", &mut input.usage);
+    fates.take("/input/model", &mut input.model);
+    fates.take("/input/provider", &mut input.provider);
+    fates.take("/input/finish_reason", &mut input.finish_reason);
+    fates.take("/input/latency_ms", &mut input.latency_ms);
+    fates.take("/input/client_message_id", &mut input.client_message_id);
+    fates.take("/input/sent_at", &mut input.sent_at);
+    fates.take("/input/edited_at", &mut input.edited_at);
+    fates.take("/input/extensions", &mut input.extensions);
+    fates.map("/input/source", &mut input.source);
+    fates.map("/input/metadata", &mut input.metadata);
+    for (index, part) in input.parts.iter().enumerate() {
+        let plain = matches!(part, Part::Text(text) if text.format == TextFormat::Plain);
+        if !plain && text_of(std::slice::from_ref(part)).is_empty() {
+            fates.reject(
+                format!("/input/parts/{index}"),
+                "chatter holds text only, and this part has no words",
+            );
+        } else if !plain {
+            fates.convert(
+                format!("/input/parts/{index}"),
+                "chatter holds plain text only",
+            );
+        }
+    }
+    let plain_parts = input
+        .parts
+        .iter()
+        .filter(|part| matches!(part, Part::Text(_)))
+        .count();
+    if plain_parts > 1 && plain_parts == input.parts.len() {
+        fates.convert(
+            "/input/parts",
+            "chatter holds one text: the parts are joined by an empty line",
+        );
+    }
+    let text = text_of(&input.parts);
+    if text.is_empty() {
+        fates.reject("/input/parts", "chatter refuses an empty message");
+    } else if text.contains('\0') {
+        fates.reject("/input/parts", "chatter refuses the character NUL");
+    }
+    input.parts = vec![Part::text(text)];
+    input
+}
+
+fn answer_settings(assistant: &mut Assistant, generation: Option<Generation>, fates: &mut Fates) {
+    fates.temperature("/assistant/temperature", &mut assistant.temperature);
+    fates.max_tokens(
+        "/assistant/max_tokens",
+        &mut assistant.max_tokens,
+        CHAT_MAX_TOKENS,
+    );
+    no_place_in_assistant(assistant, fates);
+    let new_only = "chatter takes this only where it makes a conversation";
+    fates.take_setting("/assistant/profile_id", &mut assistant.profile_id, new_only);
+    fates.take_setting(
+        "/assistant/workflow_config",
+        &mut assistant.workflow_config,
+        new_only,
+    );
+    let old = matches!(generation, Some(Generation::V0 | Generation::V1));
+    if assistant
+        .workflow
+        .as_deref()
+        .is_some_and(|name| !WORKFLOWS.contains(&name))
+    {
+        fates.take_setting(
+            "/assistant/workflow",
+            &mut assistant.workflow,
+            "chatter knows plain, rag, tools and full",
+        );
+    } else if old
+        && assistant
+            .workflow
+            .as_deref()
+            .is_some_and(|name| name != "plain")
+    {
+        let detail = "every workflow but plain fails on this generation of chatter";
+        fates.take_setting("/assistant/workflow", &mut assistant.workflow, detail);
+    }
+    if old {
+        let unused = "stored nowhere and not told to the model by this generation of chatter";
+        for (pointer, given) in [
+            ("/assistant/temperature", assistant.temperature.is_some()),
+            ("/assistant/max_tokens", assistant.max_tokens.is_some()),
+        ] {
+            if given {
+                fates.convert(pointer, unused);
+            }
+        }
+    }
+    if assistant.retrieval.is_some() {
+        fates.convert(
+            "/assistant/retrieval",
+            "sent, but without effect: the workflow `rag` is what retrieves",
+        );
+    }
+}
