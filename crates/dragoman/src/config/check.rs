@@ -1,0 +1,379 @@
+//! Rules that a type cannot hold: names that must exist, keys that belong to a kind, bounds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracing_subscriber::EnvFilter;
+
+use super::diagnose::Problem;
+use super::keys::nearest;
+use super::places::Places;
+use super::store::SQLITE_SCHEME;
+use super::{BackendConfig, BackendKind, Configuration, Name};
+
+/// The kinds of conversations that a rule can ask for.
+const CONVERSATION_KINDS: [&str; 4] = ["direct", "group", "mail", "assistant"];
+
+/// Header fields that the router is told of begin with one of these.
+const ROUTE_HEADER_PREFIXES: [&str; 2] = ["x-", "dragoman-"];
+
+/// Hexadecimal digits of a sealing key: 256 bits.
+const SEALING_KEY_DIGITS: usize = 64;
+
+/// Longest time that a list may wait for backends, in milliseconds.
+const HYDRATE_BUDGET_MAX_MS: u64 = 60_000;
+
+/// The longest time that any key takes, in seconds: thirty days.
+const SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+
+/// Every rule that the configuration breaks.
+pub(super) fn check(configuration: &Configuration, places: &Places) -> Vec<Problem> {
+    let mut rules = Rules {
+        places,
+        problems: Vec::new(),
+    };
+    rules.backends(configuration);
+    rules.routes(configuration);
+    rules.bounds(configuration);
+    rules.store(configuration);
+    rules.telemetry(configuration);
+    rules.problems
+}
+
+struct Rules<'a> {
+    places: &'a Places,
+    problems: Vec<Problem>,
+}
+
+impl Rules<'_> {
+    fn broken(&mut self, path: &str, message: String, help: Option<String>) {
+        self.problems.push(Problem {
+            message,
+            place: self.places.place_of(path),
+            label: "this value".to_owned(),
+            help,
+        });
+    }
+
+    fn backends(&mut self, configuration: &Configuration) {
+        let mut names = BTreeSet::new();
+        let mut stores = 0;
+        for (position, backend) in configuration.backends.iter().enumerate() {
+            let path = format!("backend[{position}]");
+            if !names.insert(&backend.name) {
+                self.broken(
+                    &format!("{path}.name"),
+                    format!("two backends are called `{}`", backend.name),
+                    Some(
+                        "give each backend its own name; a store is added under the name `store` \
+                         unless a backend of kind store is listed"
+                            .to_owned(),
+                    ),
+                );
+            }
+            match backend.kind {
+                BackendKind::Store => {
+                    stores += 1;
+                    self.store_backend(backend, &path);
+                }
+                BackendKind::Chatter => self.chatter_backend(backend, &path),
+            }
+            self.seconds(&format!("{path}.connect_seconds"), backend.connect_seconds);
+            self.seconds(&format!("{path}.write_seconds"), backend.write_seconds);
+            self.seconds(&format!("{path}.answer_seconds"), backend.answer_seconds);
+            self.seconds(
+                &format!("{path}.settle_after_seconds"),
+                backend.settle_after_seconds,
+            );
+            self.seconds(
+                &format!("{path}.clock_skew_seconds"),
+                backend.clock_skew_seconds,
+            );
+            if stores > 1 && backend.kind == BackendKind::Store {
+                self.broken(
+                    &format!("{path}.kind"),
+                    "there is one embedded store, this is a second one".to_owned(),
+                    Some("remove this [[backend]]".to_owned()),
+                );
+            }
+        }
+        self.reference(
+            "default_backend",
+            &configuration.default_backend,
+            configuration,
+        );
+    }
+
+    fn store_backend(&mut self, backend: &BackendConfig, path: &str) {
+        for (key, is_set) in [
+            ("base_url", backend.base_url.is_some()),
+            ("token", backend.token.is_some()),
+            ("username", backend.username.is_some()),
+            ("password", backend.password.is_some()),
+            ("generation", backend.generation.is_some()),
+            ("ca_pem", backend.ca_pem.is_some()),
+            ("discovery", backend.discovery.is_some()),
+            ("default_tenant", backend.default_tenant.is_some()),
+        ] {
+            if is_set {
+                self.broken(
+                    &format!("{path}.{key}"),
+                    format!("a backend of kind `store` takes no `{key}`"),
+                    Some("remove this key, or set kind = \"chatter\"".to_owned()),
+                );
+            }
+        }
+    }
+
+    fn chatter_backend(&mut self, backend: &BackendConfig, path: &str) {
+        if backend.base_url.is_none() {
+            self.broken(
+                path,
+                format!(
+                    "the backend `{}` of kind `chatter` has no `base_url`",
+                    backend.name
+                ),
+                Some("add base_url = \"https://…\"".to_owned()),
+            );
+        }
+        if backend.username.is_some() != backend.password.is_some() {
+            self.broken(
+                path,
+                format!(
+                    "the backend `{}` has only one of `username` and `password`",
+                    backend.name
+                ),
+                Some("give both, or a `token` instead of them".to_owned()),
+            );
+        }
+        if backend.token.is_some() && backend.username.is_some() {
+            self.broken(
+                &format!("{path}.username"),
+                format!(
+                    "the backend `{}` has a `token` and a `username`",
+                    backend.name
+                ),
+                Some("keep one way to log in".to_owned()),
+            );
+        }
+        if backend.token.as_ref().is_some_and(super::Secret::is_empty) {
+            self.broken(
+                &format!("{path}.token"),
+                "the token is empty".to_owned(),
+                Some("give the token, or leave the key out to call without one".to_owned()),
+            );
+        }
+        if backend.responder.is_some() {
+            self.broken(
+                &format!("{path}.responder"),
+                "a backend of kind `chatter` answers with its own AI, it takes no `responder`"
+                    .to_owned(),
+                Some("remove this key".to_owned()),
+            );
+        }
+    }
+
+    fn routes(&mut self, configuration: &Configuration) {
+        for (position, route) in configuration.routes.iter().enumerate() {
+            let path = format!("route[{position}]");
+            self.reference(&format!("{path}.to"), &route.to, configuration);
+            self.route_headers(&format!("{path}.when.header"), &route.when.header);
+            if let Some(kind) = &route.when.kind
+                && !CONVERSATION_KINDS.contains(&kind.as_str())
+            {
+                self.broken(
+                    &format!("{path}.when.kind"),
+                    "no conversation is of this kind".to_owned(),
+                    Some(format!("known kinds: {}", CONVERSATION_KINDS.join(", "))),
+                );
+            }
+        }
+    }
+
+    fn route_headers(&mut self, path: &str, headers: &BTreeMap<String, String>) {
+        for name in headers.keys() {
+            let lower = name.to_ascii_lowercase();
+            if !ROUTE_HEADER_PREFIXES
+                .iter()
+                .any(|prefix| lower.starts_with(prefix))
+            {
+                self.broken(
+                    &format!("{path}.{name}"),
+                    format!("rules do not see the header field `{name}`"),
+                    Some(format!(
+                        "rules see fields that begin with {}",
+                        ROUTE_HEADER_PREFIXES.join(" or ")
+                    )),
+                );
+            }
+        }
+    }
+
+    fn reference(&mut self, path: &str, name: &Name, configuration: &Configuration) {
+        let names = configuration
+            .backends
+            .iter()
+            .map(|backend| backend.name.as_str());
+        if names.clone().any(|known| known == name.as_str()) {
+            return;
+        }
+        let help = nearest(name.as_str(), names.clone()).map_or_else(
+            || format!("backends: {}", names.collect::<Vec<_>>().join(", ")),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        self.broken(
+            path,
+            format!("`{path}`: no backend is called `{name}`"),
+            Some(help),
+        );
+    }
+
+    fn bounds(&mut self, configuration: &Configuration) {
+        let limits = &configuration.limits;
+        for (path, value, least, most) in [
+            (
+                "limits.body_max_bytes",
+                limits.body_max_bytes,
+                1024,
+                256 << 20,
+            ),
+            (
+                "limits.import_max_bytes",
+                limits.import_max_bytes,
+                1024,
+                256 << 20,
+            ),
+            ("limits.json_max_depth", limits.json_max_depth, 4, 128),
+            ("limits.uri_max_bytes", limits.uri_max_bytes, 1024, 64 << 10),
+            ("limits.headers_max", limits.headers_max, 16, 1000),
+            (
+                "limits.head_max_bytes",
+                limits.head_max_bytes as usize,
+                8192,
+                1 << 20,
+            ),
+            (
+                "streams.replay_max_bytes",
+                configuration.streams.replay_max_bytes,
+                1024,
+                256 << 20,
+            ),
+            (
+                "store.queue_max_writes",
+                configuration.store.queue_max_writes,
+                1,
+                1_000_000,
+            ),
+            ("limits.requests_max", limits.requests_max, 1, 100_000),
+            ("limits.connections_max", limits.connections_max, 1, 100_000),
+            (
+                "limits.connections_per_address_max",
+                limits.connections_per_address_max,
+                1,
+                100_000,
+            ),
+        ] {
+            if !(least..=most).contains(&value) {
+                self.broken(
+                    path,
+                    format!("`{path}` is {value}, it must be between {least} and {most}"),
+                    None,
+                );
+            }
+        }
+        let budget = configuration.directory.hydrate_budget_ms;
+        if budget > HYDRATE_BUDGET_MAX_MS {
+            self.broken(
+                "directory.hydrate_budget_ms",
+                format!(
+                    "`directory.hydrate_budget_ms` is {budget}, it must be at most \
+                     {HYDRATE_BUDGET_MAX_MS} milliseconds"
+                ),
+                None,
+            );
+        }
+        let timeouts = &configuration.timeouts;
+        let streams = &configuration.streams;
+        for (path, value) in [
+            ("timeouts.head_seconds", timeouts.head_seconds),
+            ("timeouts.body_idle_seconds", timeouts.body_idle_seconds),
+            ("timeouts.body_seconds", timeouts.body_seconds),
+            ("timeouts.request_seconds", timeouts.request_seconds),
+            ("timeouts.respond_seconds", timeouts.respond_seconds),
+            ("timeouts.idempotency_seconds", timeouts.idempotency_seconds),
+            (
+                "timeouts.idle_connection_seconds",
+                timeouts.idle_connection_seconds,
+            ),
+            ("timeouts.write_stall_seconds", timeouts.write_stall_seconds),
+            (
+                "timeouts.stream_grace_seconds",
+                timeouts.stream_grace_seconds,
+            ),
+            ("timeouts.shutdown_seconds", timeouts.shutdown_seconds),
+            (
+                "directory.discover_interval_seconds",
+                configuration.directory.discover_interval_seconds,
+            ),
+            ("streams.heartbeat_seconds", streams.heartbeat_seconds),
+            ("streams.header_wait_seconds", streams.header_wait_seconds),
+            ("streams.stall_seconds", streams.stall_seconds),
+        ] {
+            self.seconds(path, value);
+        }
+        if timeouts.drain_seconds >= timeouts.shutdown_seconds {
+            self.broken(
+                "timeouts.drain_seconds",
+                "`timeouts.drain_seconds` leaves no time of `timeouts.shutdown_seconds`".to_owned(),
+                Some("make drain_seconds the smaller one".to_owned()),
+            );
+        }
+    }
+
+    fn seconds(&mut self, path: &str, value: u64) {
+        if !(1..=SECONDS_MAX).contains(&value) {
+            self.broken(
+                path,
+                format!("`{path}` is {value}, it must be between 1 and {SECONDS_MAX} seconds"),
+                None,
+            );
+        }
+    }
+
+    fn store(&mut self, configuration: &Configuration) {
+        let store = &configuration.store;
+        if let Some(url) = &store.database_url {
+            let path = url.strip_prefix(SQLITE_SCHEME);
+            if path.is_none_or(|path| path.is_empty() || path.contains('?')) {
+                self.broken(
+                    "store.database_url",
+                    "`store.database_url` is not `sqlite:` and a path".to_owned(),
+                    Some("write sqlite:/var/lib/dragoman/dragoman.db".to_owned()),
+                );
+            }
+        }
+        let malformed = store
+            .sealing_key
+            .as_ref()
+            .is_some_and(|key| !key.is_hexadecimal(SEALING_KEY_DIGITS));
+        if malformed {
+            self.broken(
+                "store.sealing_key",
+                format!("`store.sealing_key` is not {SEALING_KEY_DIGITS} hexadecimal digits"),
+                Some("make one with: openssl rand -hex 32".to_owned()),
+            );
+        }
+    }
+
+    fn telemetry(&mut self, configuration: &Configuration) {
+        if let Err(error) = EnvFilter::builder().parse(&configuration.telemetry.log_level) {
+            self.broken(
+                "telemetry.log_level",
+                format!("`telemetry.log_level`: {error}"),
+                Some(
+                    "write a level such as info, or directives such as info,server=debug"
+                        .to_owned(),
+                ),
+            );
+        }
+    }
+}

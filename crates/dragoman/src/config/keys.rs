@@ -1,0 +1,152 @@
+//! The keys that exist, taken from the types themselves: a complete configuration, serialized.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{
+    BackendConfig, BaseUrl, Configuration, DiscoveryKind, GenerationKind, Name, ResponderKind,
+    RouteConfig, Secret, StoreConfig, WhenConfig,
+};
+
+/// Below this likeness (0 to 1) no known key is suggested.
+const LIKENESS_MIN: f64 = 0.7;
+
+/// Separates the levels of a key in the name of an environment variable.
+const VARIABLE_SEPARATOR: &str = "__";
+
+/// Begins the name of every variable that overrides a key.
+pub(super) const VARIABLE_PREFIX: &str = "DRAGOMAN__";
+
+/// The shape of the whole configuration: an object per table, one element in each array of tables,
+/// an empty object where the operator chooses the keys.
+pub(super) fn shape() -> Result<Value, serde_json::Error> {
+    let name = Name::store();
+    let configuration = Configuration {
+        backends: vec![BackendConfig {
+            base_url: BaseUrl::try_from("http://localhost".to_owned()).ok(),
+            token: Some(Secret::from(String::new())),
+            username: Some(String::new()),
+            password: Some(Secret::from(String::new())),
+            generation: Some(GenerationKind::V0),
+            ca_pem: Some(String::new()),
+            responder: Some(ResponderKind::Echo),
+            discovery: Some(DiscoveryKind::Off),
+            default_tenant: Some(name.clone()),
+            ..BackendConfig::embedded_store()
+        }],
+        routes: vec![RouteConfig {
+            name: Some(name.clone()),
+            when: WhenConfig {
+                tenant: Some(String::new()),
+                key: Some(String::new()),
+                kind: Some(String::new()),
+                label: Some(String::new()),
+                metadata: BTreeMap::new(),
+                header: BTreeMap::new(),
+            },
+            to: name,
+        }],
+        store: StoreConfig {
+            data_dir: PathBuf::new(),
+            database_url: Some(String::new()),
+            sealing_key: Some(Secret::from(String::new())),
+            ..StoreConfig::default()
+        },
+        ..Configuration::default()
+    };
+    serde_json::to_value(configuration)
+}
+
+/// Every single value that a file or a variable can set, as dotted path without array positions.
+pub(super) fn leaves(shape: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_leaves(shape, "", &mut found);
+    found
+}
+
+fn collect_leaves(shape: &Value, path: &str, found: &mut Vec<String>) {
+    match shape {
+        Value::Object(members) if !members.is_empty() => {
+            for (key, member) in members {
+                collect_leaves(member, &join(path, key), found);
+            }
+        }
+        Value::Array(elements) => {
+            for element in elements {
+                collect_leaves(element, path, found);
+            }
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+/// A path one level further down.
+pub(super) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// The variable that overrides a key outside `[[backend]]` and `[[route]]`.
+pub(super) fn variable_of(path: &str) -> String {
+    format!(
+        "{VARIABLE_PREFIX}{}",
+        path.to_ascii_uppercase().replace('.', VARIABLE_SEPARATOR)
+    )
+}
+
+/// The key that a variable overrides; it need not exist.
+pub(super) fn key_of(variable: &str) -> Option<String> {
+    variable
+        .strip_prefix(VARIABLE_PREFIX)
+        .map(|rest| rest.to_ascii_lowercase().replace(VARIABLE_SEPARATOR, "."))
+}
+
+/// The candidate that a mistyped word most likely meant.
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_reach_into_tables_and_arrays_of_tables() {
+        let leaves = leaves(&shape().unwrap());
+        for expected in [
+            "default_backend",
+            "server.listen",
+            "backend.token",
+            "route.when.metadata",
+        ] {
+            assert!(leaves.iter().any(|leaf| leaf == expected), "{expected}");
+        }
+    }
+
+    #[test]
+    fn variable_and_key_are_inverse() {
+        for leaf in leaves(&shape().unwrap()) {
+            assert_eq!(key_of(&variable_of(&leaf)).unwrap(), leaf);
+        }
+    }
+
+    #[test]
+    fn nearest_ignores_words_that_are_not_alike() {
+        let known = ["listen", "data_dir"];
+        assert_eq!(nearest("lisen", known), Some("listen"));
+        assert_eq!(nearest("zzz", known), None);
+    }
+}

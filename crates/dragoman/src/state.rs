@@ -1,0 +1,91 @@
+//! The store and the gateway's state, opened from the configuration.
+
+use std::sync::Arc;
+
+use backend::ports::Keys;
+use store::{SealingKey, State, Store, Synchronous};
+
+use crate::config::{Configuration, StoreConfig, SynchronousKind};
+use crate::data_dir;
+use crate::failure::Failure;
+
+/// The file of the sealing key in the data directory.
+const SEALING_KEY_FILE: &str = "sealing.key";
+
+/// Who opens the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// The one process that serves from it.
+    Serving,
+    /// A short command beside it.
+    Beside,
+}
+
+/// The open database with the state in it.
+#[derive(Debug)]
+pub(crate) struct OpenState {
+    pub(crate) store: Store,
+    pub(crate) state: Arc<State>,
+    /// Whether opening it made it.
+    pub(crate) is_new: bool,
+}
+
+/// Opens the database, and makes it where it is absent.
+pub(crate) fn open(configuration: &Configuration, usage: Use) -> Result<OpenState, Failure> {
+    let config = &configuration.store;
+    data_dir::prepare(&config.data_dir)
+        .map_err(|error| Failure::with_help(&error, error.help()))?;
+    let path = config.database_path();
+    let is_new = !path.exists();
+    let cannot_open = |error: backend::Error| {
+        Failure::with_help(
+            format!("the database {} cannot be opened: {error}", path.display()),
+            "--data-dir, or `store.data_dir` in the file, chooses another place",
+        )
+    };
+    let store = match usage {
+        Use::Serving => Store::open(settings(config)),
+        Use::Beside => Store::open_shared(settings(config)),
+    }
+    .map_err(cannot_open)?;
+    let state = store.state(&sealing_key(config)?).map_err(cannot_open)?;
+    Ok(OpenState {
+        store,
+        state: Arc::new(state),
+        is_new,
+    })
+}
+
+/// The key of the configuration, else the one in the data directory, which is made on first start.
+fn sealing_key(config: &StoreConfig) -> Result<SealingKey, Failure> {
+    match &config.sealing_key {
+        Some(key) => SealingKey::parse(&key.to_secret_string()),
+        None => SealingKey::load_or_create(&config.data_dir.join(SEALING_KEY_FILE)),
+    }
+    .map_err(Failure::runtime)
+}
+
+fn settings(config: &StoreConfig) -> store::StoreConfig {
+    store::StoreConfig {
+        synchronous: match config.synchronous {
+            SynchronousKind::Full => Synchronous::Full,
+            SynchronousKind::Normal => Synchronous::Normal,
+        },
+        queue_max_writes: config.queue_max_writes,
+        ..store::StoreConfig::at(config.database_path())
+    }
+}
+
+impl OpenState {
+    /// The API keys in it.
+    pub(crate) fn keys(&self) -> &dyn Keys {
+        &*self.state
+    }
+
+    /// Writes what waits and gives the file back.
+    pub(crate) async fn close(&self) -> Result<(), Failure> {
+        self.store.close().await.map_err(|error| {
+            Failure::runtime(format!("the database did not close in good order: {error}"))
+        })
+    }
+}

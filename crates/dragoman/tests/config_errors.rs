@@ -1,0 +1,218 @@
+//! What an operator reads about a wrong configuration: file, line, column, the nearest known key.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, helpers included"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dragoman::config::diagnose::ConfigError;
+use dragoman::config::load::{Flags, Loaded, load};
+
+fn load_text(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("gateway.toml");
+    std::fs::write(&path, text).unwrap();
+    load_file(&path, variables)
+}
+
+fn load_file(path: &Path, variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    let flags = Flags {
+        config: Some(path.to_owned()),
+        ..Flags::default()
+    };
+    load(&flags, &map(variables))
+}
+
+fn map(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// The report without the temporary folder's name.
+fn report(text: &str, variables: &[(&str, &str)]) -> String {
+    let report = load_text(text, variables).unwrap_err().report(false);
+    report
+        .lines()
+        .map(|line| match (line.find('['), line.find("gateway.toml")) {
+            (Some(open), Some(file)) if open < file => {
+                format!("{}[{}", &line[..open], &line[file..])
+            }
+            _ => line.to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn unknown_key_names_file_line_column_and_the_nearest_known_key() {
+    insta::assert_snapshot!(report("[server]\nlisen = \"127.0.0.1:0\"\n", &[]));
+}
+
+#[test]
+fn unknown_section_is_told_like_an_unknown_key() {
+    insta::assert_snapshot!(report("[servre]\nlisten = \"127.0.0.1:0\"\n", &[]));
+}
+
+#[test]
+fn every_unknown_key_and_wrong_kind_is_told_at_once() {
+    insta::assert_snapshot!(report(
+        "default_backend = 7\n\n[limits]\nbody_max_byte = 1\njson_max_depth = \"deep\"\n\n[expose]\ndocs = 1\n",
+        &[]
+    ));
+}
+
+#[test]
+fn broken_toml_is_shown_where_it_breaks() {
+    insta::assert_snapshot!(report("[server]\nlisten = \"127.0.0.1:0\n", &[]));
+}
+
+#[test]
+fn single_table_instead_of_an_array_says_how_to_write_it() {
+    insta::assert_snapshot!(report("[backend]\nname = \"store\"\n", &[]));
+}
+
+#[test]
+fn unknown_kind_of_backend_lists_the_known_ones() {
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"a\"\nkind = \"chater\"\n",
+        &[]
+    ));
+}
+
+#[test]
+fn missing_key_of_a_backend_is_named() {
+    insta::assert_snapshot!(report("[[backend]]\nkind = \"store\"\n", &[]));
+}
+
+#[test]
+fn value_out_of_bounds_says_the_bounds() {
+    insta::assert_snapshot!(report(
+        "[limits]\njson_max_depth = 5000\n\n[timeouts]\nrequest_seconds = 0\n",
+        &[]
+    ));
+}
+
+#[test]
+fn negative_count_is_refused() {
+    insta::assert_snapshot!(report("[limits]\nheaders_max = -1\n", &[]));
+}
+
+#[test]
+fn dangling_references_are_shown_with_their_lines() {
+    insta::assert_snapshot!(report(
+        "default_backend = \"sotre\"\n\n[[backend]]\nname = \"store\"\nkind = \"store\"\n\n[[route]]\nto = \"nowhere\"\nwhen = { kind = \"male\", header = { Accept = \"a\", X-Region = \"eu\" } }\n",
+        &[]
+    ));
+}
+
+#[test]
+fn keys_of_the_other_kind_are_refused() {
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"store\"\nkind = \"store\"\nbase_url = \"http://127.0.0.1:1\"\n\n[[backend]]\nname = \"vendor\"\nkind = \"chatter\"\nresponder = \"echo\"\n",
+        &[]
+    ));
+}
+
+#[test]
+fn two_backends_of_one_name_and_two_stores_are_refused() {
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"a\"\nkind = \"store\"\n\n[[backend]]\nname = \"a\"\nkind = \"store\"\n",
+        &[]
+    ));
+}
+
+#[test]
+fn missing_variable_of_a_reference_is_named() {
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"vendor\"\nkind = \"chatter\"\nbase_url = \"http://127.0.0.1:1\"\ntoken = \"${env:ABSENT_TOKEN}\"\n",
+        &[]
+    ));
+}
+
+#[test]
+fn base_url_with_a_password_is_refused_without_repeating_it() {
+    let report = report(
+        "[[backend]]\nname = \"vendor\"\nkind = \"chatter\"\nbase_url = \"${env:ADDRESS}\"\n",
+        &[("ADDRESS", "http://user:planted-password@localhost")],
+    );
+    assert!(!report.contains("planted"), "{report}");
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn secret_in_the_wrong_place_is_not_repeated() {
+    let report = report(
+        "[limits]\nheaders_max = \"${env:PLANTED}\"\n",
+        &[("PLANTED", "planted-secret")],
+    );
+    assert!(!report.contains("planted-secret"), "{report}");
+}
+
+#[test]
+fn excerpt_hides_the_secret_beside_the_mistake() {
+    let text = "[[backend]]\nname = \"vendor\"\ntoken = \"planted-secret\"\nkid = \"chatter\"\n";
+    let error = load_text(text, &[]).unwrap_err();
+    let shown = format!("{} {error} {error:?}", error.report(true));
+    assert!(!shown.contains("planted-secret"), "{shown}");
+    insta::assert_snapshot!(report(text, &[]));
+}
+
+#[test]
+fn one_line_form_has_file_line_and_column() {
+    let error = load_text("[server]\nlisen = 1\n", &[]).unwrap_err();
+    let line = error.to_string();
+    assert!(
+        line.ends_with("gateway.toml:2:1: unknown key `lisen` in `server`"),
+        "{line}"
+    );
+}
+
+#[test]
+fn missing_file_is_told_with_its_name() {
+    let error = load_file(Path::new("/nowhere/gateway.toml"), &[]).unwrap_err();
+    assert!(
+        error.to_string().contains("/nowhere/gateway.toml"),
+        "{error}"
+    );
+}
+
+#[test]
+fn error_of_a_variable_names_the_variable() {
+    let wrong = [
+        ("DRAGOMAN__SERVER__LISTEN", "nonsense"),
+        ("DRAGOMAN__SERVER__LISEN", "127.0.0.1:0"),
+        ("DRAGOMAN__LIMITS__HEADERS_MAX", "many"),
+        ("DRAGOMAN__LIMITS__HEADERS_MAX", "1"),
+        ("DRAGOMAN__EXPOSE__DOCS", "perhaps"),
+        ("DRAGOMAN__BACKEND__0__TOKEN", "planted-secret"),
+        ("DRAGOMAN_SERVER_LISTEN", "127.0.0.1:0"),
+        ("DRAGOMAN__DEFAULT_BACKEND", "nowhere"),
+        ("DRAGOMAN__TELEMETRY__LOG_LEVEL", "server=loud"),
+        ("DRAGOMAN_CHATTER_URL", "not a url"),
+        ("DRAGOMAN_CHATTER_TOKEN", "planted-secret"),
+    ];
+    let mut lines = Vec::new();
+    for (name, value) in wrong {
+        let error = load(&Flags::default(), &map(&[(name, value)])).unwrap_err();
+        let line = error.to_string();
+        assert!(line.starts_with(&format!("{name}: ")), "{line}");
+        assert!(!line.contains("planted-secret"), "{line}");
+        lines.push(error.report(false));
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn error_of_a_flag_names_the_flag() {
+    let flags = Flags {
+        listen: Some("8080".to_owned()),
+        ..Flags::default()
+    };
+    let line = load(&flags, &map(&[])).unwrap_err().to_string();
+    assert!(line.starts_with("--listen: `server.listen`: "), "{line}");
+}
