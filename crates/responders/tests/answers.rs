@@ -1,5 +1,10 @@
 //! What becomes of an answer that fails, breaks off, or that nobody waits for.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -143,14 +143,14 @@ mod tests {
             (
                 "metadata",
                 when(|w| {
-                    w.metadata = vec![("tier".into(), "3".into()), ("plan".into(), "gold".into())]
+                    w.metadata = vec![("tier".into(), "3".into()), ("plan".into(), "gold".into())];
                 }),
                 true,
             ),
             (
                 "other-metadata",
                 when(|w| {
-                    w.metadata = vec![("tier".into(), "3".into()), ("plan".into(), "x".into())]
+                    w.metadata = vec![("tier".into(), "3".into()), ("plan".into(), "x".into())];
                 }),
                 false,
             ),

@@ -1,5 +1,10 @@
 //! Nobody sees or changes what is not theirs, through any method of the router.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

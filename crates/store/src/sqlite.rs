@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::backend::StoreBackend;
 use crate::config::StoreConfig;
-use crate::failure::{Attempt, from_sqlite};
+use crate::failure::Attempt;
 use crate::state::{SealingKey, State};
 
 mod connection;
@@ -191,6 +191,11 @@ impl Store {
             let _moment = Moment::begin(connection)?;
             read(connection)
         })
+    }
+
+    /// Every write up to this time is visible: what shows later is newer. At most a heartbeat old.
+    pub(crate) fn visible_until(&self) -> Time {
+        self.inner.writer.visible_until()
     }
 
     /// Writes in a transaction that other waiting writes may share; returns after the commit. `write` is given the

@@ -1,5 +1,10 @@
 //! What the embedded backend promises beyond the conformance suite.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at what it does not expect, helpers included"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,10 @@
 //! The conformance suite on the embedded backend.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at what it does not expect, helpers included"
+)]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 

@@ -1,5 +1,10 @@
 //! The database file: opened, closed, opened again, shared, refused, and killed while it is written.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at what it does not expect, helpers included"
+)]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};

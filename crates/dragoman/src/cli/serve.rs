@@ -89,7 +89,7 @@ async fn forget_expired(state: Arc<State>) {
             Ok(0) => {}
             Ok(swept) => tracing::debug!(swept, "expired idempotency records were removed"),
             Err(error) => {
-                tracing::warn!(%error, "expired idempotency records could not be removed")
+                tracing::warn!(%error, "expired idempotency records could not be removed");
             }
         }
     }

@@ -4,7 +4,7 @@ use backend::{
     Context, ConversationPage, ConversationQuery, Error, Kind, Located, Location, Page,
     PageRequest, Position, Result, SortKey,
 };
-use conversation::{Message, MessageId, Time};
+use conversation::{Message, MessageId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::conversations::{self, COLUMNS};
@@ -71,6 +71,7 @@ impl StoreBackend {
             order_name(query.page.order)
         );
         let walk: Walk<i64> = Walk::of_conversations(&query.page, &list)?;
+        let as_of = self.store.visible_until();
         let found = self.store.read_together(|connection| {
             let items = self.read_conversations(connection, &walk, size)?;
             walk.cut(items, size, |nearest| {
@@ -84,10 +85,9 @@ impl StoreBackend {
                     .exists(params![self.name(), nearest])?)
             })
         })?;
-        // Nothing is ever missing from this list, so it is as of now.
         Ok(ConversationPage {
             page: found.into_page(&list)?,
-            as_of: Some(Time::now()),
+            as_of: Some(as_of),
             stale: Vec::new(),
         })
     }

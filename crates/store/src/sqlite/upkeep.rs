@@ -10,13 +10,17 @@ use super::Micros;
 use crate::failure::from_sqlite;
 
 /// How often a process says that it lives.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
 /// A process that was silent for so long is dead: whoever is asked may finish what it began.
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(60);
 /// How often expired rows are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 /// The most rows of a table that one sweep removes: callers wait meanwhile.
-const SWEEP_MAX_ROWS: usize = 5_000;
+const SWEEP_MAX_ROWS: usize = 2_000;
+/// When the next sweep begins where one was not enough.
+const SWEEP_AGAIN: Duration = Duration::from_millis(50);
+/// How long an expired lease is kept: nobody can hold it, so this only bounds the table.
+const LEASE_RETENTION: Duration = Duration::from_secs(3_600);
 
 /// The regular work of one process.
 pub(super) struct Upkeep {
@@ -49,27 +53,35 @@ impl Upkeep {
         Ok(upkeep)
     }
 
-    /// The regular work, inside a transaction.
-    pub(super) fn run(&mut self, connection: &Connection, now: Time) -> rusqlite::Result<()> {
+    /// The regular work, inside a transaction. Returns when it wants to be done again.
+    pub(super) fn run(&mut self, connection: &Connection, now: Time) -> rusqlite::Result<Duration> {
         if !self.serving {
-            return Ok(());
+            return Ok(HEARTBEAT);
         }
         self.beat(connection, now)?;
-        if Instant::now() >= self.next_sweep {
-            self.next_sweep = Instant::now() + SWEEP_INTERVAL;
-            let before = earlier(now, self.settle_retention);
-            // The oldest rows have the smallest numbers, so no index on the time is needed.
-            connection
-                .prepare_cached(
-                    "DELETE FROM writes WHERE number IN (SELECT number FROM writes ORDER BY number LIMIT ?1) \
-                     AND written_at < ?2",
-                )?
-                .execute(params![SWEEP_MAX_ROWS, Micros(before)])?;
+        if Instant::now() < self.next_sweep {
+            return Ok(HEARTBEAT);
         }
-        Ok(())
+        // The oldest writes have the smallest numbers, so no index on the time is needed.
+        let writes = connection
+            .prepare_cached(
+                "DELETE FROM writes WHERE number IN (SELECT number FROM writes ORDER BY number LIMIT ?1) \
+                 AND written_at < ?2",
+            )?
+            .execute(params![SWEEP_MAX_ROWS, Micros(earlier(now, self.settle_retention))])?;
+        let leases = connection
+            .prepare_cached(
+                "DELETE FROM leases WHERE fence IN (SELECT fence FROM leases WHERE expires_at < ?2 LIMIT ?1)",
+            )?
+            .execute(params![SWEEP_MAX_ROWS, Micros(earlier(now, LEASE_RETENTION))])?;
+        if writes.max(leases) == SWEEP_MAX_ROWS {
+            return Ok(SWEEP_AGAIN);
+        }
+        self.next_sweep = Instant::now() + SWEEP_INTERVAL;
+        Ok(HEARTBEAT)
     }
 
-    /// The last work before the connection is closed: takes this process out and refreshes what the planner knows.
+    /// The last work before the connection is closed: takes this process out.
     pub(super) fn end(&self, connection: &Connection) -> rusqlite::Result<()> {
         if self.serving {
             connection.execute(
@@ -77,7 +89,7 @@ impl Upkeep {
                 params![self.instance],
             )?;
         }
-        connection.execute_batch("PRAGMA optimize")
+        Ok(())
     }
 
     fn beat(&self, connection: &Connection, now: Time) -> rusqlite::Result<()> {

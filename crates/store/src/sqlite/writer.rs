@@ -1,10 +1,11 @@
 //! The writing thread: groups the writes that wait into one transaction, each undone alone where it fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use backend::{Error, Kind, Outcome, Result};
 use conversation::Time;
@@ -39,7 +40,15 @@ enum Order {
 pub(super) struct Writer {
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<()>>,
-    last_failure: Arc<Mutex<Option<Error>>>,
+    told: Arc<Told>,
+}
+
+/// What the thread tells others beside its answers.
+struct Told {
+    /// Why the last transaction could not be committed.
+    last_failure: Mutex<Option<Error>>,
+    /// The time of the last transaction that ended, in microseconds.
+    ended_at: AtomicI64,
 }
 
 impl Writer {
@@ -52,14 +61,18 @@ impl Writer {
         queue_max_writes: usize,
     ) -> Result<Self> {
         let (orders, receiver) = sync_channel(queue_max_writes.max(1));
-        let last_failure = Arc::new(Mutex::new(None));
+        let last_time = Time::now();
+        let told = Arc::new(Told {
+            last_failure: Mutex::new(None),
+            ended_at: AtomicI64::new(last_time.as_micros()),
+        });
         let mut thread = Thread {
             connection,
             receiver,
             batch_max_writes: batch_max_writes.max(1),
             upkeep,
-            last_time: Time::now(),
-            last_failure: last_failure.clone(),
+            last_time,
+            told: told.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -81,7 +94,7 @@ impl Writer {
         Ok(Self {
             orders: Some(orders),
             thread: Some(thread),
-            last_failure,
+            told,
         })
     }
 
@@ -132,10 +145,19 @@ impl Writer {
 
     /// Why the last transaction could not be committed; `None` once one was.
     pub(super) fn last_failure(&self) -> Option<Error> {
-        self.last_failure
+        self.told
+            .last_failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Every write up to this time can be seen by readers: one that ends later has a later time, or the same as the
+    /// last that ended.
+    pub(super) fn visible_until(&self) -> Time {
+        let ended_at = self.told.ended_at.load(Ordering::Acquire);
+        Time::from_micros(ended_at)
+            .map_or_else(|_| Time::now(), |time| time.saturating_add_micros(-1))
     }
 
     fn send(&self, order: Order) -> Result<()> {
@@ -177,7 +199,7 @@ struct Thread {
     batch_max_writes: usize,
     upkeep: Upkeep,
     last_time: Time,
-    last_failure: Arc<Mutex<Option<Error>>>,
+    told: Arc<Told>,
 }
 
 impl Thread {
@@ -187,8 +209,7 @@ impl Thread {
         let mut upkeep_at = Instant::now();
         while closing.is_none() {
             if Instant::now() >= upkeep_at {
-                upkeep_at = Instant::now() + HEARTBEAT;
-                self.do_upkeep();
+                upkeep_at = Instant::now() + self.do_upkeep();
             }
             let wait = upkeep_at.saturating_duration_since(Instant::now());
             let mut batch = Vec::new();
@@ -306,21 +327,29 @@ impl Thread {
         .map_err(from_sqlite)
     }
 
-    fn do_upkeep(&mut self) {
+    /// Does the regular work; returns when it is to be done again.
+    fn do_upkeep(&mut self) -> Duration {
         let now = self.tick();
         let done = self
             .execute("BEGIN IMMEDIATE")
             .and_then(|()| self.upkeep.run(&self.connection, now))
-            .and_then(|()| self.execute("COMMIT"));
+            .and_then(|again| self.execute("COMMIT").map(|()| again));
         if !self.connection.is_autocommit() {
             // It failed half way; the next one tries again.
             let _unchanged = self.execute("ROLLBACK");
         }
-        let error = done.err().map(from_sqlite);
-        if let Some(error) = &error {
-            tracing::warn!(error = %error, "the store cannot be written at the moment");
+        match done {
+            Ok(again) => {
+                self.note(None);
+                again
+            }
+            Err(error) => {
+                let error = from_sqlite(error);
+                tracing::warn!(error = %error, "the store cannot be written at the moment");
+                self.note(Some(&error));
+                HEARTBEAT
+            }
         }
-        self.note(error.as_ref());
     }
 
     fn close(&self) -> rusqlite::Result<()> {
@@ -341,8 +370,13 @@ impl Thread {
         self.last_time
     }
 
+    /// Tells how a transaction ended.
     fn note(&self, failure: Option<&Error>) {
+        self.told
+            .ended_at
+            .store(self.last_time.as_micros(), Ordering::Release);
         *self
+            .told
             .last_failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = failure.cloned();

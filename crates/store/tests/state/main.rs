@@ -1,5 +1,10 @@
 //! The gateway's state, port by port, on real files.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at what it does not expect, helpers included"
+)]
+
 mod credentials;
 mod directory;
 mod idempotency;
