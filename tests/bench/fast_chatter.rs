@@ -35,6 +35,9 @@ const CONVERSATION_PADDING: usize = 1400;
 /// Characters of text in each message; 50 messages make 23 KB.
 const MESSAGE_PADDING: usize = 90;
 
+/// The id of every streamed answer.
+const STREAMED_ID: &str = "01M7YX9NQSYJZBCHAJKA0E06B6";
+
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Counts conversations, so that each created one has an id of its own.
@@ -63,11 +66,8 @@ async fn serve(stream: TcpStream, messages: Bytes) {
     let served = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
-    if let Err(error) = served
-        && !error.is_incomplete_message()
-    {
-        println!("connection ended: {error}");
-    }
+    // However a connection ends, the other end counts what it got.
+    drop(served);
 }
 
 async fn answer(request: Request<Incoming>, messages: Bytes) -> Result<Response<Body>, Infallible> {
@@ -145,9 +145,14 @@ fn conversation(id: &str, messages: &str) -> String {
 }
 
 fn message(conversation: &str, sequence: usize, role: &str, content: &str) -> String {
+    // The last message in the list is the answer of every stream: it is looked for there afterwards.
+    let id = if sequence + 1 == MESSAGES {
+        STREAMED_ID.to_owned()
+    } else {
+        format!("01M7YWC9WQB8SXB1HDPXM0{sequence:04}")
+    };
     format!(
-        r#"{{"role":"{role}","content":"{content}","id":"01M7YWC9WQB8SXB1HDPXM0{:04}","conversation_id":"{conversation}","sequence_number":{sequence},"prompt_tokens":null,"completion_tokens":null,"total_tokens":null,"model_used":null,"provider_used":null,"response_time_ms":null,"cost":null,"finish_reason":null,"rating":null,"rating_count":0,"created_at":"2026-11-21T11:03:{:02}.{:06}Z"}}"#,
-        sequence % 10_000,
+        r#"{{"role":"{role}","content":"{content}","id":"{id}","conversation_id":"{conversation}","sequence_number":{sequence},"prompt_tokens":null,"completion_tokens":null,"total_tokens":null,"model_used":null,"provider_used":null,"response_time_ms":null,"cost":null,"finish_reason":null,"rating":null,"rating_count":0,"created_at":"2026-11-21T11:03:{:02}.{:06}Z"}}"#,
         sequence % 60,
         sequence,
     )
@@ -213,7 +218,8 @@ fn stream_events(body: &[u8]) -> Response<Body> {
         let frame = frame.clone();
         let announced = format!("{{\"conversation_id\": \"{id}\"}}");
         async move {
-            let stored = "\"01M7YX9NQSYJZBCHAJKA0E06B6\"";
+            let stored = format!("\"{STREAMED_ID}\"");
+            let stored = stored.as_str();
             let text = if number == 0 {
                 frame("start", "", "null", &announced) + &frame("start", "", stored, "null")
             } else if number <= EVENTS_PER_STREAM {

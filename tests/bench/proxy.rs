@@ -37,6 +37,10 @@ const CONNECTIONS: usize = 32;
 const STREAMS: usize = 64;
 /// Conversations that writes are spread over, well above the connections: writes to one conversation queue up.
 const CONVERSATIONS: usize = 512;
+/// The generation of Chatter whose answers come in one piece.
+const WHOLE: &str = "chatter-whole";
+/// The generation whose answers are streamed.
+const STREAMING: &str = "chatter-streaming";
 /// How long nginx may take to listen.
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// A conversation in the fast Chatter, which answers for any id.
@@ -80,7 +84,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let conversations = runtime.block_on(create_conversations(&bench.dragoman))?;
+    let streaming = runtime.block_on(create_conversations(&bench.dragoman, STREAMING, STREAMS))?;
+    let conversations =
+        runtime.block_on(create_conversations(&bench.dragoman, WHOLE, CONVERSATIONS))?;
     println!(
         "{rounds} rounds of {seconds} s, {CONNECTIONS} connections, proxies on core {PROXY_CORE}, load on core {LOAD_CORE}"
     );
@@ -88,7 +94,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for scenario in scenarios(&bench.dragoman, &conversations) {
         rows.extend(bench.measure(&scenario, rounds)?);
     }
-    rows.extend(bench.measure_streams(&runtime, &conversations, rounds)?);
+    rows.extend(bench.measure_streams(&runtime, &streaming, rounds)?);
     let memory = (
         resident_mebibytes(bench.nginx.id())?,
         resident_mebibytes(bench.dragoman.process_id())?,
@@ -119,7 +125,9 @@ impl Bench {
         let nginx = start_nginx(folder.path(), nginx_address, fake_address)?;
         let dragoman = Launch::new()
             .configuration(format!(
-                "default_backend = \"chatter\"\n[[backend]]\nname = \"chatter\"\nkind = \"chatter\"\ngeneration = \"v2\"\nbase_url = \"http://{fake_address}\"\ntoken = \"bench\"\n"
+                "default_backend = \"{WHOLE}\"\n{}{}",
+                chatter(WHOLE, "v1", fake_address),
+                chatter(STREAMING, "v2", fake_address),
             ))
             .pinned_to(PROXY_CORE)
             .start();
@@ -399,15 +407,19 @@ fn scenarios(dragoman: &Dragoman, conversations: &[String]) -> Vec<Scenario> {
 }
 
 /// Conversations on the Chatter backend, made through our own API.
-async fn create_conversations(dragoman: &Dragoman) -> Result<Vec<String>, Box<dyn Error>> {
+async fn create_conversations(
+    dragoman: &Dragoman,
+    backend: &str,
+    count: usize,
+) -> Result<Vec<String>, Box<dyn Error>> {
     let client = Client::new(dragoman.base_url(), dragoman.key());
-    let mut ids = Vec::with_capacity(CONVERSATIONS);
-    for _ in 0..CONVERSATIONS {
+    let mut ids = Vec::with_capacity(count);
+    for _ in 0..count {
+        let create = client
+            .request(reqwest::Method::POST, "/v1/conversations")
+            .header("dragoman-backend", backend);
         let created = client
-            .post(
-                "/v1/conversations",
-                &json!({"title": "A conversation to measure with"}),
-            )
+            .send(create.json(&json!({"title": "A conversation to measure with"})))
             .await;
         let id = created.expect(201)["id"]
             .as_str()
@@ -416,6 +428,13 @@ async fn create_conversations(dragoman: &Dragoman) -> Result<Vec<String>, Box<dy
         ids.push(id);
     }
     Ok(ids)
+}
+
+/// A backend in the configuration: the fast Chatter, taken for this generation.
+fn chatter(name: &str, generation: &str, address: SocketAddr) -> String {
+    format!(
+        "[[backend]]\nname = \"{name}\"\nkind = \"chatter\"\ngeneration = \"{generation}\"\nbase_url = \"http://{address}\"\ntoken = \"bench\"\n"
+    )
 }
 
 /// An address that is free now; nginx cannot choose a port by itself.
@@ -433,7 +452,7 @@ fn start_nginx(
     std::fs::write(
         &configuration,
         format!(
-            "daemon off;\nworker_processes 1;\npid {folder_text}/nginx.pid;\nerror_log {folder_text}/error.log;\n\
+            "daemon off;\nmaster_process off;\npid {folder_text}/nginx.pid;\nerror_log {folder_text}/error.log;\n\
              events {{ worker_connections 1024; }}\n\
              http {{\n  access_log off;\n  keepalive_requests 100000000;\n  client_body_temp_path {folder_text}/body;\n  \
              proxy_temp_path {folder_text}/proxy;\n  fastcgi_temp_path {folder_text}/fastcgi;\n  \

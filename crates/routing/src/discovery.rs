@@ -100,8 +100,8 @@ async fn adopt(slot: &Slot, directory: &Arc<dyn Directory>, located: Located) ->
         .find_native(&location.backend, &location.native)
         .await?
     {
-        if !entry.deleted && entry.document != conversation && entry.location.id == conversation.id
-        {
+        if !entry.deleted && entry.location.id == conversation.id {
+            // Also where nothing changed: it may have been taken for gone.
             directory.refresh(conversation.id, &conversation).await?;
         }
         return Ok(false);

@@ -29,8 +29,7 @@ pub(crate) async fn list(
     query: &ConversationQuery,
     budget: Duration,
 ) -> Result<ConversationPage> {
-    let began = Time::now();
-    let as_of = oldest_look(slots, directory, query, began).await?;
+    let as_of = oldest_look(slots, directory, cx, query).await?;
     let Page {
         items: entries,
         next,
@@ -128,33 +127,31 @@ async fn hydrate(
 }
 
 /// The start of the oldest last look through the backends that the query reaches; absent where one of them cannot be
-/// looked through. What only we write is always looked through.
+/// looked through. A backend that only we write is always looked through, and says itself up to when.
 async fn oldest_look(
     slots: &BTreeMap<Box<str>, Arc<Slot>>,
     directory: &Arc<dyn Directory>,
+    cx: &Context,
     query: &ConversationQuery,
-    now: Time,
 ) -> Result<Option<Time>> {
-    let mut oldest = now;
+    let mut oldest = None;
     for slot in slots.values() {
-        if query
-            .filter
-            .backend
-            .as_deref()
-            .is_some_and(|backend| backend != slot.name())
-        {
+        let wanted = query.filter.backend.as_deref();
+        if wanted.is_some_and(|backend| backend != slot.name()) {
             continue;
         }
-        if slot.backend.capabilities().transactional {
-            continue;
-        }
-        if slot.discovery == Discovery::Off {
+        let looked = if slot.backend.capabilities().transactional {
+            let one = ConversationQuery::all(1);
+            slot.backend.list_conversations(cx, &one).await?.as_of
+        } else if slot.discovery == Discovery::Off {
+            None
+        } else {
+            directory.discovered_at(slot.name(), None).await?
+        };
+        let Some(looked) = looked else {
             return Ok(None);
-        }
-        match directory.discovered_at(slot.name(), None).await? {
-            Some(looked) => oldest = oldest.min(looked),
-            None => return Ok(None),
-        }
+        };
+        oldest = Some(oldest.map_or(looked, |oldest: Time| oldest.min(looked)));
     }
-    Ok(Some(oldest))
+    Ok(oldest)
 }

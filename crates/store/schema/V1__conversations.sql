@@ -36,7 +36,10 @@ CREATE TABLE messages (
     -- How many rows `ratings` has for it, and what they add to the sum of an imported rating.
     votes        INTEGER NOT NULL DEFAULT 0,
     votes_sum    REAL    NOT NULL DEFAULT 0.0,
-    document     TEXT    NOT NULL
+    -- Most messages are one plain text and nothing else: then this is who said it, and `content` is the text.
+    -- Otherwise null, and `content` is the document.
+    role         TEXT,
+    content      TEXT    NOT NULL
 ) STRICT;
 
 CREATE INDEX messages_by_place ON messages (conversation, sent_at, arrival, turn);

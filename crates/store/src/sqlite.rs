@@ -74,7 +74,7 @@ impl Store {
     /// Opens the database beside a process that may be serving from it: for short commands on keys and state.
     ///
     /// # Errors
-    /// As [`Store::open`], without the serving lock.
+    /// As [`Store::open`], but the serving lock is needed only where the schema must be brought up to date.
     pub fn open_shared(config: StoreConfig) -> Result<Self> {
         connection::prepare_file(&config.path)?;
         Self::start(config, None)
@@ -83,7 +83,13 @@ impl Store {
     fn start(config: StoreConfig, lock: Option<ServingLock>) -> Result<Self> {
         connection::check_version()?;
         let mut writing = connection::open(&config, Role::Writing)?;
+        // Nobody changes the schema under a process of an older version that serves from it.
+        let change = match &lock {
+            None if !schema::is_current(&writing)? => Some(ServingLock::take(&config.path)?),
+            _ => None,
+        };
         schema::bring_up_to_date(&mut writing, &config.path)?;
+        drop(change);
         let reading = (0..config.read_connections.max(1))
             .map(|_| connection::open(&config, Role::Reading))
             .collect::<Result<Vec<_>>>()?;

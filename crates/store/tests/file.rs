@@ -120,6 +120,24 @@ async fn one_process_serves_and_commands_share() {
         .await
         .unwrap();
     shared.close().await.unwrap();
+    // But it changes no schema under a process that serves.
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let newest = "DELETE FROM refinery_schema_history \
+                  WHERE version = (SELECT max(version) FROM refinery_schema_history) RETURNING *";
+    let version: (i64, String, String, String) = other
+        .query_row(newest, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .unwrap();
+    let error = Store::open_shared(StoreConfig::at(&path)).unwrap_err();
+    assert_eq!(error.kind, Kind::Conflict);
+    other
+        .execute(
+            "INSERT INTO refinery_schema_history VALUES (?1, ?2, ?3, ?4)",
+            version,
+        )
+        .unwrap();
+    drop(other);
     serving.close().await.unwrap();
     open(&path);
 }

@@ -6,7 +6,7 @@ use conversation::{
 };
 use rusqlite::{Connection, Row, params};
 
-use super::document::{self, Turn};
+use super::document::{self, Content, Turn};
 use super::writes::{self, Operation};
 use super::{StoreBackend, conversations, in_time, ratings};
 use crate::failure::Attempt;
@@ -17,14 +17,14 @@ use crate::{json, state};
 pub(super) const IMPORT_MAX_MESSAGES: usize = 1_000;
 
 /// A page towards newer messages; [`read`] reads its rows.
-pub(crate) const PAGE_UP: &str = "SELECT number, id, sent_at, created_at, votes, votes_sum, document, conversation, arrival \
+pub(crate) const PAGE_UP: &str = "SELECT number, id, sent_at, created_at, role, content, votes, votes_sum \
      FROM messages WHERE conversation = ?1 AND (sent_at, arrival) > (?2, ?3) ORDER BY sent_at, arrival LIMIT ?4";
 /// A page towards older messages.
-pub(crate) const PAGE_DOWN: &str = "SELECT number, id, sent_at, created_at, votes, votes_sum, document, conversation, arrival \
+pub(crate) const PAGE_DOWN: &str = "SELECT number, id, sent_at, created_at, role, content, votes, votes_sum \
      FROM messages WHERE conversation = ?1 AND (sent_at, arrival) < (?2, ?3) ORDER BY sent_at DESC, arrival DESC LIMIT ?4";
 /// One message of a conversation.
-const ONE: &str = "SELECT m.number, m.id, m.sent_at, m.created_at, m.votes, m.votes_sum, m.document, \
-     m.conversation, m.arrival FROM messages m JOIN conversations c ON c.number = m.conversation \
+const ONE: &str = "SELECT m.number, m.id, m.sent_at, m.created_at, m.role, m.content, m.votes, m.votes_sum \
+     FROM messages m JOIN conversations c ON c.number = m.conversation \
      WHERE m.id = ?1 AND c.backend = ?2 AND c.native = ?3";
 
 /// The most messages that may ever come into one conversation: what the row numbers have room for.
@@ -48,7 +48,7 @@ struct Ready {
     turn: Turn,
     vote: (u64, f64, Option<f64>),
     usage: Option<Usage>,
-    text: String,
+    content: Content,
 }
 
 impl Ready {
@@ -63,7 +63,7 @@ impl Ready {
             turn,
             vote: ratings::of_import(new.rating.as_ref()),
             usage: new.usage.clone(),
-            text: json::to_text("message", new)?,
+            content: Content::of(new)?,
         })
     }
 
@@ -73,7 +73,7 @@ impl Ready {
         connection
             .prepare_cached(
                 "INSERT INTO messages (number, conversation, id, sent_at, arrival, created_at, turn, \
-                 votes, votes_sum, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 votes, votes_sum, role, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 number,
@@ -85,7 +85,8 @@ impl Ready {
                 self.turn as u8,
                 votes,
                 votes_sum,
-                self.text
+                self.content.role,
+                self.content.content
             ])?;
         if let Some(own) = own {
             ratings::store_vote(connection, number, voter, own)?;
@@ -312,15 +313,13 @@ impl StoreBackend {
                 })?;
                 if changed != current {
                     let turn = Turn::of(&changed.direction, &changed.status);
-                    let text = json::to_text(
-                        "message",
-                        &document::of_message(changed.clone(), stored.imported_rating),
-                    )?;
+                    let content =
+                        Content::of(&mut document::of_message(changed.clone(), stored.imported_rating))?;
                     connection
                         .prepare_cached(
-                            "UPDATE messages SET turn = ?2, document = ?3 WHERE number = ?1",
+                            "UPDATE messages SET turn = ?2, role = ?3, content = ?4 WHERE number = ?1",
                         )?
-                        .execute(params![stored.number, turn as u8, text])?;
+                        .execute(params![stored.number, turn as u8, content.role, content.content])?;
                     let unread = turn != Turn::of(&current.direction, &current.status);
                     moved(connection, stored.conversation, now)?;
                     if unread {
@@ -396,32 +395,32 @@ pub(super) fn read(
     at: &Location,
     voter: &str,
 ) -> Attempt<Stored> {
-    let number = row.get(0)?;
+    let number: i64 = row.get(0)?;
     let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
     let id: MessageId = id
         .parse()
         .map_err(|error| Error::new(Kind::Internal, "a stored message id is none").source(error))?;
     let Micros(sent_at) = row.get(2)?;
     let Micros(created_at) = row.get(3)?;
-    let text = row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?;
-    let mut new: NewMessage = json::from_text("message", text)?;
+    let role = row
+        .get_ref(4)?
+        .as_str_or_null()
+        .map_err(rusqlite::Error::from)?;
+    let content = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?;
+    let mut new = Content::read(role, content)?;
     new.sent_at = Some(sent_at);
-    let imported_rating = new.rating.take();
-    let votes: u64 = row.get(4)?;
-    let mine = if votes == 0 {
-        None
-    } else {
-        ratings::own_vote(connection, number, voter)?
-    };
-    let rating = ratings::combine(imported_rating.as_ref(), votes, row.get(5)?, mine);
-    let message = Message {
-        rating,
-        ..new.into_message(id, at.id, created_at)
-    };
+    let mut message = new.into_message(id, at.id, created_at);
+    let imported_rating = message.rating.clone();
+    let votes: u64 = row.get(6)?;
+    if votes > 0 {
+        let mine = ratings::own_vote(connection, number, voter)?;
+        let sum = row.get(7)?;
+        message.rating = Some(ratings::combine(imported_rating.as_ref(), votes, sum, mine));
+    }
     Ok(Stored {
         number,
-        arrival: row.get(8)?,
-        conversation: row.get(7)?,
+        arrival: number % ARRIVALS_MAX,
+        conversation: number / ARRIVALS_MAX,
         message,
         imported_rating,
     })

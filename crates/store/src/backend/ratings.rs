@@ -20,26 +20,23 @@ pub(super) fn voter(principal: &Principal) -> String {
     format!("{}\u{1f}{sort}\u{1f}{name}", principal.tenant)
 }
 
-/// What `votes` rows, which add `sum`, make of an imported rating. The importer's own vote is one of the rows, and
-/// counted in the import already.
+/// What at least one row of votes, which together add `sum`, makes of an imported rating. The importer's own vote is
+/// one of the rows, and counted in the import already.
 pub(super) fn combine(
     imported: Option<&Rating>,
     votes: u64,
     sum: f64,
     mine: Option<f64>,
-) -> Option<Rating> {
-    if votes == 0 {
-        return imported.cloned();
-    }
+) -> Rating {
     let (base_mean, base_count) = imported.map_or((None, 0), |rating| (rating.mean, rating.count));
-    let count = base_count + votes - u64::from(counts_own_vote(imported));
+    let count = base_count.saturating_add(votes) - u64::from(counts_own_vote(imported));
     #[expect(clippy::cast_precision_loss, reason = "fewer votes than 2^53")]
     let mean = if count == base_count && sum == 0.0 {
         base_mean
     } else {
         Some((base_mean.unwrap_or_default() * base_count as f64 + sum) / count as f64)
     };
-    Some(Rating { mean, count, mine })
+    Rating { mean, count, mine }
 }
 
 /// True where an imported rating counts the importer's own vote.
@@ -135,17 +132,20 @@ mod tests {
             mine: Some(5.0),
         };
         let (votes, sum, mine) = of_import(Some(&imported));
-        assert_eq!(
-            combine(Some(&imported), votes, sum, mine),
-            Some(imported.clone())
-        );
+        assert_eq!(combine(Some(&imported), votes, sum, mine), imported);
         // The importer changes the vote from 5 to 2: the mean moves, the count stays.
-        let changed = combine(Some(&imported), votes, sum + 2.0 - 5.0, Some(2.0)).unwrap();
+        let changed = combine(Some(&imported), votes, sum + 2.0 - 5.0, Some(2.0));
         assert_eq!((changed.count, changed.mine), (3, Some(2.0)));
         assert!((changed.mean.unwrap() - (4.3 * 3.0 - 3.0) / 3.0).abs() < 1e-9);
         // Somebody else votes: one more.
-        let other = combine(Some(&imported), votes + 1, sum + 1.0, Some(1.0)).unwrap();
+        let other = combine(Some(&imported), votes + 1, sum + 1.0, Some(1.0));
         assert_eq!(other.count, 4);
+        // A count beyond reason stays where it is.
+        let huge = Rating {
+            count: u64::MAX,
+            ..Rating::default()
+        };
+        assert_eq!(combine(Some(&huge), 1, 1.0, None).count, u64::MAX);
     }
 
     #[test]
@@ -158,11 +158,11 @@ mod tests {
         let (votes, sum, mine) = of_import(Some(&imported));
         assert_eq!(
             combine(Some(&imported), votes, sum, mine),
-            Some(Rating {
+            Rating {
                 mean: Some(3.0),
                 count: 1,
                 mine
-            })
+            }
         );
     }
 

@@ -18,17 +18,23 @@ const VERSIONS: &[(&str, &str)] = &[
     ("V2__state", include_str!("../../schema/V2__state.sql")),
 ];
 
+/// True where the schema is this program's, or newer.
+pub(super) fn is_current(connection: &Connection) -> Result<bool> {
+    Ok(version(connection).map_err(from_sqlite)? >= latest())
+}
+
+/// The newest version: the files are numbered from 1 without gaps.
+fn latest() -> i32 {
+    i32::try_from(VERSIONS.len()).unwrap_or(i32::MAX)
+}
+
 /// Brings the schema up to date; refuses one that is newer than this program.
 pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<()> {
     let versions = VERSIONS
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql).map_err(failed))
         .collect::<Result<Vec<_>>>()?;
-    let latest = versions
-        .iter()
-        .map(Migration::version)
-        .max()
-        .unwrap_or_default();
+    let latest = latest();
     // One transaction for all versions: a process that dies leaves the old schema or the new one.
     let runner = Runner::new(&versions).set_grouped(true);
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
@@ -95,5 +101,9 @@ mod tests {
             .map(|(name, _)| format!("{name}.sql"))
             .collect();
         assert_eq!(files, known);
+        // The newest version is their number.
+        for (index, (name, _)) in VERSIONS.iter().enumerate() {
+            assert!(name.starts_with(&format!("V{}__", index + 1)), "{name}");
+        }
     }
 }

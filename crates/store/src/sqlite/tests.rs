@@ -7,7 +7,8 @@ use backend::{Error, Kind, Outcome};
 use rusqlite::params;
 use tempfile::TempDir;
 
-use super::Store;
+use super::upkeep::{HEARTBEAT, Upkeep};
+use super::{Micros, Store, earlier};
 use crate::config::StoreConfig;
 
 fn config(directory: &TempDir) -> StoreConfig {
@@ -240,6 +241,46 @@ async fn the_time_of_writes_never_goes_back() {
         assert!(now >= last);
         last = now;
     }
+}
+
+#[tokio::test]
+async fn what_shows_later_is_newer_than_what_was_visible() {
+    let (_directory, store) = open();
+    for _ in 0..200 {
+        let until = store.visible_until();
+        assert!(store.write(|_, now| Ok(now)).await.unwrap() > until);
+    }
+}
+
+#[tokio::test]
+async fn upkeep_forgets_old_writes_in_portions_and_keeps_the_rest() {
+    let (_directory, store) = open();
+    store
+        .write(|connection, now| {
+            let old = earlier(now, Duration::from_secs(100));
+            for (count, time) in [(2_500, old), (5, now)] {
+                for _ in 0..count {
+                    connection.execute(
+                        "INSERT INTO writes (intent, backend, operation, conversation, written_at) \
+                         VALUES (x'00', 'b', 'create', 'c', ?1)",
+                        params![Micros(time)],
+                    )?;
+                }
+            }
+            let mut upkeep = Upkeep::begin(connection, true, "me", Duration::from_secs(50))?;
+            let left = || {
+                connection.query_row("SELECT count(*) FROM writes", [], |row| {
+                    row.get::<_, i64>(0)
+                })
+            };
+            assert!(upkeep.run(connection, now)? < HEARTBEAT);
+            assert_eq!(left()?, 505);
+            assert_eq!(upkeep.run(connection, now)?, HEARTBEAT);
+            assert_eq!(left()?, 5);
+            Ok(())
+        })
+        .await
+        .unwrap();
 }
 
 #[test]

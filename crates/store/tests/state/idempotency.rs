@@ -161,6 +161,51 @@ async fn a_record_of_a_dead_process_is_taken_over_with_its_intent() {
 }
 
 #[tokio::test]
+async fn a_record_of_another_process_is_left_alone_while_that_lives() {
+    let (_directory, store, state) = open();
+    let (key, request, intent) = (idempotency_key("acme"), Digest::of(b"request"), intent());
+    assert_eq!(
+        state.begin(&key, request, &intent).await.unwrap(),
+        Begin::Run
+    );
+    // As another replica would have left it.
+    let other = rusqlite::Connection::open(store.path()).unwrap();
+    other
+        .execute("UPDATE idempotency SET instance = 'other'", [])
+        .unwrap();
+    let beat = |seconds_ago: i64| {
+        let at = Time::now()
+            .saturating_add_micros(-seconds_ago * 1_000_000)
+            .as_micros();
+        other
+            .execute(
+                "INSERT OR REPLACE INTO instances (id, heartbeat_at) VALUES ('other', ?1)",
+                [at],
+            )
+            .unwrap();
+    };
+    beat(0);
+    assert_eq!(
+        state.begin(&key, request, &intent).await.unwrap(),
+        Begin::Running
+    );
+    assert_eq!(
+        state.finish(&key, &answer(), far()).await.unwrap_err().kind,
+        Kind::Conflict
+    );
+    state.release(&key).await.unwrap();
+    assert_eq!(
+        state.begin(&key, request, &intent).await.unwrap(),
+        Begin::Running
+    );
+    beat(3_600);
+    assert_eq!(
+        state.begin(&key, request, &intent).await.unwrap(),
+        Begin::Abandoned(Box::new(intent))
+    );
+}
+
+#[tokio::test]
 async fn answers_survive_a_restart_and_go_when_they_expire() {
     let (directory, store, state) = open();
     let (key, request) = (idempotency_key("acme"), Digest::of(b"request"));
