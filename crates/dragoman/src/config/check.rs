@@ -327,6 +327,15 @@ impl Rules<'_> {
                 Some("make drain_seconds the smaller one".to_owned()),
             );
         }
+        if timeouts.stream_grace_seconds >= timeouts.shutdown_seconds {
+            self.broken(
+                "timeouts.stream_grace_seconds",
+                "`timeouts.stream_grace_seconds` leaves a stream no time for its last event before \
+                 `timeouts.shutdown_seconds`"
+                    .to_owned(),
+                Some("make stream_grace_seconds the smaller one".to_owned()),
+            );
+        }
     }
 
     fn seconds(&mut self, path: &str, value: u64) {
