@@ -75,6 +75,12 @@ struct Found {
     location: Location,
 }
 
+impl Found {
+    fn backend(&self) -> &dyn Backend {
+        &*self.slot.backend
+    }
+}
+
 impl Router {
     /// A router over `slots`.
     ///
@@ -158,7 +164,7 @@ impl Router {
         id: ConversationId,
     ) -> Result<(Found, Option<Holding>)> {
         let found = self.locate(cx, id).await?;
-        if found.slot.backend.capabilities().transactional {
+        if found.backend().capabilities().transactional {
             return Ok((found, None));
         }
         let holding = Holding::conversation(&self.leases, cx, id).await?;
@@ -201,16 +207,10 @@ impl Router {
         }
     }
 
-    /// Notes that a message was said at `at`; see `note` for failures.
-    async fn note_message(&self, id: ConversationId, at: Time) {
-        touch(&self.directory, id, at).await;
-    }
-
     /// Reads and notes a conversation whose parts were changed.
     async fn note_changed(&self, cx: &Context, found: &Found) {
         match found
-            .slot
-            .backend
+            .backend()
             .get_conversation(&cx.fresh(), &found.location)
             .await
         {
@@ -222,6 +222,7 @@ impl Router {
     }
 }
 
+/// Notes that a message was said at `at`; the write is done, so a failure here is only late news.
 async fn touch(directory: &Arc<dyn Directory>, id: ConversationId, at: Time) {
     if let Err(error) = directory.touch(id, at).await {
         tracing::warn!(conversation.id = %id, %error, "the directory could not be refreshed");
@@ -316,11 +317,7 @@ impl Backend for Router {
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
         let found = self.locate(cx, at.id).await?;
-        found
-            .slot
-            .backend
-            .get_conversation(cx, &found.location)
-            .await
+        found.backend().get_conversation(cx, &found.location).await
     }
 
     async fn list_conversations(
@@ -355,8 +352,7 @@ impl Backend for Router {
     ) -> Result<Conversation> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
         let updated = found
-            .slot
-            .backend
+            .backend()
             .update_conversation(cx, &found.location, patch, precondition)
             .await;
         give_back(holding).await;
@@ -373,8 +369,7 @@ impl Backend for Router {
     ) -> Result<()> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
         let deleted = found
-            .slot
-            .backend
+            .backend()
             .delete_conversation(cx, &found.location, precondition)
             .await;
         let deleted = match deleted {
@@ -397,31 +392,22 @@ impl Backend for Router {
     ) -> Result<Page<Message>> {
         let found = self.locate(cx, at.id).await?;
         found
-            .slot
-            .backend
+            .backend()
             .list_messages(cx, &found.location, page)
             .await
     }
 
     async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
         let found = self.locate(cx, at.id).await?;
-        found
-            .slot
-            .backend
-            .get_message(cx, &found.location, id)
-            .await
+        found.backend().get_message(cx, &found.location, id).await
     }
 
     async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
-        let posted = found
-            .slot
-            .backend
-            .post_message(cx, &found.location, new)
-            .await;
+        let posted = found.backend().post_message(cx, &found.location, new).await;
         give_back(holding).await;
         let posted = posted?;
-        self.note_message(at.id, posted.created_at).await;
+        touch(&self.directory, at.id, posted.created_at).await;
         Ok(posted)
     }
 
@@ -433,8 +419,7 @@ impl Backend for Router {
     ) -> Result<Vec<Result<Message>>> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
         let imported = found
-            .slot
-            .backend
+            .backend()
             .import_messages(cx, &found.location, messages)
             .await;
         give_back(holding).await;
@@ -455,8 +440,7 @@ impl Backend for Router {
     ) -> Result<Message> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
         let updated = found
-            .slot
-            .backend
+            .backend()
             .update_message(cx, &found.location, id, patch, precondition)
             .await;
         give_back(holding).await;
@@ -474,8 +458,7 @@ impl Backend for Router {
     ) -> Result<()> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
         let deleted = found
-            .slot
-            .backend
+            .backend()
             .delete_message(cx, &found.location, id, precondition)
             .await;
         give_back(holding).await;
@@ -493,8 +476,7 @@ impl Backend for Router {
     ) -> Result<Message> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
         let rated = found
-            .slot
-            .backend
+            .backend()
             .rate_message(cx, &found.location, id, value)
             .await;
         give_back(holding).await;
@@ -511,8 +493,7 @@ impl Backend for Router {
         let found = self.locate(cx, at.id).await?;
         let holding = Holding::conversation(&self.leases, cx, at.id).await?;
         let events = found
-            .slot
-            .backend
+            .backend()
             .respond(cx, &found.location, request)
             .await?;
         Ok(Box::pin(Answering {
@@ -541,11 +522,7 @@ impl Backend for Router {
 
     async fn list_participants(&self, cx: &Context, at: &Location) -> Result<Vec<Participant>> {
         let found = self.locate(cx, at.id).await?;
-        found
-            .slot
-            .backend
-            .list_participants(cx, &found.location)
-            .await
+        found.backend().list_participants(cx, &found.location).await
     }
 
     async fn add_participants(
@@ -556,8 +533,7 @@ impl Backend for Router {
     ) -> Result<Vec<Participant>> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
         let added = found
-            .slot
-            .backend
+            .backend()
             .add_participants(cx, &found.location, new)
             .await;
         give_back(holding).await;
@@ -574,8 +550,7 @@ impl Backend for Router {
     ) -> Result<()> {
         let (found, holding) = self.locate_to_write(cx, at.id).await?;
         let removed = found
-            .slot
-            .backend
+            .backend()
             .remove_participant(cx, &found.location, participant)
             .await;
         give_back(holding).await;
