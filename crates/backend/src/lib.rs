@@ -30,4 +30,4 @@ pub use page::{Cursor, Order, Page, PageRequest, Position};
 pub use projection::{Fate, FieldFate, Projection, Write};
 pub use query::{ConversationFilter, ConversationPage, ConversationQuery, SortKey};
 pub use request::{Precondition, RespondRequest};
-pub use settle::{Applied, Intent, Settled};
+pub use settle::{Applied, Intent, SettleWindow, Settled};

@@ -143,6 +143,80 @@ impl PageRequest {
     }
 }
 
+impl PageRequest {
+    /// This page of messages that are known whole: `index` holds them oldest first, each at a `place` of its own that
+    /// only grows. `list` names the list without its order.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidCursor`] for a cursor of another list, [`Kind::NotFound`] where the page begins at a message that
+    /// is not in it.
+    pub fn of_index<'i, T, K>(
+        &self,
+        list: &str,
+        index: &'i [T],
+        place: impl Fn(&T) -> K,
+        is: impl Fn(&T, &MessageId) -> bool,
+    ) -> Result<Page<&'i T>>
+    where
+        K: Ord + Serialize + DeserializeOwned,
+    {
+        let list = format!("{list}/{:?}", self.order);
+        let (limit, length) = (self.limit.max(1), index.len());
+        let nth = |position: usize| match self.order {
+            Order::Asc => &index[position],
+            Order::Desc => &index[length - 1 - position],
+        };
+        // How many come before `wanted` in the list's order, or up to it.
+        let before = |wanted: &K, inclusive: bool| match self.order {
+            Order::Asc => index.partition_point(|item| {
+                let place = place(item);
+                place < *wanted || (inclusive && place == *wanted)
+            }),
+            Order::Desc => {
+                length
+                    - index.partition_point(|item| {
+                        let place = place(item);
+                        place < *wanted || (!inclusive && place == *wanted)
+                    })
+            }
+        };
+        let of_message = |id: &MessageId| {
+            (0..length)
+                .find(|position| is(nth(*position), id))
+                .ok_or_else(Error::message_not_found)
+        };
+        let (start, end) = match &self.position {
+            None => (0, limit.min(length)),
+            Some(Position::After(cursor)) => {
+                let start = before(&cursor.decode(&list)?, true);
+                (start, start.saturating_add(limit).min(length))
+            }
+            Some(Position::AfterMessage(id)) => {
+                let start = of_message(id)? + 1;
+                (start, start.saturating_add(limit).min(length))
+            }
+            Some(Position::Before(cursor)) => {
+                let end = before(&cursor.decode(&list)?, false);
+                (end.saturating_sub(limit), end)
+            }
+            Some(Position::BeforeMessage(id)) => {
+                let end = of_message(id)?;
+                (end.saturating_sub(limit), end)
+            }
+        };
+        let cursor = |position: usize| Cursor::encode(&list, &place(nth(position)));
+        Ok(Page {
+            items: (start..end).map(nth).collect(),
+            next: (start < end && end < length)
+                .then(|| cursor(end - 1))
+                .transpose()?,
+            previous: (start < end && start > 0)
+                .then(|| cursor(start))
+                .transpose()?,
+        })
+    }
+}
+
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
@@ -178,6 +252,56 @@ impl<T> Default for Page<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_of_an_index_lead_there_and_back_in_both_orders() {
+        let index = [1_i64, 2, 4, 8, 16, 32, 64];
+        let is = |item: &i64, id: &MessageId| id.as_str() == item.to_string();
+        for order in [Order::Asc, Order::Desc] {
+            let first = PageRequest {
+                limit: 3,
+                order,
+                position: None,
+            };
+            let page = |request: &PageRequest| request.of_index("list", &index, |item| *item, is);
+            let mut expected = index.to_vec();
+            if order == Order::Desc {
+                expected.reverse();
+            }
+            let one = page(&first).unwrap();
+            let two = page(&first.after(one.next.clone().unwrap())).unwrap();
+            let three = page(&first.after(two.next.clone().unwrap())).unwrap();
+            let walked: Vec<i64> = [&one, &two, &three]
+                .into_iter()
+                .flat_map(|page| page.items.iter().map(|item| **item))
+                .collect();
+            assert_eq!(walked, expected);
+            assert_eq!((one.previous, three.next), (None, None));
+            assert_eq!(
+                page(&first.before(two.previous.unwrap())).unwrap().items,
+                one.items
+            );
+            let from_message = |position| PageRequest {
+                position: Some(position),
+                ..first.clone()
+            };
+            let id: MessageId = "8".parse().unwrap();
+            assert_eq!(
+                page(&from_message(Position::AfterMessage(id.clone())))
+                    .unwrap()
+                    .items,
+                expected[4..].iter().collect::<Vec<_>>()
+            );
+            assert_eq!(
+                page(&from_message(Position::BeforeMessage(id)))
+                    .unwrap()
+                    .items,
+                expected[..3].iter().collect::<Vec<_>>()
+            );
+            let missing = from_message(Position::AfterMessage("3".parse().unwrap()));
+            assert_eq!(page(&missing).unwrap_err().kind, Kind::NotFound);
+        }
+    }
 
     #[test]
     fn a_cursor_opens_only_in_its_own_list() {

@@ -1,5 +1,7 @@
 //! Finding out what became of a write whose answer was lost.
 
+use std::time::Duration;
+
 use conversation::{Message, Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -39,4 +41,51 @@ pub enum Settled {
     NotApplied,
     /// It cannot be known. Nothing may be sent again.
     Unknown,
+}
+
+/// When a lost write can have been carried out, by the vendor's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettleWindow {
+    /// How long after its caller stopped waiting the vendor may still carry a write out.
+    pub settle_after: Duration,
+    /// How far the vendor's clock may be from ours.
+    pub clock_skew: Duration,
+}
+
+impl SettleWindow {
+    /// The first and the last time at which the vendor can have carried out `intent`.
+    #[must_use]
+    pub fn bounds(&self, intent: &Intent) -> (Time, Time) {
+        let (after, skew) = (micros(self.settle_after), micros(self.clock_skew));
+        (
+            intent.started_at.saturating_add_micros(-skew),
+            intent
+                .deadline_at
+                .saturating_add_micros(after.saturating_add(skew)),
+        )
+    }
+
+    /// Whether something that happened at `time` can be what `intent` did.
+    #[must_use]
+    pub fn holds(&self, intent: &Intent, time: Time) -> bool {
+        let (first, last) = self.bounds(intent);
+        (first..=last).contains(&time)
+    }
+
+    /// What it means that nothing of `intent` is to be found: proof only when the vendor can no longer be at it.
+    #[must_use]
+    pub fn nothing_found(&self, intent: &Intent) -> Settled {
+        let over = intent
+            .deadline_at
+            .saturating_add_micros(micros(self.settle_after));
+        if Time::now() > over {
+            Settled::NotApplied
+        } else {
+            Settled::Unknown
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

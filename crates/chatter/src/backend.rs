@@ -13,12 +13,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use adapterkit::Unmappable;
 use async_trait::async_trait;
 use backend::ports::{CredentialName, Credentials};
 use backend::{
     Backend, BackendInfo, Capabilities, Context, ConversationPage, ConversationQuery, Error,
     EventStream, Health, Intent, Kind, Located, Location, Outcome, Page, PageRequest, Precondition,
-    Projection, RespondRequest, Result, ServiceStatus, Settled, Template, Tool, Write,
+    Projection, RespondRequest, Result, ServiceStatus, SettleWindow, Settled, Template, Tool,
+    Write,
 };
 use conversation::{
     Conversation, ConversationPatch, Message, MessageId, MessagePatch, NewConversation, NewMessage,
@@ -30,7 +32,7 @@ use crate::capabilities::capabilities;
 use crate::client::{Access, Caller, ChatterClient, Failure, Prefix};
 use crate::config::{ChatterConfig, Generation};
 use crate::error::{Effect, to_error};
-use crate::mapping::{self, POST_IS_IMPOSSIBLE, Unmappable};
+use crate::mapping::{self, POST_IS_IMPOSSIBLE};
 use caches::{AliveCache, IndexCache};
 
 /// The kind of this backend in `BackendInfo`.
@@ -48,8 +50,7 @@ struct Inner {
     indexes: IndexCache,
     alive: AliveCache,
     write_timeout: Duration,
-    settle_after: Duration,
-    clock_skew: Duration,
+    window: SettleWindow,
 }
 
 impl fmt::Debug for Chatter {
@@ -89,8 +90,10 @@ impl Chatter {
             indexes: IndexCache::new(),
             alive: AliveCache::new(),
             write_timeout: config.write_timeout,
-            settle_after: config.settle_after,
-            clock_skew: config.clock_skew,
+            window: SettleWindow {
+                settle_after: config.settle_after,
+                clock_skew: config.clock_skew,
+            },
         })))
     }
 

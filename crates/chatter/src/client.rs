@@ -8,7 +8,7 @@ mod session;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use adapterkit::Refusal;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use transport::{
@@ -24,9 +24,6 @@ use crate::wire::{
     MessageResponse, PerformanceStatsResponse, WorkflowTemplatesResponse,
 };
 use session::Session;
-
-/// The longest wait that the vendor asks for is its rate-limit window: five minutes for logins.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
 /// Which of the two paths to conversations is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,31 +52,6 @@ pub struct Caller {
     pub deadline: Instant,
     /// Whose token is sent.
     pub access: Access,
-}
-
-/// An answer that is no success.
-#[derive(Clone)]
-pub struct Refusal {
-    /// The HTTP status.
-    pub status: u16,
-    /// The media type, with parameters.
-    pub content_type: String,
-    /// How long the server asks to wait.
-    pub retry_after: Option<Duration>,
-    /// The server's id of the request.
-    pub correlation_id: Option<String>,
-    /// The body.
-    pub body: Bytes,
-}
-
-// By hand: a body may hold message text.
-impl std::fmt::Debug for Refusal {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Refusal")
-            .field("status", &self.status)
-            .finish_non_exhaustive()
-    }
 }
 
 /// A call that brought no usable answer.
@@ -470,16 +442,7 @@ fn decode<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
 }
 
 fn refusal(response: Response) -> Refusal {
-    Refusal {
-        status: response.status(),
-        content_type: response
-            .header("content-type")
-            .unwrap_or_default()
-            .to_owned(),
-        retry_after: response.retry_after(RETRY_AFTER_MAX),
-        correlation_id: response.header("x-correlation-id").map(str::to_owned),
-        body: response.into_body(),
-    }
+    Refusal::of(response, Some("x-correlation-id"))
 }
 
 fn api<'t>(transport: &'t Transport, method: Method, path: &[&str]) -> Request<'t> {

@@ -1,10 +1,10 @@
 //! What an error of the vendor means: kind, origin, outcome and whether trying again helps.
 
+use adapterkit::Refusal;
 use backend::{Error, Kind, Origin, Outcome, Retry, Upstream};
 use conversation::Violation;
-use transport::{Delivery, TransportError, TransportErrorKind};
 
-use crate::client::{Failure, Refusal};
+use crate::client::Failure;
 use crate::config::Generation;
 use crate::wire::{ErrorLocation, FrameworkError, Problem, ValidationError};
 
@@ -19,53 +19,29 @@ pub(crate) enum Effect {
     Chat(Generation),
 }
 
+/// The vendor's name in sentences.
+const VENDOR: &str = "chatter";
+
+impl Effect {
+    fn general(self) -> adapterkit::Effect {
+        match self {
+            Self::Read => adapterkit::Effect::Read,
+            Self::Write | Self::Chat(_) => adapterkit::Effect::Write,
+        }
+    }
+}
+
 /// The error of a failed call. Never repeats what the vendor said: in development a 500 quotes SQL with its
 /// parameters, which are users' texts.
 pub(crate) fn to_error(failure: Failure, operation: &'static str, effect: Effect) -> Error {
     match failure {
-        Failure::Transport(error) => from_transport(error, effect),
+        Failure::Transport(error) => adapterkit::from_transport(error, VENDOR, effect.general()),
         Failure::Refused(refusal) => from_refusal(&refusal, operation, effect),
         Failure::LoginRefused => Error::new(
             Kind::UpstreamAuth,
             "chatter refused the login: check user name and password of this backend",
         ),
     }
-}
-
-fn from_transport(error: TransportError, effect: Effect) -> Error {
-    let outcome = match (effect, error.delivery()) {
-        (Effect::Read, _) | (_, Delivery::NotSent) => Outcome::NotApplied,
-        _ => Outcome::Unknown,
-    };
-    let mapped = match error.kind() {
-        TransportErrorKind::Timeout(_) => {
-            Error::new(Kind::Timeout, "chatter did not answer in time")
-        }
-        TransportErrorKind::Dns | TransportErrorKind::Connect | TransportErrorKind::Tls => {
-            Error::new(
-                Kind::Unavailable,
-                "chatter cannot be reached: check the backend's base url",
-            )
-            .origin(Origin::Network)
-        }
-        TransportErrorKind::ConnectionLost => {
-            Error::new(Kind::Unavailable, "the connection to chatter was lost")
-                .origin(Origin::Network)
-        }
-        TransportErrorKind::BodyTooLarge => Error::new(
-            Kind::InvalidResponse,
-            "chatter's answer is larger than the configured limit",
-        ),
-        TransportErrorKind::InvalidRequest => Error::new(
-            Kind::InvalidRequest,
-            "a name in the request cannot be part of a path",
-        ),
-        TransportErrorKind::InvalidConfig | TransportErrorKind::InvalidUrl => {
-            Error::new(Kind::Internal, "the backend's settings cannot be used")
-        }
-        _ => Error::new(Kind::InvalidResponse, "chatter's answer cannot be read"),
-    };
-    mapped.outcome(outcome).source(error)
 }
 
 fn from_refusal(refusal: &Refusal, operation: &'static str, effect: Effect) -> Error {
@@ -269,7 +245,7 @@ fn upstream(refusal: &Refusal, problem: Option<&Problem>) -> Upstream {
     Upstream {
         status: Some(refusal.status),
         code,
-        request_id: refusal.correlation_id.clone(),
+        request_id: refusal.request_id.clone(),
         excerpt: None,
     }
 }
@@ -320,7 +296,7 @@ mod tests {
             status: exchange.response.status,
             content_type: exchange.content_type().to_owned(),
             retry_after: seconds.map(std::time::Duration::from_secs),
-            correlation_id: None,
+            request_id: None,
             body: exchange.response.body.clone().into(),
         }
     }
@@ -398,7 +374,7 @@ mod tests {
             status,
             content_type: "text/plain; charset=utf-8".to_owned(),
             retry_after: None,
-            correlation_id: None,
+            request_id: None,
             body: body.into(),
         };
         let error = from_refusal(

@@ -26,7 +26,9 @@ pub mod client;
 mod config;
 mod error;
 pub mod mapping;
+mod operations;
 pub mod wire;
 
 pub use self::backend::Chatter;
 pub use config::{ChatterConfig, ChatterCredentials, Generation, UnknownGeneration};
+pub use operations::OPERATIONS;

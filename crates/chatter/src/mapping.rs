@@ -3,16 +3,18 @@
 //! What has no canonical home is kept in `extensions.chatter`, so that the wire object can be made again exactly.
 
 mod conversation;
-mod kept;
 mod message;
 mod preview;
+mod spelling;
 mod turns;
 
 pub use conversation::{
     conversation_from_canonical, conversation_to_canonical, create_request, update_request,
 };
-pub use kept::{EXTENSION, Unmappable};
 pub use message::{message_from_canonical, message_to_canonical};
 pub(crate) use preview::TITLE_MAX_CHARS;
 pub use preview::{POST_IS_IMPOSSIBLE, chat_request, preview};
 pub use turns::{APOLOGY, Shown, is_apology, shown};
+
+/// The name under `extensions`.
+pub const EXTENSION: &str = "chatter";

@@ -9,13 +9,11 @@ mod auth;
 mod chat;
 mod conversation;
 mod message;
-mod object;
 mod problem;
 mod stream;
 mod tools;
-mod values;
-mod word;
 
+pub use adapterkit::{Extra, Member, Raw};
 pub use auth::{LoginRequest, LoginResponse, UserResponse};
 pub use chat::{ChatRequest, ChatResponse, Workflow};
 pub use conversation::{
@@ -33,4 +31,3 @@ pub use tools::{
     AvailableToolResponse, AvailableToolsResponse, McpStatusResponse, PerformanceStatsResponse,
     WorkflowTemplateInfo, WorkflowTemplates, WorkflowTemplatesResponse,
 };
-pub use values::{Extra, Member, Raw};

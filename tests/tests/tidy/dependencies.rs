@@ -4,12 +4,19 @@ use toml::Table;
 
 use crate::files::{assert_none, crates, read};
 
+/// What an adapter may use. Adapters never see each other.
+const ADAPTER: &[&str] = &["adapterkit", "backend", "conversation", "transport"];
+
 /// For each crate, the crates of ours that its production code may use. `dragoman` and `tests` may use all.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("conversation", &[]),
     ("backend", &["conversation"]),
     ("transport", &[]),
-    ("chatter", &["backend", "conversation", "transport"]),
+    ("adapterkit", &["backend", "conversation", "transport"]),
+    ("chatter", ADAPTER),
+    ("datamonkey", ADAPTER),
+    ("sunshine", ADAPTER),
+    ("convore", ADAPTER),
     ("store", &["backend", "conversation"]),
     ("responders", &["backend", "conversation", "transport"]),
     ("routing", &["backend", "conversation"]),

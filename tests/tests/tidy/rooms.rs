@@ -7,6 +7,7 @@ const VENDOR_NEUTRAL: &[&str] = &[
     "conversation",
     "backend",
     "transport",
+    "adapterkit",
     "store",
     "responders",
     "routing",

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use backend::{
-    Context, Cursor, Error, Freshness, Kind, Location, Order, Page, PageRequest, Position,
-    Precondition, Result,
+    Context, Error, Freshness, Kind, Location, Page, PageRequest, Position, Precondition, Result,
 };
 use conversation::{Message, MessageId, Rating, Violation};
 
@@ -47,59 +46,29 @@ impl Chatter {
         page: &PageRequest,
     ) -> Result<Page<Message>> {
         let reach = self.reach(cx, at, "list_messages").await?;
-        let list = format!("{}/messages/{}/{:?}", self.name(), at.native, page.order);
-        let place: Option<i64> = match &page.position {
-            Some(Position::After(cursor) | Position::Before(cursor)) => Some(cursor.decode(&list)?),
-            _ => None,
-        };
-        let goes_on = place.is_some() && cx.freshness == Freshness::Cached;
+        let has_cursor = matches!(
+            page.position,
+            Some(Position::After(_) | Position::Before(_))
+        );
+        let goes_on = has_cursor && cx.freshness == Freshness::Cached;
         let messages = self.index_of_walk(&reach, goes_on).await?;
-        let mut index: Vec<&Shown> = messages.iter().collect();
-        if page.order == Order::Desc {
-            index.reverse();
-        }
-        let limit = page.limit.max(1);
-        let up_to = |number: i64, inclusive: bool| {
-            index.partition_point(|shown| {
-                let other = shown.message.sequence_number;
-                let before = if page.order == Order::Asc {
-                    other < number
-                } else {
-                    other > number
-                };
-                before || (inclusive && other == number)
-            })
-        };
-        let of_message = |id: &MessageId| {
-            index
-                .iter()
-                .position(|shown| shown.is(id.as_str()))
-                .ok_or_else(|| self.no_message(&reach))
-        };
-        let (start, end) = match (&page.position, place) {
-            (Some(Position::Before(_)), Some(number)) => window_before(up_to(number, false), limit),
-            (Some(Position::After(_)), Some(number)) => {
-                window_after(up_to(number, true), limit, index.len())
-            }
-            (Some(Position::AfterMessage(id)), _) => {
-                window_after(of_message(id)? + 1, limit, index.len())
-            }
-            (Some(Position::BeforeMessage(id)), _) => window_before(of_message(id)?, limit),
-            _ => window_after(0, limit, index.len()),
-        };
-        let window = &index[start..end];
-        let cursor = |shown: Option<&&Shown>| {
-            shown
-                .map(|shown| Cursor::encode(&list, &shown.message.sequence_number))
-                .transpose()
-        };
+        let found = page
+            .of_index(
+                &format!("{}/messages/{}", self.name(), at.native),
+                &messages,
+                |shown| shown.message.sequence_number,
+                |shown, id| shown.is(id.as_str()),
+            )
+            .map_err(|error| error.at(self.name(), reach.operation))?;
+        let items = found
+            .items
+            .iter()
+            .map(|shown| self.canonical_message(&shown.message, &reach))
+            .collect::<Result<_>>()?;
         Ok(Page {
-            items: window
-                .iter()
-                .map(|shown| self.canonical_message(&shown.message, &reach))
-                .collect::<Result<_>>()?,
-            next: cursor(window.last().filter(|_| end < index.len()))?,
-            previous: cursor(window.first().filter(|_| start > 0))?,
+            items,
+            next: found.next,
+            previous: found.previous,
         })
     }
 
@@ -213,12 +182,4 @@ fn with_vote(before: &Rating, value: f64) -> Rating {
         count: before.count + 1,
         mine: None,
     }
-}
-
-fn window_after(start: usize, limit: usize, length: usize) -> (usize, usize) {
-    (start, start.saturating_add(limit).min(length))
-}
-
-fn window_before(end: usize, limit: usize) -> (usize, usize) {
-    (end.saturating_sub(limit), end)
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{Chatter, prefix};
 use crate::client::{Caller, Failure};
 use crate::error::Effect;
-use crate::mapping::Unmappable;
 use crate::wire::{ConversationListQuery, Raw};
+use adapterkit::Unmappable;
 
 impl Chatter {
     pub(super) async fn list_templates(&self, cx: &Context) -> Result<Vec<Template>> {

@@ -1,7 +1,5 @@
 //! What became of a write whose answer was lost, found by comparing content and times.
 
-use std::time::Duration;
-
 use backend::{
     Applied, Context, Error, Intent, Kind, Located, Location, Order, Result, Settled, Write,
 };
@@ -68,7 +66,7 @@ impl Chatter {
                 && row.temperature.value() == sent.temperature.value()
                 && row.max_tokens.value() == sent.max_tokens.value()
                 && row.profile_id.value() == sent.profile_id.value();
-            let in_window = created(&row).is_some_and(|time| self.is_in_window(intent, time));
+            let in_window = created(&row).is_some_and(|time| self.0.window.holds(intent, time));
             if !(looks_alike && in_window) {
                 continue;
             }
@@ -90,7 +88,7 @@ impl Chatter {
         };
         Ok(match only {
             Some(located) if complete => Settled::Applied(Applied::Conversation(Box::new(located))),
-            None if candidates.is_empty() && complete => self.not_applied_if_late(intent),
+            None if candidates.is_empty() && complete => self.0.window.nothing_found(intent),
             _ => Settled::Unknown,
         })
     }
@@ -114,7 +112,7 @@ impl Chatter {
             ..ConversationListQuery::default()
         };
         let rows = self.rows(caller, prefix(generation), &query).await?;
-        let (first, _) = self.window(intent);
+        let (first, _) = self.0.window.bounds(intent);
         let complete = (rows.len() as u64) < CREATES_LOOKED_AT
             || rows
                 .iter()
@@ -175,7 +173,7 @@ impl Chatter {
             };
             return Ok(Settled::Applied(Applied::Conversation(Box::new(located))));
         }
-        Ok(self.not_applied_if_late(intent))
+        Ok(self.0.window.nothing_found(intent))
     }
 
     /// The one message of the user with this text in the window, and the answer that follows it.
@@ -199,11 +197,11 @@ impl Chatter {
                 && message
                     .created_at
                     .parse()
-                    .is_ok_and(|time| self.is_in_window(intent, time))
+                    .is_ok_and(|time| self.0.window.holds(intent, time))
         };
         let ours: Vec<usize> = (0..index.len()).filter(is_ours).collect();
         let position = match ours.as_slice() {
-            [] => return Ok(self.not_applied_if_late(intent)),
+            [] => return Ok(self.0.window.nothing_found(intent)),
             [position] => *position,
             _ => return Ok(Settled::Unknown),
         };
@@ -219,40 +217,8 @@ impl Chatter {
             None => Ok(Settled::Unknown),
         }
     }
-
-    fn window(&self, intent: &Intent) -> (Time, Time) {
-        let skew = micros(self.0.clock_skew);
-        let after = micros(self.0.settle_after);
-        (
-            intent.started_at.saturating_add_micros(-skew),
-            intent
-                .deadline_at
-                .saturating_add_micros(after.saturating_add(skew)),
-        )
-    }
-
-    fn is_in_window(&self, intent: &Intent, time: Time) -> bool {
-        let (first, last) = self.window(intent);
-        (first..=last).contains(&time)
-    }
-
-    /// No trace is proof only when the server can no longer be at it.
-    fn not_applied_if_late(&self, intent: &Intent) -> Settled {
-        let over = intent
-            .deadline_at
-            .saturating_add_micros(micros(self.0.settle_after));
-        if Time::now() > over {
-            Settled::NotApplied
-        } else {
-            Settled::Unknown
-        }
-    }
 }
 
 fn created(row: &ConversationResponse) -> Option<Time> {
     row.created_at.parse().ok()
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,6 @@
 //! Conversations, both ways.
 
+use adapterkit::{Unmappable, difference, members, with_kept};
 use conversation::{
     Assistant, Conversation, ConversationId, ConversationPatch, Counts, Extensions, JsonMap, Kind,
     NewConversation, Patch, RawJson, Status, Time, Usage,
@@ -7,9 +8,8 @@ use conversation::{
 
 use serde::Serialize;
 
-use super::kept::{
-    EXTENSION, Unmappable, difference, is_spelled_as_usual, members, spelled_time, with_kept,
-};
+use super::EXTENSION;
+use super::spelling::{is_spelled_as_usual, spelled_time};
 use crate::wire::{
     ConversationCreate, ConversationResponse, ConversationStatus, ConversationUpdate, Extra,
     Member, Raw,

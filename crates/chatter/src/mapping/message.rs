@@ -1,13 +1,13 @@
 //! Messages, both ways.
 
+use adapterkit::{Unmappable, difference, members, with_kept};
 use conversation::{
     ConversationId, Extensions, JsonMap, Message, MessageId, MessageStatus, Part, Rating, Role,
     Time, Usage, text_of,
 };
 
-use super::kept::{
-    EXTENSION, Unmappable, difference, is_spelled_as_usual, members, spelled_time, with_kept,
-};
+use super::EXTENSION;
+use super::spelling::{is_spelled_as_usual, spelled_time};
 use super::turns::is_apology;
 use crate::wire::{Extra, Member, MessageResponse, MessageRole};
 

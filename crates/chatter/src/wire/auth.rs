@@ -1,7 +1,7 @@
 //! The login, `POST /api/v1/auth/login`. No part of the two published APIs, but the way to a token.
 
 use super::Raw;
-use super::object::wire_object;
+use adapterkit::wire_object;
 
 wire_object! {
     /// Body of the login: a user name or an address, and the password.

@@ -1,8 +1,7 @@
 //! Chat calls: `POST K/chat`, `K/streaming` and `K/template/{name}`.
 
-use super::object::wire_object;
-use super::word::wire_word;
 use super::{ConversationResponse, MessageResponse, Raw};
+use adapterkit::{wire_object, wire_word};
 
 wire_word! {
     /// How the server works an answer out. On V1 everything but `plain` always fails with 400.

@@ -1,8 +1,7 @@
 //! Conversations: `/api/v1/conversations/…` and, before V2, `/api/v1/chat/conversations…`.
 
-use super::object::wire_object;
-use super::word::wire_word;
 use super::{MessageResponse, Raw};
+use adapterkit::{wire_object, wire_word};
 
 wire_word! {
     /// The state of a conversation. Lower case on the wire; another spelling is refused with 422.

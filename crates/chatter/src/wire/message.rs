@@ -1,7 +1,6 @@
 //! Messages: `C/{id}/messages…`.
 
-use super::object::wire_object;
-use super::word::wire_word;
+use adapterkit::{wire_object, wire_word};
 
 wire_word! {
     /// Who speaks. Only `user` and `assistant` are ever produced through this API.

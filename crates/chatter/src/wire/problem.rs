@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Raw;
-use super::object::wire_object;
+use adapterkit::wire_object;
 
 wire_object! {
     /// A problem document.

@@ -6,8 +6,7 @@ use serde::Serialize as _;
 use serde_json::ser::Formatter;
 
 use super::Raw;
-use super::object::wire_object;
-use super::word::wire_word;
+use adapterkit::{wire_object, wire_word};
 
 /// The data of the last frame, also after an error. It is no JSON.
 pub const STREAM_DONE: &str = "[DONE]";

@@ -7,7 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Raw;
-use super::object::wire_object;
+use adapterkit::wire_object;
 
 wire_object! {
     /// Answer of `GET K/tools/available`.

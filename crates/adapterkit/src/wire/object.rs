@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer};
 
 /// A member's name, borrowed from the body where it has no escapes (`Cow` alone always copies).
-pub(in crate::wire) struct Key<'de>(pub(in crate::wire) Cow<'de, str>);
+pub struct Key<'de>(pub Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -33,8 +33,10 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-/// Declares a wire object. `required` members must be sent; `optional` ones become a
-/// [`Member`](crate::wire::Member). `= "name"` gives the vendor's name where it is no good Rust name.
+/// Declares a wire object. `required` members must be sent; `optional` ones become a [`Member`](crate::Member).
+/// `= "name"` gives the vendor's name where it is no good Rust name. Members are written in the order
+/// of declaration; unknown ones are kept in `extra`; `Debug` shows nothing but the object's name.
+#[macro_export]
 macro_rules! wire_object {
     (
         $(#[$object_meta:meta])*
@@ -45,9 +47,9 @@ macro_rules! wire_object {
         $(#[$object_meta])*
         #[derive(Clone, PartialEq)]
         pub struct $object {
-            $( $(#[$member_meta])* pub $member: $crate::wire::object::member_type!($presence $kind), )*
+            $( $(#[$member_meta])* pub $member: $crate::__wire_member_type!($presence $kind), )*
             /// Members that this version of the wire does not know, kept byte for byte.
-            pub extra: $crate::wire::Extra,
+            pub extra: $crate::Extra,
         }
 
         impl ::std::fmt::Debug for $object {
@@ -56,30 +58,30 @@ macro_rules! wire_object {
             }
         }
 
-        impl<'de> ::serde::Deserialize<'de> for $object {
-            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        impl<'de> $crate::private::serde::Deserialize<'de> for $object {
+            fn deserialize<D: $crate::private::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct ObjectVisitor;
-                impl<'de> ::serde::de::Visitor<'de> for ObjectVisitor {
+                impl<'de> $crate::private::serde::de::Visitor<'de> for ObjectVisitor {
                     type Value = $object;
 
                     fn expecting(&self, formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                         formatter.write_str(concat!("a ", stringify!($object), " object"))
                     }
 
-                    fn visit_map<A: ::serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$object, A::Error> {
+                    fn visit_map<A: $crate::private::serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$object, A::Error> {
                         $( let mut $member = None; )*
-                        let mut extra = $crate::wire::Extra::new();
-                        while let Some(key) = map.next_key::<$crate::wire::object::Key<'de>>()? {
+                        let mut extra = $crate::Extra::new();
+                        while let Some(key) = map.next_key::<$crate::private::Key<'de>>()? {
                             match key.0.as_ref() {
-                                $( $crate::wire::object::member_name!($member $($name)?) => $member = Some(map.next_value()?), )*
+                                $( $crate::__wire_member_name!($member $($name)?) => $member = Some(map.next_value()?), )*
                                 _ => {
                                     extra.insert(key.0.into_owned().into_boxed_str(), map.next_value()?);
                                 }
                             }
                         }
                         Ok($object {
-                            $( $member: $crate::wire::object::member_read!(
-                                $presence $member $crate::wire::object::member_name!($member $($name)?)
+                            $( $member: $crate::__wire_member_read!(
+                                $presence $member $crate::__wire_member_name!($member $($name)?)
                             ), )*
                             extra,
                         })
@@ -89,12 +91,12 @@ macro_rules! wire_object {
             }
         }
 
-        impl ::serde::Serialize for $object {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use ::serde::ser::SerializeMap as _;
+        impl $crate::private::serde::Serialize for $object {
+            fn serialize<S: $crate::private::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use $crate::private::serde::ser::SerializeMap as _;
                 let mut map = serializer.serialize_map(None)?;
-                $( $crate::wire::object::member_write!(
-                    $presence map self.$member, $crate::wire::object::member_name!($member $($name)?)
+                $( $crate::__wire_member_write!(
+                    $presence map self.$member, $crate::__wire_member_name!($member $($name)?)
                 ); )*
                 for (name, value) in &self.extra {
                     map.serialize_entry(name, value)?;
@@ -106,13 +108,17 @@ macro_rules! wire_object {
 }
 
 /// The Rust type of a member.
-macro_rules! member_type {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __wire_member_type {
     (required $kind:ty) => { $kind };
-    (optional $kind:ty) => { $crate::wire::Member<$kind> };
+    (optional $kind:ty) => { $crate::Member<$kind> };
 }
 
 /// The vendor's name of a member.
-macro_rules! member_name {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __wire_member_name {
     ($member:ident) => {
         stringify!($member)
     };
@@ -122,9 +128,11 @@ macro_rules! member_name {
 }
 
 /// What a decoded member is when the body did not send it.
-macro_rules! member_read {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __wire_member_read {
     (required $member:ident $name:expr) => {
-        $member.ok_or_else(|| ::serde::de::Error::missing_field($name))?
+        $member.ok_or_else(|| $crate::private::serde::de::Error::missing_field($name))?
     };
     (optional $member:ident $name:expr) => {
         $member.unwrap_or_default()
@@ -132,7 +140,9 @@ macro_rules! member_read {
 }
 
 /// How a member is encoded.
-macro_rules! member_write {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __wire_member_write {
     (required $map:ident $value:expr, $name:expr) => {
         $map.serialize_entry($name, &$value)?;
     };
@@ -142,5 +152,3 @@ macro_rules! member_write {
         }
     };
 }
-
-pub(in crate::wire) use {member_name, member_read, member_type, member_write, wire_object};

@@ -6,10 +6,7 @@ use conversation::{JsonMap, RawJson};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The name under `extensions`.
-pub const EXTENSION: &str = "chatter";
-
-/// The member that lists what a body did not send although this version of the wire knows it (V0 knows no ratings).
+/// The member that lists what a body did not send although this version of the wire knows it.
 const ABSENT: &str = "absent_members";
 
 /// A vendor's object with a value that has no canonical form. Names the member, never the value.
@@ -29,7 +26,10 @@ impl fmt::Display for Unmappable {
 impl std::error::Error for Unmappable {}
 
 /// Every member as it is spelled.
-pub(super) fn members<T: Serialize>(object: &T) -> Result<JsonMap, Unmappable> {
+///
+/// # Errors
+/// Where the object nests too deep to be kept.
+pub fn members<T: Serialize>(object: &T) -> Result<JsonMap, Unmappable> {
     RawJson::from_serialize(object)
         .and_then(|raw| raw.to())
         .map_err(|_| Unmappable("object"))
@@ -37,7 +37,10 @@ pub(super) fn members<T: Serialize>(object: &T) -> Result<JsonMap, Unmappable> {
 
 /// What `built` lacks to be `sent`: members of another value, and the names of those that were not sent.
 /// A member named in `loosely` is equal where its value is, however it is spelled.
-pub(super) fn difference(
+///
+/// # Errors
+/// Never in practice: names are always JSON.
+pub fn difference(
     sent: &JsonMap,
     built: &JsonMap,
     loosely: &[&str],
@@ -65,10 +68,10 @@ pub(super) fn difference(
 }
 
 /// The object that `built` becomes with what was kept.
-pub(super) fn with_kept<T: DeserializeOwned>(
-    mut built: JsonMap,
-    kept: &JsonMap,
-) -> Result<T, Unmappable> {
+///
+/// # Errors
+/// Where a kept member has lost the shape that the vendor gave it.
+pub fn with_kept<T: DeserializeOwned>(mut built: JsonMap, kept: &JsonMap) -> Result<T, Unmappable> {
     for (name, value) in kept {
         if &**name == ABSENT {
             let absent: Vec<String> = value.to().map_err(|_| Unmappable(ABSENT))?;
@@ -80,27 +83,4 @@ pub(super) fn with_kept<T: DeserializeOwned>(
     RawJson::from_serialize(&built)
         .and_then(|raw| raw.to())
         .map_err(|_| Unmappable("object"))
-}
-
-/// A time as the vendor writes it: microseconds, or no fraction where it is zero.
-pub(super) fn spelled_time(time: conversation::Time) -> String {
-    let text = time.to_string();
-    let (seconds, fraction) = text
-        .trim_end_matches('Z')
-        .split_once('.')
-        .unwrap_or((&text, ""));
-    match fraction {
-        "000" | "000000" | "" => format!("{seconds}Z"),
-        fraction => format!("{seconds}.{fraction:0<6}Z"),
-    }
-}
-
-/// Whether [`spelled_time`] spells this time, once read, the same way.
-pub(super) fn is_spelled_as_usual(text: &str) -> bool {
-    let fraction = match text.len() {
-        20 => true,
-        27 => text.as_bytes()[19] == b'.' && !text.ends_with(".000000Z"),
-        _ => false,
-    };
-    fraction && text.ends_with('Z') && text.as_bytes()[10] == b'T'
 }

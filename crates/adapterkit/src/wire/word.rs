@@ -3,6 +3,7 @@
 //! Serde's own way (`#[serde(untagged)]` on the last variant) buffers every value first.
 
 /// Declares an enum that travels as a string and keeps words that it does not know in `Other`.
+#[macro_export]
 macro_rules! wire_word {
     (
         $(#[$meta:meta])*
@@ -36,19 +37,17 @@ macro_rules! wire_word {
             }
         }
 
-        impl ::serde::Serialize for $name {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl $crate::private::serde::Serialize for $name {
+            fn serialize<S: $crate::private::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
             }
         }
 
-        impl<'de> ::serde::Deserialize<'de> for $name {
-            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <$crate::wire::object::Key as ::serde::Deserialize>::deserialize(deserializer)?;
+        impl<'de> $crate::private::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::private::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <$crate::private::Key as $crate::private::serde::Deserialize>::deserialize(deserializer)?;
                 Ok(Self::from(text.0.as_ref()))
             }
         }
     };
 }
-
-pub(in crate::wire) use wire_word;

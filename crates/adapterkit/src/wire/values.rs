@@ -63,7 +63,7 @@ impl Serialize for Raw {
     }
 }
 
-/// A member that may be missing, may be `null`, or holds a value. Chatter sends all three, depending on generation.
+/// A member that may be missing, may be `null`, or holds a value. Vendors send all three, and not always the same one.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub enum Member<T> {
     /// The member was not sent, and is not sent.
@@ -100,7 +100,7 @@ impl<T> Member<T> {
         }
     }
 
-    /// A value, or `null` for none: how Chatter's answers say that something is not set.
+    /// A value, or `null` for none: how many answers say that something is not set.
     #[must_use]
     pub fn or_null(value: Option<T>) -> Self {
         value.map_or(Self::Null, Self::Value)

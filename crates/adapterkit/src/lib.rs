@@ -1,0 +1,41 @@
+//! What the adapters share: objects and words of a wire, members that are kept for their vendor, what a call that
+//! brought no usable answer means, and the table of a vendor's operations.
+//!
+//! It deliberately knows no vendor: a name of a vendor's field belongs into that adapter's `wire`.
+//!
+//! ```
+//! use adapterkit::wire_object;
+//!
+//! wire_object! {
+//!     /// A greeting.
+//!     pub struct Greeting {
+//!         /// The words.
+//!         required text: String,
+//!         /// When they were said.
+//!         optional said_at = "saidAt": String,
+//!     }
+//! }
+//!
+//! let sent = r#"{"text":"hello","saidAt":null,"mood":1.50}"#;
+//! let greeting: Greeting = serde_json::from_str(sent).unwrap();
+//! assert_eq!(greeting.text, "hello");
+//! assert_eq!(serde_json::to_string(&greeting).unwrap(), sent);
+//! ```
+
+mod failure;
+mod kept;
+mod operation;
+mod wire;
+
+pub use failure::{Effect, Failure, Refusal, from_refusal, from_transport};
+pub use kept::{Unmappable, difference, members, with_kept};
+pub use operation::Operation;
+pub use wire::{Extra, Member, Raw};
+
+/// What the macros need at the place where they are used.
+#[doc(hidden)]
+pub mod private {
+    pub use serde;
+
+    pub use crate::wire::Key;
+}
