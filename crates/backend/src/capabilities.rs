@@ -67,6 +67,17 @@ pub enum SettleSupport {
     None,
 }
 
+/// Whose conversations a list of the backend enumerates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enumerates {
+    /// All that the backend's own credential reaches.
+    #[default]
+    Account,
+    /// Those of the end user for whom it is asked: the vendor has no other list.
+    User,
+}
+
 /// What is too much for the backend. Absent: no limit is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -92,6 +103,9 @@ pub struct Limits {
     /// The most messages in one import.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub import_max_messages: Option<u64>,
+    /// The largest attachment, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment_max_bytes: Option<u64>,
 }
 
 /// What a backend can do. Flat: a level for each operation, each field (`conversation_…`, `message_…`) and each
@@ -143,6 +157,12 @@ pub struct Capabilities {
     pub participant_add: Level,
     /// Operation: remove a participant.
     pub participant_remove: Level,
+    /// Operation: tell the others that somebody reads or types.
+    pub activity: Level,
+    /// Operation: store bytes for messages.
+    pub attachment_put: Level,
+    /// Operation: read them.
+    pub attachment_open: Level,
     /// Field `kind` of a conversation.
     pub conversation_kind: Level,
     /// Field `title` of a conversation.
@@ -251,6 +271,8 @@ pub struct Capabilities {
     pub text_nul: Level,
     /// What is too much.
     pub limits: Limits,
+    /// Whose conversations a list enumerates.
+    pub enumerates: Enumerates,
     /// How messages are ordered.
     pub message_order: MessageOrder,
     /// How preconditions are checked.
@@ -353,6 +375,9 @@ impl Capabilities {
             ("participant_list", self.participant_list),
             ("participant_add", self.participant_add),
             ("participant_remove", self.participant_remove),
+            ("activity", self.activity),
+            ("attachment_put", self.attachment_put),
+            ("attachment_open", self.attachment_open),
             ("conversation_kind", self.conversation_kind),
             ("conversation_title", self.conversation_title),
             ("conversation_description", self.conversation_description),

@@ -4,14 +4,15 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use conversation::{
-    Conversation, ConversationId, ConversationPatch, JsonMap, Message, MessageId, MessagePatch,
-    NewConversation, NewMessage, Participant, RawJson,
+    Activity, AttachmentId, Conversation, ConversationId, ConversationPatch, JsonMap, Message,
+    MessageId, MessagePatch, NewConversation, NewMessage, Participant, RawJson,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Capabilities, Context, ConversationPage, ConversationQuery, EventStream, Intent, Page,
-    PageRequest, Precondition, Projection, RespondRequest, Result, Settled, Write,
+    Attachment, AttachmentContent, Capabilities, Context, ConversationPage, ConversationQuery,
+    EventStream, Intent, NewAttachment, Page, PageRequest, Precondition, Projection,
+    RespondRequest, Result, Settled, Write,
 };
 
 /// Which backend this is.
@@ -360,6 +361,42 @@ pub trait Backend: Debug + Send + Sync + 'static {
         at: &Location,
         participant: &str,
     ) -> Result<()>;
+
+    /// Tells the others in a conversation that somebody reads or types: `read`, `typing_start` and `typing_stop`. By
+    /// the participant named, else by the business side. Nothing is stored but how far was read.
+    ///
+    /// # Behavior
+    /// - activity is accepted and changes no message
+    /// - joined and left are not told as activity
+    /// - activity in an unknown conversation is not found
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()>;
+
+    /// Stores bytes for a conversation. With a message they become a part of it; without one a part of a later message
+    /// may name them, by `url` where the answer has one, else by `attachment_id`.
+    ///
+    /// # Behavior
+    /// - an attachment has the type, the name and the size that were sent
+    /// - an attachment put to a message becomes a part of it
+    /// - an attachment for an unknown conversation is not found
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewAttachment,
+    ) -> Result<Attachment>;
+
+    /// Reads the bytes of an attachment of a conversation.
+    ///
+    /// # Behavior
+    /// - an attachment reads back with the same bytes
+    /// - an unknown attachment is not found
+    /// - an attachment of another conversation is not found
+    async fn open_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &AttachmentId,
+    ) -> Result<AttachmentContent>;
 
     /// Whether the backend can be used now. Cheap, changes nothing.
     ///

@@ -3,6 +3,7 @@
 //! Adapters, the store, layers and the router implement [`Backend`]; the normalized API, facades and migrations call
 //! it. The small traits in [`ports`] are what the gateway's own state offers. This crate knows no HTTP and no SQL.
 
+mod attachment;
 mod capabilities;
 mod context;
 mod contract;
@@ -16,8 +17,9 @@ mod query;
 mod request;
 mod settle;
 
+pub use attachment::{Attachment, AttachmentContent, NewAttachment};
 pub use capabilities::{
-    Capabilities, Level, Limits, MessageOrder, PreconditionSupport, SettleSupport,
+    Capabilities, Enumerates, Level, Limits, MessageOrder, PreconditionSupport, SettleSupport,
 };
 pub use context::{Context, FidelityPolicy, Freshness, Principal, RouteHints, Scope, Trace};
 pub use contract::{

@@ -9,7 +9,7 @@ mod keys;
 mod leases;
 mod responder;
 
-pub use credentials::{CredentialName, Credentials};
+pub use credentials::{Bootstrap, Bootstraps, CredentialName, Credentials};
 pub use directory::{BackendBinding, Directory, DirectoryEntry, NewDirectoryEntry};
 pub use idempotency::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
 pub use keys::{KeyRecord, Keys};

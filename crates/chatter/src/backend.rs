@@ -17,14 +17,14 @@ use adapterkit::Unmappable;
 use async_trait::async_trait;
 use backend::ports::{CredentialName, Credentials};
 use backend::{
-    Backend, BackendInfo, Capabilities, Context, ConversationPage, ConversationQuery, Error,
-    EventStream, Health, Intent, Kind, Located, Location, Outcome, Page, PageRequest, Precondition,
-    Projection, RespondRequest, Result, ServiceStatus, SettleWindow, Settled, Template, Tool,
-    Write,
+    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
+    ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
+    Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
+    SettleWindow, Settled, Template, Tool, Write,
 };
 use conversation::{
-    Conversation, ConversationPatch, Message, MessageId, MessagePatch, NewConversation, NewMessage,
-    Participant, Violation,
+    Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
+    NewConversation, NewMessage, Participant, Violation,
 };
 use tokio::sync::OnceCell;
 
@@ -441,6 +441,33 @@ impl Backend for Chatter {
         _participant: &str,
     ) -> Result<()> {
         Err(self.unsupported("remove_participant"))
+    }
+
+    async fn send_activity(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _activity: Activity,
+    ) -> Result<()> {
+        Err(self.unsupported("send_activity"))
+    }
+
+    async fn put_attachment(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _new: NewAttachment,
+    ) -> Result<Attachment> {
+        Err(self.unsupported("put_attachment"))
+    }
+
+    async fn open_attachment(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        Err(self.unsupported("open_attachment"))
     }
 
     async fn health(&self, cx: &Context) -> Health {

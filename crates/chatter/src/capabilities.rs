@@ -1,6 +1,8 @@
 //! What a Chatter server can do by itself, by generation.
 
-use backend::{Capabilities, Level, Limits, MessageOrder, PreconditionSupport, SettleSupport};
+use backend::{
+    Capabilities, Enumerates, Level, Limits, MessageOrder, PreconditionSupport, SettleSupport,
+};
 
 use crate::config::Generation;
 use crate::mapping::TITLE_MAX_CHARS;
@@ -39,6 +41,9 @@ pub(crate) fn capabilities(generation: Option<Generation>) -> Capabilities {
         participant_list: Level::None,
         participant_add: Level::None,
         participant_remove: Level::None,
+        activity: Level::None,
+        attachment_put: Level::None,
+        attachment_open: Level::None,
 
         conversation_kind: Level::Partial,
         conversation_title: Level::Full,
@@ -104,6 +109,7 @@ pub(crate) fn capabilities(generation: Option<Generation>) -> Capabilities {
             title_max_chars: Some(TITLE_MAX_CHARS as u64),
             ..Limits::default()
         },
+        enumerates: Enumerates::Account,
         message_order: MessageOrder::None,
         precondition: PreconditionSupport::Partial,
         settle: SettleSupport::Likely,

@@ -175,6 +175,7 @@ fn request_limits(configuration: &Configuration) -> RequestLimits {
         uri_bytes_max: limits.uri_max_bytes,
         body_bytes_max: limits.body_max_bytes,
         import_bytes_max: limits.import_max_bytes,
+        attachment_bytes_max: limits.attachment_max_bytes,
         body_idle_timeout: Duration::from_secs(timeouts.body_idle_seconds),
         body_total_timeout: Duration::from_secs(timeouts.body_seconds),
         json_depth_max: limits.json_max_depth,

@@ -6,14 +6,14 @@ use std::time::Instant;
 use async_trait::async_trait;
 use backend::ports::{Responder, Turn};
 use backend::{
-    Applied, Backend, BackendInfo, Capabilities, Context, ConversationPage, ConversationQuery,
-    Error, Event, EventStream, Health, Intent, Kind, Level, Located, Location, Page, PageRequest,
-    Precondition, Projection, RespondRequest, Result, ServiceStatus, SettleSupport, Settled,
-    Template, Tool, Write,
+    Applied, Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context,
+    ConversationPage, ConversationQuery, Error, Event, EventStream, Fate, Health, Intent, Kind,
+    Level, Located, Location, NewAttachment, Page, PageRequest, Precondition, Projection,
+    RespondRequest, Result, ServiceStatus, SettleSupport, Settled, Template, Tool, Write,
 };
 use conversation::{
-    Assistant, Conversation, ConversationPatch, Message, MessageId, MessagePatch, MessageStatus,
-    NewConversation, NewMessage, Part, Participant, Role, Time,
+    Activity, Assistant, AttachmentId, Conversation, ConversationPatch, Message, MessageId,
+    MessagePatch, MessageStatus, NewConversation, NewMessage, Part, Participant, Role, Time,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
@@ -51,7 +51,7 @@ impl Answering {
                 id: input_cx.intent,
                 location: Some(at.clone()),
                 write: Write::PostMessage(input.clone()),
-                started_at: now,
+                started_at: began(input_cx.intent).unwrap_or(now),
                 deadline_at: now,
             };
             if let Settled::Applied(Applied::Message(message)) =
@@ -158,6 +158,7 @@ impl Answer {
             deadline: self.cx.deadline.max(Instant::now() + STORE_ANSWER),
             ..self.cx.clone()
         };
+        let answer = self.fitting(answer);
         match self.inner.post_message(&store_cx, &self.at, answer).await {
             Ok(message) => {
                 self.tell(Event::PartCompleted { index: 0, part }).await;
@@ -179,6 +180,23 @@ impl Answer {
         }
     }
 
+    /// The answer without what it tells about itself where the backend has no place for that: nobody sent it, and the
+    /// words must not be lost over it.
+    fn fitting(&self, mut answer: NewMessage) -> NewMessage {
+        let preview = self.inner.preview(&Write::PostMessage(answer.clone()));
+        for fate in preview.fates {
+            match (fate.fate, fate.pointer.as_str()) {
+                (Fate::Rejected, "/provider") => answer.provider = None,
+                (Fate::Rejected, "/model") => answer.model = None,
+                (Fate::Rejected, "/finish_reason") => answer.finish_reason = None,
+                (Fate::Rejected, "/latency_ms") => answer.latency_ms = None,
+                (Fate::Rejected, "/status") => answer.status = None,
+                _ => {}
+            }
+        }
+        answer
+    }
+
     /// False where nobody listens any more.
     async fn tell(&self, event: Event) -> bool {
         self.events.send(event).await.is_ok()
@@ -187,6 +205,13 @@ impl Answer {
 
 /// How long the storing of a finished answer may take when the request's own deadline has passed.
 const STORE_ANSWER: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// When an intent was made, which its id tells.
+fn began(intent: Uuid) -> Option<Time> {
+    let (seconds, nanoseconds) = intent.get_timestamp()?.to_unix();
+    let micros = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
+    Time::from_micros(micros.checked_add(i64::from(nanoseconds / 1_000))?).ok()
+}
 
 /// `over`'s members where it has them, else `base`'s.
 fn layered(base: Assistant, over: Assistant) -> Assistant {
@@ -436,6 +461,28 @@ impl Backend for Answering {
         participant: &str,
     ) -> Result<()> {
         self.inner.remove_participant(cx, at, participant).await
+    }
+
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
+        self.inner.send_activity(cx, at, activity).await
+    }
+
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewAttachment,
+    ) -> Result<Attachment> {
+        self.inner.put_attachment(cx, at, new).await
+    }
+
+    async fn open_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        self.inner.open_attachment(cx, at, id).await
     }
 
     async fn health(&self, cx: &Context) -> Health {

@@ -1,13 +1,20 @@
 //! Looking through a backend for conversations that the directory does not know.
+//!
+//! A backend that enumerates what its own credential reaches is looked through for everybody. One that enumerates
+//! what an end user's credential reaches is looked through for whoever lists, and what it shows is theirs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{Directory, NewDirectoryEntry};
-use backend::{BackendExt, Context, ConversationQuery, Located, Principal, Result};
+use backend::ports::{CredentialName, Directory, NewDirectoryEntry};
+use backend::{
+    BackendExt, Context, ConversationQuery, Enumerates, Located, Location, Principal, Result,
+};
 use conversation::Time;
 use futures_util::TryStreamExt;
+use futures_util::future::{BoxFuture, FutureExt, join_all};
 
+use crate::looks::{Begun, Looking};
 use crate::slot::{Discovery, Slot};
 
 /// How long one look through a backend may take.
@@ -17,20 +24,92 @@ const LOOK_PAGE: usize = 200;
 /// How far the backend's clock may be from ours, in microseconds: five minutes.
 const CLOCK_SKEW_MICROS: i64 = 300_000_000;
 
+/// For whom a backend is looked through.
+#[derive(Debug, Clone)]
+enum Whom {
+    /// For everybody, with the backend's own credential.
+    Everybody,
+    /// For one caller, with the credential of that reference.
+    Caller(Arc<Principal>, Box<str>),
+}
+
+impl Whom {
+    fn of(slot: &Slot, principal: &Arc<Principal>) -> Self {
+        match credential_of(slot, principal) {
+            None => Self::Everybody,
+            Some(reference) => Self::Caller(principal.clone(), reference),
+        }
+    }
+
+    fn credential(&self) -> Option<&str> {
+        match self {
+            Self::Everybody => None,
+            Self::Caller(_, reference) => Some(reference),
+        }
+    }
+
+    /// As whom the backend is asked.
+    fn principal(&self, slot: &Slot) -> Arc<Principal> {
+        match self {
+            Self::Everybody => Arc::new(Principal {
+                tenant: slot.default_tenant.clone().unwrap_or_default(),
+                key: "discovery".into(),
+                user: None,
+                scopes: Vec::new(),
+            }),
+            Self::Caller(principal, _) => principal.clone(),
+        }
+    }
+
+    /// To which tenant and end user a conversation belongs that was found: to whom its credential belongs.
+    fn owner(&self, slot: &Slot, location: &Location) -> (Option<Box<str>>, Option<Box<str>>) {
+        match self {
+            Self::Caller(principal, _) => (Some(principal.tenant.clone()), principal.user.clone()),
+            Self::Everybody => match location.credential.as_deref().and_then(user_of) {
+                Some((tenant, user)) => (Some(tenant.into()), Some(user.into())),
+                None => (slot.default_tenant.clone(), None),
+            },
+        }
+    }
+}
+
+/// The reference of the credential with which a backend is looked through for a caller; `None` where it is looked
+/// through for everybody.
+pub(crate) fn credential_of(slot: &Slot, principal: &Principal) -> Option<Box<str>> {
+    match slot.backend.capabilities().enumerates {
+        Enumerates::Account => None,
+        Enumerates::User => {
+            let name =
+                CredentialName::of_user(slot.name(), &principal.tenant, &principal.user_or_key());
+            Some(name.reference)
+        }
+    }
+}
+
+/// Tenant and end user out of `user:<tenant>/<user>`.
+fn user_of(reference: &str) -> Option<(&str, &str)> {
+    reference.strip_prefix("user:")?.split_once('/')
+}
+
 /// Looks through every backend whose last look is older than `interval`; waits, at most `budget`, only for those
 /// that never were looked through.
 pub(crate) async fn refresh(
     slots: impl Iterator<Item = &Arc<Slot>>,
     directory: &Arc<dyn Directory>,
+    principal: &Arc<Principal>,
     interval: Duration,
     budget: Duration,
 ) {
-    let mut first_looks = Vec::new();
+    let mut first_looks: Vec<BoxFuture<'static, ()>> = Vec::new();
     for slot in slots {
         if slot.discovery == Discovery::Off {
             continue;
         }
-        let last = match directory.discovered_at(slot.name(), None).await {
+        let whom = Whom::of(slot, principal);
+        let last = match directory
+            .discovered_at(slot.name(), whom.credential())
+            .await
+        {
             Ok(last) => last,
             Err(error) => {
                 tracing::warn!(backend.name = slot.name(), %error, "the time of the last discovery could not be read");
@@ -38,60 +117,80 @@ pub(crate) async fn refresh(
             }
         };
         let interval_micros = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
-        if last.is_some_and(|last| last.saturating_add_micros(interval_micros) > Time::now()) {
+        let is_new =
+            last.is_some_and(|last| last.saturating_add_micros(interval_micros) > Time::now());
+        let credential = whom.credential().unwrap_or_default();
+        if is_new || slot.looks.has_just_failed(credential) {
             continue;
         }
-        let look = tokio::spawn(look_once(slot.clone(), directory.clone(), last));
+        let ends = match Looking::begin(slot, credential) {
+            Begun::Ours(looking) => {
+                let look = look_once(looking, slot.clone(), directory.clone(), whom, last);
+                tokio::spawn(look).map(drop).boxed()
+            }
+            Begun::Theirs(ended) => ended.wait().boxed(),
+        };
         if last.is_none() {
-            first_looks.push(look);
+            first_looks.push(ends);
         }
     }
     // Past the budget the looks go on in the background; the list shows what is known by then.
-    let _ = tokio::time::timeout(budget, futures_util::future::join_all(first_looks)).await;
+    let _ = tokio::time::timeout(budget, join_all(first_looks)).await;
 }
 
-/// One look, unless another one is under way or has ended since `last`.
-async fn look_once(slot: Arc<Slot>, directory: Arc<dyn Directory>, last: Option<Time>) {
-    let _one_at_a_time = slot.discovering.lock().await;
+/// One look, unless another one has ended since `last`.
+async fn look_once(
+    _looking: Looking,
+    slot: Arc<Slot>,
+    directory: Arc<dyn Directory>,
+    whom: Whom,
+    last: Option<Time>,
+) {
+    let _place = slot.looks.place().await;
     let looked = async {
-        if directory.discovered_at(slot.name(), None).await? != last {
+        if directory
+            .discovered_at(slot.name(), whom.credential())
+            .await?
+            != last
+        {
             return Ok(());
         }
-        look(&slot, &directory).await
+        look(&slot, &directory, &whom).await
     };
     if let Err(error) = looked.await {
+        slot.looks
+            .note_failure(whom.credential().unwrap_or_default());
         tracing::warn!(backend.name = slot.name(), error.kind = error.kind.as_str(), %error, "discovery did not finish");
     }
 }
 
-async fn look(slot: &Slot, directory: &Arc<dyn Directory>) -> Result<()> {
-    let principal = Principal {
-        tenant: slot.default_tenant.clone().unwrap_or_default(),
-        key: "discovery".into(),
-        user: None,
-        scopes: Vec::new(),
-    };
-    let cx = Context::new(Arc::new(principal), "discovery", LOOK_TIMEOUT);
+async fn look(slot: &Slot, directory: &Arc<dyn Directory>, whom: &Whom) -> Result<()> {
+    let cx = Context::new(whom.principal(slot), "discovery", LOOK_TIMEOUT);
     let started = Time::now();
     let mut found = slot
         .backend
         .all_conversations(&cx, ConversationQuery::all(LOOK_PAGE));
     let mut adopted = 0_u64;
     while let Some(located) = found.try_next().await? {
-        if adopt(slot, directory, located).await? {
+        if adopt(slot, directory, whom, located).await? {
             adopted += 1;
         }
     }
     drop(found);
     directory
-        .set_discovered_at(slot.name(), None, started)
+        .set_discovered_at(slot.name(), whom.credential(), started)
         .await?;
     tracing::info!(backend.name = slot.name(), adopted, "discovery finished");
     Ok(())
 }
 
 /// Makes a conversation known, or refreshes one that is; true where it is new.
-async fn adopt(slot: &Slot, directory: &Arc<dyn Directory>, located: Located) -> Result<bool> {
+async fn adopt(
+    slot: &Slot,
+    directory: &Arc<dyn Directory>,
+    whom: &Whom,
+    located: Located,
+) -> Result<bool> {
     let Located {
         location,
         conversation,
@@ -113,11 +212,12 @@ async fn adopt(slot: &Slot, directory: &Arc<dyn Directory>, located: Located) ->
     if recent {
         return Ok(false);
     }
+    let (tenant, owner) = whom.owner(slot, &location);
     directory
         .insert(NewDirectoryEntry {
             location,
-            tenant: slot.default_tenant.clone(),
-            owner: None,
+            tenant,
+            owner,
             document: conversation,
         })
         .await

@@ -6,6 +6,7 @@
 mod discovery;
 mod holding;
 mod listing;
+mod looks;
 mod placing;
 mod router;
 mod slot;

@@ -9,6 +9,7 @@ use backend::{Context, ConversationPage, ConversationQuery, Kind, Located, Page,
 use conversation::{Conversation, ConversationId, Time};
 use futures_util::stream::{self, StreamExt};
 
+use crate::discovery::credential_of;
 use crate::slot::{Discovery, Slot};
 
 /// How many conversations are read at once from vendors, for one list.
@@ -146,7 +147,16 @@ async fn oldest_look(
         } else if slot.discovery == Discovery::Off {
             None
         } else {
-            directory.discovered_at(slot.name(), None).await?
+            match credential_of(slot, &cx.principal) {
+                None => directory.discovered_at(slot.name(), None).await?,
+                // Whoever sees the conversations of many users looks with the credential of one key only.
+                Some(_) if cx.principal.user.is_none() => None,
+                Some(credential) => {
+                    directory
+                        .discovered_at(slot.name(), Some(&credential))
+                        .await?
+                }
+            }
         };
         let Some(looked) = looked else {
             return Ok(None);

@@ -9,14 +9,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backend::ports::{Directory, DirectoryEntry, Leases, NewDirectoryEntry};
 use backend::{
-    Applied, Backend, BackendInfo, Capabilities, Context, ConversationPage, ConversationQuery,
-    Error, Event, EventStream, Health, Intent, Kind, Level, Located, Location, Outcome, Page,
-    PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus, Settled,
-    Template, Tool, Write,
+    Applied, Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context,
+    ConversationPage, ConversationQuery, Enumerates, Error, Event, EventStream, Health, Intent,
+    Kind, Level, Located, Location, NewAttachment, Outcome, Page, PageRequest, Precondition,
+    Projection, RespondRequest, Result, ServiceStatus, Settled, Template, Tool, Write,
 };
 use conversation::{
-    Conversation, ConversationId, ConversationPatch, Message, MessageId, MessagePatch,
-    NewConversation, NewMessage, Participant, Time,
+    Activity, ActivityKind, AttachmentId, Conversation, ConversationId, ConversationPatch, Message,
+    MessageId, MessagePatch, NewConversation, NewMessage, Participant, Time,
 };
 use futures_util::Stream;
 
@@ -281,6 +281,7 @@ impl Backend for Router {
             .unwrap_or_default();
         Capabilities {
             conversation_list: Level::Full,
+            enumerates: Enumerates::Account,
             ..capabilities
         }
     }
@@ -329,6 +330,7 @@ impl Backend for Router {
         discovery::refresh(
             self.slots.values(),
             &self.directory,
+            &cx.principal,
             settings.discover_interval,
             settings.hydrate_budget,
         )
@@ -557,6 +559,53 @@ impl Backend for Router {
         removed?;
         self.note_changed(cx, &found).await;
         Ok(())
+    }
+
+    /// Needs no lease: nothing is stored that two writers could mix. What was read may move `unread`.
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
+        let found = self.locate(cx, at.id).await?;
+        let is_read = activity.activity == ActivityKind::Read;
+        found
+            .backend()
+            .send_activity(cx, &found.location, activity)
+            .await?;
+        if is_read && found.backend().capabilities().conversation_unread.works() {
+            self.note_changed(cx, &found).await;
+        }
+        Ok(())
+    }
+
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewAttachment,
+    ) -> Result<Attachment> {
+        let (found, holding) = self.locate_to_write(cx, at.id).await?;
+        let changes_message = new.message_id.is_some();
+        let put = found
+            .backend()
+            .put_attachment(cx, &found.location, new)
+            .await;
+        give_back(holding).await;
+        let put = put?;
+        if changes_message {
+            self.note_changed(cx, &found).await;
+        }
+        Ok(put)
+    }
+
+    async fn open_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        let found = self.locate(cx, at.id).await?;
+        found
+            .backend()
+            .open_attachment(cx, &found.location, id)
+            .await
     }
 
     /// Healthy where every backend is.

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use backend::Backend;
 use conversation::Time;
 
+use crate::looks::Looks;
+
 /// How conversations that exist only at the backend become known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Discovery {
@@ -24,8 +26,7 @@ pub struct Slot {
     pub(crate) default_tenant: Option<Box<str>>,
     /// Creates under way, by the time at which they began, with how many began then.
     creating: Mutex<BTreeMap<Time, usize>>,
-    /// Only one look through the backend at a time.
-    pub(crate) discovering: tokio::sync::Mutex<()>,
+    pub(crate) looks: Looks,
 }
 
 impl Slot {
@@ -41,7 +42,7 @@ impl Slot {
             discovery,
             default_tenant,
             creating: Mutex::default(),
-            discovering: tokio::sync::Mutex::default(),
+            looks: Looks::default(),
         }
     }
 

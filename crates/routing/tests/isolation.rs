@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::{
-    Backend, Context, ConversationQuery, Kind, Located, Location, PageRequest, Principal,
-    RespondRequest, Result, Scope,
+    Backend, Context, ConversationQuery, Kind, Located, Location, NewAttachment, PageRequest,
+    Principal, RespondRequest, Result, Scope,
 };
 use conversation::{
-    ConversationId, ConversationPatch, MessageId, MessagePatch, NewConversation, NewMessage,
-    Participant, Role,
+    Activity, ActivityKind, AttachmentId, ConversationId, ConversationPatch, MessageId,
+    MessagePatch, NewConversation, NewMessage, Participant, Role,
 };
 use routing::{Discovery, Router, RouterSettings, Slot};
 use store::{SealingKey, Store, StoreConfig};
@@ -131,6 +131,42 @@ async fn every_method(
             "respond",
             router
                 .respond(cx, at, RespondRequest::default())
+                .await
+                .map(drop),
+        ),
+        (
+            "send_activity",
+            router
+                .send_activity(
+                    cx,
+                    at,
+                    Activity {
+                        activity: ActivityKind::Read,
+                        participant_id: None,
+                    },
+                )
+                .await,
+        ),
+        (
+            "put_attachment",
+            router
+                .put_attachment(
+                    cx,
+                    at,
+                    NewAttachment {
+                        name: None,
+                        media_type: "text/plain".into(),
+                        message_id: Some(message.clone()),
+                        bytes: b"mine too".to_vec().into(),
+                    },
+                )
+                .await
+                .map(drop),
+        ),
+        (
+            "open_attachment",
+            router
+                .open_attachment(cx, at, &AttachmentId::generate())
                 .await
                 .map(drop),
         ),

@@ -1,5 +1,7 @@
 //! Handlers, one file per resource: read the request, call the router, show the result.
 
+pub(crate) mod activity;
+pub(crate) mod attachments;
 pub(crate) mod backends;
 pub(crate) mod conversations;
 pub(crate) mod keys;

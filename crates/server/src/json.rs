@@ -4,17 +4,15 @@ mod objects;
 mod pointer;
 mod scan;
 
-use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http_body_util::BodyExt;
 use hyper::body::Body as HttpBody;
 use mime::Mime;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout};
 
+use crate::body::read_body;
 use crate::limits::RequestLimits;
 use crate::problem::{Code, FieldError, Place, Problem};
 
@@ -225,68 +223,6 @@ fn check_format(headers: &HeaderMap) -> Result<(), Problem> {
             "send the header content-type: application/json",
         ))
     }
-}
-
-/// Reads a body to its end within the limits.
-async fn read_body(
-    mut body: Body,
-    bytes_max: usize,
-    limits: &RequestLimits,
-) -> Result<Bytes, Problem> {
-    let too_large = || {
-        Problem::new(
-            Code::BodyTooLarge,
-            format!("the body may have at most {bytes_max} bytes"),
-        )
-    };
-    // With a Content-Length the answer is known before the first byte.
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(too_large());
-    }
-    let deadline = Instant::now() + limits.body_total_timeout;
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    loop {
-        let wait = limits
-            .body_idle_timeout
-            .min(deadline.saturating_duration_since(Instant::now()));
-        let frame = match timeout(wait, body.frame()).await {
-            Err(_elapsed) => {
-                return Err(Problem::new(
-                    Code::RequestBodyTimeout,
-                    format!(
-                        "a body may pause for {} s and take {} s in all",
-                        limits.body_idle_timeout.as_secs_f32(),
-                        limits.body_total_timeout.as_secs_f32(),
-                    ),
-                ));
-            }
-            Ok(None) => break,
-            Ok(Some(Err(_broken))) => {
-                return Err(Problem::new(
-                    Code::InvalidBody,
-                    "the connection broke, or the body's framing is wrong",
-                ));
-            }
-            Ok(Some(Ok(frame))) => frame,
-        };
-        let Ok(data) = frame.into_data() else {
-            continue; // trailers
-        };
-        if first.len() + all.len() + data.len() > bytes_max {
-            return Err(too_large());
-        }
-        // Most bodies come in one piece, which then needs no copy.
-        if first.is_empty() && all.is_empty() {
-            first = data;
-        } else {
-            if all.is_empty() {
-                all.extend_from_slice(&std::mem::take(&mut first));
-            }
-            all.extend_from_slice(&data);
-        }
-    }
-    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod answer;
 mod api;
 mod auth;
+mod body;
 mod call;
 mod checks;
 mod detach;

@@ -66,6 +66,8 @@ pub struct RequestLimits {
     pub body_bytes_max: usize,
     /// Bytes of the body of an import. Default 16 MiB.
     pub import_bytes_max: usize,
+    /// Bytes of one attachment. Default 25 MiB.
+    pub attachment_bytes_max: usize,
     /// How long a body may send nothing. Default 10 s.
     pub body_idle_timeout: Duration,
     /// From the first to the last byte of a body. Default 60 s.
@@ -88,6 +90,7 @@ impl Default for RequestLimits {
             uri_bytes_max: 8 * 1024,
             body_bytes_max: 1024 * 1024,
             import_bytes_max: 16 * 1024 * 1024,
+            attachment_bytes_max: 25 * 1024 * 1024,
             body_idle_timeout: Duration::from_secs(10),
             body_total_timeout: Duration::from_secs(60),
             json_depth_max: 64,

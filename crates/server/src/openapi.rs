@@ -15,7 +15,7 @@ use crate::router::Operation;
 /// What the route table does not say about one operation.
 struct Description {
     summary: &'static str,
-    /// Query parameters: name, type, meaning.
+    /// Query parameters: name or `name!` (must be there), type, meaning.
     query: &'static [(&'static str, &'static str, &'static str)],
     body: Option<&'static str>,
     /// Status and schema of success; a schema in brackets is a list.
@@ -68,6 +68,15 @@ const MESSAGE_PAGE: &[(&str, &str, &str)] = &[
     ("after", "string", "Begin right after this message."),
     ("before", "string", "End right before this message."),
 ];
+
+const ATTACHMENT_CONVERSATION: (&str, &str, &str) = (
+    "conversation_id!",
+    "string",
+    "The conversation that it belongs to.",
+);
+
+/// In the place of a schema's name: any bytes, under their own media type.
+const BYTES: &str = "(bytes)";
 
 /// One row per operation of the route table; a test compares both.
 fn description_of(id: &str) -> Option<Description> {
@@ -148,6 +157,31 @@ fn description_of(id: &str) -> Option<Description> {
             (201, Some("[Participant]")),
         ),
         "removeParticipant" => plain("Remove a participant", None, (204, None)),
+        "sendActivity" => plain(
+            "Tell the others that somebody reads or types: `read`, `typing_start` or `typing_stop`",
+            Some("Activity"),
+            (204, None),
+        ),
+        "putAttachment" => Description {
+            query: &[
+                ATTACHMENT_CONVERSATION,
+                (
+                    "message_id",
+                    "string",
+                    "The stored message of which it becomes a part. Absent: a part of a later message names it, by `url` where the answer has one, else by `attachment_id`.",
+                ),
+                ("name", "string", "The file's name, 1 to 255 characters."),
+            ],
+            ..plain(
+                "Store a file's own bytes, under their own media type",
+                Some(BYTES),
+                (201, Some("Attachment")),
+            )
+        },
+        "openAttachment" => Description {
+            query: &[ATTACHMENT_CONVERSATION],
+            ..resource("Read the bytes of an attachment", None, (200, Some(BYTES)))
+        },
         "listBackends" => plain("List backends", None, (200, Some("[Backend]"))),
         "getBackend" => plain(
             "A backend, its health and what it can do",
@@ -258,9 +292,14 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     for (name, kind, meaning) in description.query {
+        let required = name.ends_with('!');
+        let name = name.trim_end_matches('!');
         let mut parameter =
             json!({"name": name, "in": "query", "description": meaning, "schema": of_type(kind)});
-        if *name == "limit" {
+        if required {
+            parameter["required"] = json!(true);
+        }
+        if name == "limit" {
             parameter["schema"] = json!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX});
         }
         parameters.push(parameter);
@@ -269,8 +308,12 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
 
     let (status, schema) = description.success;
     let mut success = json!({"description": description.summary});
-    if let Some(schema) = schema {
-        success["content"] = json!({"application/json": {"schema": answer_schema(schema)}});
+    match schema {
+        None => {}
+        Some(BYTES) => success["content"] = bytes(),
+        Some(schema) => {
+            success["content"] = json!({"application/json": {"schema": answer_schema(schema)}});
+        }
     }
     if operation.id == "respond" {
         success["content"]["text/event-stream"] = json!({"schema": {
@@ -291,7 +334,14 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
             "default": {"$ref": "#/components/responses/Problem"},
         },
     });
-    if let Some(body) = description.body {
+    if operation.id == "openAttachment" {
+        object["responses"]["206"] =
+            json!({"description": "The range that was asked for", "content": bytes()});
+        object["responses"]["304"] = json!({"description": "The caller has these bytes already"});
+    }
+    if description.body == Some(BYTES) {
+        object["requestBody"] = json!({"required": true, "content": bytes()});
+    } else if let Some(body) = description.body {
         let schema = reference(body);
         let mut content = json!({"application/json": {"schema": schema}});
         if operation.method == Method::PATCH {
@@ -324,7 +374,20 @@ fn header_parameters(operation: &Operation, description: &Description) -> Vec<Va
     if operation.method == Method::GET && description.is_resource {
         headers.push(header("If-None-Match", "The ETag that the caller has."));
     }
-    if operation.path.starts_with("/v1/conversations") {
+    if operation.id == "openAttachment" {
+        headers.push(header(
+            "Range",
+            "One range of bytes, such as `bytes=0-1023`; several are answered with everything.",
+        ));
+        headers.push(header(
+            "If-Range",
+            "The ETag of the bytes of which a range is wanted.",
+        ));
+    }
+    if ["/v1/conversations", "/v1/attachments"]
+        .iter()
+        .any(|place| operation.path.starts_with(place))
+    {
         headers.push(header("Dragoman-User", "The end user to act for."));
         if is_write {
             headers.push(header(
@@ -337,6 +400,11 @@ fn header_parameters(operation: &Operation, description: &Description) -> Vec<Va
         headers.push(header("Dragoman-Backend", "The backend to create it on."));
     }
     headers
+}
+
+/// Any bytes, under their own media type.
+fn bytes() -> Value {
+    json!({"*/*": {"schema": {"type": "string", "format": "binary"}}})
 }
 
 fn answer_schema(schema: &str) -> Value {
@@ -360,6 +428,7 @@ fn tag_of(path: &str) -> &'static str {
     match path {
         path if path.starts_with("/admin") => "administration",
         path if path.starts_with("/v1/backends") => "backends",
+        path if path.starts_with("/v1/attachments") => "attachments",
         path if path.contains("/messages") => "messages",
         path if path.contains("/responses") => "answers",
         path if path.contains("/participants") => "participants",

@@ -1,7 +1,7 @@
 //! Ids out of the path. What cannot be an id is refused here, so no `..`, slash or NUL ever reaches a backend.
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use conversation::{ConversationId, InvalidId, MessageId};
+use conversation::{AttachmentId, ConversationId, InvalidId, MessageId};
 use http::request::Parts;
 
 use crate::problem::{Code, FieldError, Place, Problem};
@@ -19,6 +19,11 @@ impl PathIds {
     /// `{message_id}`.
     pub(crate) fn message(&self) -> Result<MessageId, Problem> {
         self.parse("message_id")
+    }
+
+    /// `{attachment_id}`.
+    pub(crate) fn attachment(&self) -> Result<AttachmentId, Problem> {
+        self.parse("attachment_id")
     }
 
     /// Another name: of a backend, a key, a participant. 1 to 128 characters, none of them `/` or a control

@@ -7,7 +7,9 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use http::Method;
 use tower_http::compression::CompressionLayer;
 
-use crate::api::{backends, conversations, keys, messages, participants, probes, responses};
+use crate::api::{
+    activity, attachments, backends, conversations, keys, messages, participants, probes, responses,
+};
 use crate::call::authenticate;
 use crate::gateway::App;
 use crate::middleware::surround;
@@ -45,6 +47,9 @@ const RATING: &str = "/v1/conversations/{id}/messages/{message_id}/rating";
 const RESPONSES: &str = "/v1/conversations/{id}/responses";
 const PARTICIPANTS: &str = "/v1/conversations/{id}/participants";
 const PARTICIPANT: &str = "/v1/conversations/{id}/participants/{participant_id}";
+const ACTIVITY: &str = "/v1/conversations/{id}/activity";
+const ATTACHMENTS: &str = "/v1/attachments";
+const CONTENT: &str = "/v1/attachments/{attachment_id}/content";
 const BACKENDS: &str = "/v1/backends";
 const BACKEND: &str = "/v1/backends/{name}";
 const TEMPLATES: &str = "/v1/backends/{name}/templates";
@@ -80,6 +85,10 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation(read.clone(), PARTICIPANTS, "listParticipants", get(participants::list)),
         operation(make.clone(), PARTICIPANTS, "addParticipants", post(participants::add)),
         operation(remove.clone(), PARTICIPANT, "removeParticipant", delete(participants::remove)),
+        operation(make.clone(), ACTIVITY, "sendActivity", post(activity::send)),
+        // attachments
+        operation(make.clone(), ATTACHMENTS, "putAttachment", post(attachments::put)),
+        operation(read.clone(), CONTENT, "openAttachment", get(attachments::content)),
         // backends
         operation(read.clone(), BACKENDS, "listBackends", get(backends::list)),
         operation(read.clone(), BACKEND, "getBackend", get(backends::get)),

@@ -4,17 +4,20 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use backend::{
-    Backend, BackendInfo, Capabilities, Context, ConversationPage, ConversationQuery, Error,
-    EventStream, Health, Intent, Kind, Located, Location, Outcome, Page, PageRequest, Precondition,
-    Projection, RespondRequest, Result, ServiceStatus, Settled, Template, Tool, Write,
+    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
+    ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
+    Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
+    Settled, Template, Tool, Write,
 };
 use conversation::{
-    Conversation, ConversationPatch, Message, MessageId, MessagePatch, NewConversation, NewMessage,
-    Participant,
+    Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
+    NewConversation, NewMessage, Participant,
 };
 
 use crate::sqlite::Store;
 
+mod activity;
+mod attachments;
 mod capabilities;
 mod conversations;
 mod document;
@@ -30,7 +33,7 @@ pub(crate) use messages::{PAGE_DOWN, PAGE_UP};
 /// A backend in the database: its conversations are told apart from others' by its name.
 ///
 /// `in_reply_to` is kept as it was sent, whether or not it names a message of the conversation: imports may come in
-/// parts, and the message that was answered may be deleted.
+/// parts, and the message that was answered may be deleted. So is the `attachment_id` of a part.
 #[derive(Debug, Clone)]
 pub struct StoreBackend {
     store: Store,
@@ -243,6 +246,34 @@ impl Backend for StoreBackend {
         self.remove(cx, at, participant)
             .await
             .map_err(|error| error.at(self.name(), "remove_participant"))
+    }
+
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
+        self.note_activity(cx, at, &activity)
+            .await
+            .map_err(|error| error.at(self.name(), "send_activity"))
+    }
+
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewAttachment,
+    ) -> Result<Attachment> {
+        self.store_attachment(cx, at, new)
+            .await
+            .map_err(|error| error.at(self.name(), "put_attachment"))
+    }
+
+    async fn open_attachment(
+        &self,
+        _cx: &Context,
+        at: &Location,
+        id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        self.read_attachment(at, id)
+            .await
+            .map_err(|error| error.at(self.name(), "open_attachment"))
     }
 
     async fn health(&self, _cx: &Context) -> Health {

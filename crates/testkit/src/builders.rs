@@ -65,11 +65,16 @@ fn held_members(new: &NewMessage, capabilities: &Capabilities) -> JsonMap {
         matches!(&**name, "parts" | "role")
             || is_held(level(capabilities, &format!("message_{name}")))
     });
-    let parts: Vec<&Part> = new
+    let mut parts: Vec<&Part> = new
         .parts
         .iter()
         .filter(|part| is_held_part(part, capabilities))
         .collect();
+    // A message needs words: plain ones are held wherever texts are held in part.
+    let words = Part::text("words");
+    if parts.is_empty() && capabilities.part_text.works() {
+        parts.push(&words);
+    }
     if let Ok(parts) = RawJson::from_serialize(&parts) {
         kept.insert("parts".into(), parts);
     }

@@ -2,7 +2,9 @@
 
 use crate::Case;
 
+mod activity;
 mod answers;
+mod attachments;
 mod conversations;
 mod deletes;
 mod edits;
@@ -37,6 +39,8 @@ const GROUPS: &[&[Case]] = &[
     streams::CASES,
     operations::CASES,
     participants::CASES,
+    activity::CASES,
+    attachments::CASES,
     settling::CASES,
 ];
 
@@ -98,6 +102,9 @@ mod tests {
             &mut everything.participant_list,
             &mut everything.participant_add,
             &mut everything.participant_remove,
+            &mut everything.activity,
+            &mut everything.attachment_put,
+            &mut everything.attachment_open,
         ] {
             *operation = Level::Full;
         }

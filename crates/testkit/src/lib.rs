@@ -32,6 +32,7 @@ mod cases;
 mod expect;
 mod harness;
 mod json;
+pub mod openapi;
 mod report;
 mod run;
 

@@ -133,6 +133,32 @@ impl<'t> Request<'t> {
         })
     }
 
+    /// Sets a `multipart/form-data` body of one file: `part` is the form field, `file_name` what the server is told.
+    pub fn file(
+        mut self,
+        part: &'static str,
+        file_name: &str,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Self {
+        self.parts = self.parts.and_then(|parts| {
+            let file =
+                reqwest::multipart::Part::stream_with_length(bytes.clone(), bytes.len() as u64)
+                    .file_name(file_name.to_owned())
+                    .mime_str(media_type)
+                    .map_err(|_| {
+                        TransportError::invalid_request("the media type cannot be sent")
+                    })?;
+            let form = reqwest::multipart::Form::new().part(part, file);
+            let client = self.transport.pooled_client();
+            reqwest::RequestBuilder::from_parts(client, parts)
+                .multipart(form)
+                .build()
+                .map_err(|_| TransportError::invalid_request("the file cannot be encoded"))
+        });
+        self
+    }
+
     /// The moment at which the whole call, reading the answer included, is given up. If it has passed already,
     /// nothing is sent. Default: `request_timeout_ms` from now.
     pub fn deadline(mut self, deadline: Instant) -> Self {

@@ -58,7 +58,21 @@ fn plausible_body(path: &str) -> Value {
         "responses" => json!({"input": message}),
         "rating" => json!({"value": 5}),
         "participants" => json!({"participants": [{"kind": "person"}]}),
+        "activity" => json!({"activity": "read"}),
         _ => json!({}),
+    }
+}
+
+/// The query that the operation must have: the conversation, where it does not stand in the path.
+pub(crate) fn required_query(operation: &Value, conversation: &str) -> String {
+    let parameters = operation["parameters"].as_array().cloned();
+    let is_asked_for = parameters.unwrap_or_default().iter().any(|parameter| {
+        parameter["name"] == "conversation_id" && parameter["required"] == Value::Bool(true)
+    });
+    if is_asked_for {
+        format!("?conversation_id={conversation}")
+    } else {
+        String::new()
     }
 }
 
@@ -78,6 +92,15 @@ async fn every_route_answers_404_to_every_wrong_key() {
         .await
         .expect(201);
     let message_id = message["id"].as_str().expect("an id").to_owned();
+    let file = owner
+        .request(
+            Method::POST,
+            &format!("/v1/attachments?conversation_id={id}"),
+        )
+        .header("content-type", "text/plain")
+        .body("a file for ada only");
+    let file = owner.send(file).await.expect(201);
+    let file_id = file["id"].as_str().expect("an id").to_owned();
     let before = owner.get(&format!("/v1/conversations/{id}")).await;
 
     let strangers = [
@@ -96,7 +119,8 @@ async fn every_route_answers_404_to_every_wrong_key() {
     ];
     let mut tried = 0;
     for (method, path, operation) in routes(&owner).await {
-        if !path.contains("/conversations/{") {
+        let query = required_query(&operation, &id);
+        if !path.contains("/conversations/{") && query.is_empty() {
             continue;
         }
         let names: Vec<&str> = path
@@ -106,13 +130,14 @@ async fn every_route_answers_404_to_every_wrong_key() {
             .collect();
         let mut filled = path.clone();
         for (position, name) in names.iter().enumerate() {
-            let value = if position == 0 {
-                id.as_str()
-            } else {
-                message_id.as_str()
+            let value = match (*name, position) {
+                ("attachment_id", _) => file_id.as_str(),
+                (_, 0) => id.as_str(),
+                _ => message_id.as_str(),
             };
             filled = filled.replace(&format!("{{{name}}}"), value);
         }
+        filled.push_str(&query);
         for (who, key) in &strangers {
             let stranger = owner.with_key(key);
             let mut request = stranger.request(method.clone(), &filled);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tests::client::Client;
 use tests::dragoman::Launch;
 
-use crate::callers::{client, routes};
+use crate::callers::{client, required_query, routes};
 
 /// Requests per route.
 const REQUESTS_PER_ROUTE: usize = 60;
@@ -22,7 +22,7 @@ fn json_value() -> impl Strategy<Value = Value> + Clone {
         4 => prop_oneof![
             Just("title"), Just("parts"), Just("type"), Just("text"), Just("role"), Just("metadata"), Just("labels"),
             Just("messages"), Just("input"), Just("value"), Just("participants"), Just("handles"), Just("id"),
-            Just("sent_at"), Just("status"), Just("rating"), Just("in_reply_to"), Just("assistant"), Just("temperature"),
+            Just("sent_at"), Just("status"), Just("activity"), Just("rating"), Just("in_reply_to"), Just("assistant"), Just("temperature"),
             Just("url"), Just("items"), Just("actions"), Just("recipients"), Just("extensions"), Just("kind"), Just("mean"),
         ].prop_map(str::to_owned),
         1 => any::<String>(),
@@ -49,6 +49,7 @@ fn json_value() -> impl Strategy<Value = Value> + Clone {
             Just("http://127.0.0.1/"),
             Just("data:,"),
             Just("reply"),
+            Just("read"),
         ]
         .prop_map(Value::from),
     ];
@@ -92,6 +93,9 @@ fn query() -> impl Strategy<Value = Vec<(String, String)>> {
         Just("participant"),
         Just("backend"),
         Just("kind"),
+        Just("conversation_id"),
+        Just("message_id"),
+        Just("name"),
     ]
     .prop_map(str::to_owned);
     let value = prop_oneof![
@@ -115,6 +119,8 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, String)>> {
         Just("x-request-id"),
         Just("traceparent"),
         Just("if-none-match"),
+        Just("if-range"),
+        Just("range"),
     ];
     let fields = vec((name, "[ -~]{0,40}"), 1..3);
     prop_oneof![3 => Just(Vec::new()), 1 => fields]
@@ -228,7 +234,7 @@ async fn no_generated_request_is_answered_with_500() {
         TestRng::deterministic_rng(RngAlgorithm::ChaCha),
     );
     let mut accepted = 0;
-    for (method, template, _) in routes(&client).await {
+    for (method, template, operation) in routes(&client).await {
         let conversation = an_id(&client, "/v1/conversations", &json!({})).await;
         let message = json!({"parts": [{"type": "text", "text": "hello"}]});
         let message = an_id(
@@ -238,7 +244,11 @@ async fn no_generated_request_is_answered_with_500() {
         )
         .await;
         for _ in 0..REQUESTS_PER_ROUTE {
-            let path = fill(&template, &conversation, &message, &mut runner);
+            let mut path = fill(&template, &conversation, &message, &mut runner);
+            // Not always there, as other parameters are not.
+            if one(proptest::bool::weighted(0.9), &mut runner) {
+                path.push_str(&required_query(&operation, &conversation));
+            }
             accepted += usize::from(check_one(&client, &method, &path, &mut runner).await);
         }
     }

@@ -25,6 +25,18 @@ impl CredentialName {
     }
 }
 
+/// A conversation that was made at a vendor only to be given a credential. It is nobody's: until it is deleted it is
+/// never adopted, listed or settled upon.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Bootstrap {
+    /// The backend's name.
+    pub backend: Box<str>,
+    /// Its id there.
+    pub native: Box<str>,
+    /// The reference of the credential that reaches it.
+    pub reference: Box<str>,
+}
+
 /// Vendor credentials. A secret is sealed before it is stored and never logged.
 #[async_trait]
 pub trait Credentials: Send + Sync + 'static {
@@ -42,4 +54,23 @@ pub trait Credentials: Send + Sync + 'static {
 
     /// The names of all secrets, without the secrets.
     async fn names(&self) -> Result<Vec<CredentialName>>;
+}
+
+/// Credentials that a vendor gives only together with a conversation.
+#[async_trait]
+pub trait Bootstraps: Credentials {
+    /// Stores a secret under each of `names`, together with the conversation that was made only to get it, in one
+    /// transaction: neither is ever known without the other.
+    async fn put_with_bootstrap(
+        &self,
+        names: &[CredentialName],
+        secret: &SecretString,
+        bootstrap: &Bootstrap,
+    ) -> Result<()>;
+
+    /// The bootstrap conversations of a backend that are not known to be deleted.
+    async fn bootstraps(&self, backend: &str) -> Result<Vec<Bootstrap>>;
+
+    /// Notes that a bootstrap conversation is deleted at the vendor, or gone.
+    async fn bootstrap_deleted(&self, bootstrap: &Bootstrap) -> Result<()>;
 }

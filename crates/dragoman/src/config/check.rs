@@ -242,6 +242,12 @@ impl Rules<'_> {
                 1024,
                 256 << 20,
             ),
+            (
+                "limits.attachment_max_bytes",
+                limits.attachment_max_bytes,
+                1024,
+                256 << 20,
+            ),
             ("limits.json_max_depth", limits.json_max_depth, 4, 128),
             ("limits.uri_max_bytes", limits.uri_max_bytes, 1024, 64 << 10),
             ("limits.headers_max", limits.headers_max, 16, 1000),

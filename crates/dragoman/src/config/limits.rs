@@ -12,6 +12,9 @@ pub struct LimitsConfig {
     /// Largest body of an import, in bytes; above it the answer is 413.
     /// Default: 16777216 (16 MiB).
     pub import_max_bytes: usize,
+    /// Largest attachment, in bytes; above it the answer is 413. A backend may hold less.
+    /// Default: 26214400 (25 MiB).
+    pub attachment_max_bytes: usize,
     /// Deepest nesting of a JSON body, in levels; above it the answer is 400. Default: 64.
     pub json_max_depth: usize,
     /// Longest path and query, in bytes; above it the answer is 414. Default: 8192 (8 KiB).
@@ -36,6 +39,7 @@ impl Default for LimitsConfig {
         Self {
             body_max_bytes: 1024 * 1024,
             import_max_bytes: 16 * 1024 * 1024,
+            attachment_max_bytes: 25 * 1024 * 1024,
             json_max_depth: 64,
             uri_max_bytes: 8 * 1024,
             headers_max: 100,

@@ -122,6 +122,9 @@ pub(super) const OBJECTS: &[Object] = &[
     ]),
     object("RatingRequest", &[("value!", "number")]),
     object("Response", &[("message!", "Message"), ("input", "Message")]),
+    object("Attachment", &[
+        ("id!", "string"), ("url", "string"), ("name", "string"), ("media_type!", "string"), ("size!", "integer"),
+    ]),
     object("AddParticipants", &[("participants!", "[Participant]")]),
     object("NewKey", &[
         ("tenant!", "string"), ("name!", "string"), ("scopes!", "[Scope]"), ("user", "string"),
@@ -383,6 +386,7 @@ mod tests {
         compare::<conversation::Quote>("Quote");
         compare::<conversation::Activity>("Activity");
         compare::<conversation::Unknown>("Unknown");
+        compare::<backend::Attachment>("Attachment");
         compare::<backend::Template>("Template");
         compare::<backend::Tool>("Tool");
         compare::<crate::api::messages::ImportRequest>("ImportRequest");

@@ -54,6 +54,8 @@ pub enum Code {
     UriTooLong,
     /// The body is not in a format that the route takes.
     UnsupportedMediaType,
+    /// The range that is asked for lies behind the end.
+    RangeNotSatisfiable,
     /// The JSON is well formed and says something that is not possible.
     InvalidRequest,
     /// The idempotency key was used before with another request.
@@ -123,6 +125,7 @@ impl Code {
         Code::BodyTooLarge,
         Code::UriTooLong,
         Code::UnsupportedMediaType,
+        Code::RangeNotSatisfiable,
         Code::InvalidRequest,
         Code::IdempotencyMismatch,
         Code::NotHeldByBackend,
@@ -304,7 +307,13 @@ impl Code {
                 "unsupported-media-type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "the body is in the wrong format",
-                "Send `Content-Type: application/json` (UTF-8, not compressed).",
+                "Send `Content-Type: application/json` (UTF-8, not compressed). An attachment is its own bytes, not a form, under their own media type.",
+            ),
+            Code::RangeNotSatisfiable => (
+                "range-not-satisfiable",
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "the range lies behind the end",
+                "`Content-Range` says how many bytes there are.",
             ),
             Code::InvalidRequest => (
                 "invalid-request",

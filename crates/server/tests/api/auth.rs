@@ -42,6 +42,7 @@ fn sample_body(operation: &Value) -> Value {
         "postMessage" => text,
         "importMessages" => json!({"messages": [text]}),
         "rateMessage" => json!({"value": 1}),
+        "sendActivity" => json!({"activity": "read"}),
         "respond" => json!({"input": text}),
         "addParticipants" => json!({"participants": [{"name": "a"}]}),
         "createKey" => json!({"tenant": "t", "name": "n", "scopes": ["read"]}),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod activity;
+mod attachments;
 mod auth;
 mod bad_input;
 mod conversations;

@@ -222,6 +222,20 @@ fn change_that_happened_is_made_again_without_harm() {
     let body = json!({"title": "b"});
     let patch = die_and_repeat(death, &Method::PATCH, "/v1/conversations/{}", &body);
     assert_eq!(patch.repeat.expect(200).json()["title"], "b");
+
+    // Nothing shows the bytes that were stored first.
+    let file = die_and_repeat(
+        death,
+        &Method::POST,
+        "/v1/attachments?conversation_id={}",
+        &json!({"a": "file"}),
+    );
+    assert_eq!(file.repeat.expect(201).json()["size"], 12);
+    assert_eq!(
+        file.second_repeat.header("idempotency-replayed"),
+        Some("true")
+    );
+    assert_eq!(file.second_repeat.body, file.repeat.body);
 }
 
 #[test]

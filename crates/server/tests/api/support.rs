@@ -296,9 +296,13 @@ impl Call {
     }
 
     pub(crate) fn text(self, body: impl Into<Bytes>) -> Self {
-        let mut call = self.header("content-type", "application/json");
-        call.body = body.into();
-        call
+        self.header("content-type", "application/json").bytes(body)
+    }
+
+    /// A body under no type of its own.
+    pub(crate) fn bytes(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
     }
 
     /// Sends and reads the whole answer.

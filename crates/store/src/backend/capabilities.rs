@@ -2,6 +2,7 @@
 
 use backend::{Capabilities, Level, Limits, MessageOrder, PreconditionSupport, SettleSupport};
 
+use super::attachments::ATTACHMENT_MAX_BYTES;
 use super::messages::IMPORT_MAX_MESSAGES;
 use crate::keyset::PAGE_MAX_ITEMS;
 
@@ -22,9 +23,13 @@ pub(super) fn capabilities() -> Capabilities {
         participant_list: Level::Full,
         participant_add: Level::Full,
         participant_remove: Level::Full,
+        activity: Level::Full,
+        attachment_put: Level::Full,
+        attachment_open: Level::Full,
         limits: Limits {
             page_max: Some(PAGE_MAX_ITEMS as u64),
             import_max_messages: Some(IMPORT_MAX_MESSAGES as u64),
+            attachment_max_bytes: Some(ATTACHMENT_MAX_BYTES),
             ..Limits::default()
         },
         message_order: MessageOrder::Native,

@@ -295,9 +295,9 @@ impl StoreBackend {
             .write(move |connection, now| {
                 in_time(deadline)?;
                 let stored = find(connection, &write.backend, &at, &id, &voter)?;
-                let current = stored.message;
+                let current = &stored.message;
                 if let Some(precondition) = precondition {
-                    precondition.check(&current)?;
+                    precondition.check(current)?;
                 }
                 let mut changed = current.clone();
                 patch.apply(&mut changed, now).map_err(|_| {
@@ -311,20 +311,8 @@ impl StoreBackend {
                     Error::new(Kind::InvalidRequest, "the change does not fit the message")
                         .violations(vec![violation])
                 })?;
-                if changed != current {
-                    let turn = Turn::of(&changed.direction, &changed.status);
-                    let content =
-                        Content::of(&mut document::of_message(changed.clone(), stored.imported_rating))?;
-                    connection
-                        .prepare_cached(
-                            "UPDATE messages SET turn = ?2, role = ?3, content = ?4 WHERE number = ?1",
-                        )?
-                        .execute(params![stored.number, turn as u8, content.role, content.content])?;
-                    let unread = turn != Turn::of(&current.direction, &current.status);
-                    moved(connection, stored.conversation, now)?;
-                    if unread {
-                        count_unread(connection, stored.conversation)?;
-                    }
+                if changed != *current {
+                    replace(connection, &stored, changed.clone(), now)?;
                 }
                 write.store(connection, Some(&id), now)?;
                 Ok(changed)
@@ -386,6 +374,34 @@ pub(super) fn find(
             Err(Error::message_not_found().into())
         }
     }
+}
+
+/// Writes a changed message in the place of `stored`, and what that means for its conversation.
+pub(super) fn replace(
+    connection: &Connection,
+    stored: &Stored,
+    changed: Message,
+    now: Time,
+) -> Attempt<()> {
+    let current = &stored.message;
+    let turn = Turn::of(&changed.direction, &changed.status);
+    let content = Content::of(&mut document::of_message(
+        changed,
+        stored.imported_rating.clone(),
+    ))?;
+    connection
+        .prepare_cached("UPDATE messages SET turn = ?2, role = ?3, content = ?4 WHERE number = ?1")?
+        .execute(params![
+            stored.number,
+            turn as u8,
+            content.role,
+            content.content
+        ])?;
+    moved(connection, stored.conversation, now)?;
+    if turn != Turn::of(&current.direction, &current.status) {
+        count_unread(connection, stored.conversation)?;
+    }
+    Ok(())
 }
 
 /// Reads a row of [`PAGE_UP`].
@@ -452,7 +468,7 @@ pub(super) fn moved(connection: &Connection, conversation: i64, now: Time) -> At
     state::follow(connection, conversation)
 }
 
-/// Counts anew what waits behind the last message of the business.
+/// Counts anew what waits behind the last message of the business, and behind what was read.
 fn count_unread(connection: &Connection, conversation: i64) -> Attempt<()> {
     let mut statement = connection.prepare_cached(
         "SELECT sent_at, arrival FROM messages WHERE conversation = ?1 AND turn = 2 \
@@ -465,8 +481,10 @@ fn count_unread(connection: &Connection, conversation: i64) -> Attempt<()> {
     };
     connection
         .prepare_cached(
-            "UPDATE conversations SET unread = (SELECT count(*) FROM messages \
-             WHERE conversation = ?1 AND turn = 1 AND (sent_at, arrival) > (?2, ?3)) WHERE number = ?1",
+            "UPDATE conversations SET unread = (SELECT count(*) FROM messages m \
+             WHERE m.conversation = ?1 AND m.turn = 1 AND (m.sent_at, m.arrival) > (?2, ?3) \
+             AND (read_sent_at IS NULL OR (m.sent_at, m.arrival) > (read_sent_at, read_arrival))) \
+             WHERE number = ?1",
         )?
         .execute(params![conversation, sent_at, arrival])?;
     Ok(())

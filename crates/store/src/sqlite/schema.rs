@@ -16,6 +16,10 @@ const VERSIONS: &[(&str, &str)] = &[
         include_str!("../../schema/V1__conversations.sql"),
     ),
     ("V2__state", include_str!("../../schema/V2__state.sql")),
+    (
+        "V3__attachments",
+        include_str!("../../schema/V3__attachments.sql"),
+    ),
 ];
 
 /// True where the schema is this program's, or newer.
@@ -87,6 +91,7 @@ fn failed(error: refinery::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Store, StoreConfig};
 
     #[test]
     fn every_schema_file_is_part_of_the_program() {
@@ -104,6 +109,43 @@ mod tests {
         // The newest version is their number.
         for (index, (name, _)) in VERSIONS.iter().enumerate() {
             assert!(name.starts_with(&format!("V{}__", index + 1)), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_older_schema_is_brought_up_to_date_with_what_it_holds() {
+        for older in 1..VERSIONS.len() {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("dragoman.db");
+            let mut connection = Connection::open(&path).unwrap();
+            let versions: Vec<Migration> = VERSIONS[..older]
+                .iter()
+                .map(|(name, sql)| Migration::unapplied(name, sql).unwrap())
+                .collect();
+            Runner::new(&versions).run(&mut connection).unwrap();
+            connection
+                .execute_batch(
+                    "INSERT INTO conversations (backend, native, created_at, updated_at, arrivals, messages, unread, document) \
+                     VALUES ('store', 'conv_00000000000000000000000001', 1, 1, 1, 1, 1, '{}'); \
+                     INSERT INTO messages (number, conversation, id, sent_at, arrival, created_at, turn, role, content) \
+                     VALUES ((1 << 28) + 1, 1, 'msg_1', 1, 1, 1, 1, 'user', 'from before');",
+                )
+                .unwrap();
+            drop(connection);
+            let store = Store::open(StoreConfig::at(&path)).unwrap();
+            assert_eq!(store.status().unwrap().schema_version, latest());
+            let held: (String, i64, Option<i64>) = store
+                .read(|connection| {
+                    Ok(connection.query_row(
+                        "SELECT m.content, c.unread, c.read_sent_at FROM messages m \
+                         JOIN conversations c ON c.number = m.conversation",
+                        [],
+                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                    )?)
+                })
+                .unwrap();
+            assert_eq!(held, ("from before".to_owned(), 1, None), "from V{older}");
+            store.check_integrity().unwrap();
         }
     }
 }

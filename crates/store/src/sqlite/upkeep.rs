@@ -17,6 +17,8 @@ pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(60);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 /// The most rows of a table that one sweep removes: callers wait meanwhile.
 const SWEEP_MAX_ROWS: usize = 2_000;
+/// The most attachments whose bytes one sweep removes: each may be some megabytes.
+const SWEEP_MAX_BLOBS: usize = 4;
 /// When the next sweep begins where one was not enough.
 const SWEEP_AGAIN: Duration = Duration::from_millis(50);
 /// How long an expired lease is kept: nobody can hold it, so this only bounds the table.
@@ -74,7 +76,8 @@ impl Upkeep {
                 "DELETE FROM leases WHERE fence IN (SELECT fence FROM leases WHERE expires_at < ?2 LIMIT ?1)",
             )?
             .execute(params![SWEEP_MAX_ROWS, Micros(earlier(now, LEASE_RETENTION))])?;
-        if writes.max(leases) == SWEEP_MAX_ROWS {
+        let blobs = sweep_blobs(connection)?;
+        if writes.max(leases) == SWEEP_MAX_ROWS || blobs == SWEEP_MAX_BLOBS {
             return Ok(SWEEP_AGAIN);
         }
         self.next_sweep = Instant::now() + SWEEP_INTERVAL;
@@ -101,6 +104,26 @@ impl Upkeep {
             .execute(params![self.instance, Micros(now)])
             .map(drop)
     }
+}
+
+/// Removes bytes that lost an attachment and that no other one holds; returns how many were looked at.
+fn sweep_blobs(connection: &Connection) -> rusqlite::Result<usize> {
+    let looked_at = connection
+        .prepare_cached("SELECT sha256 FROM loose_blobs LIMIT ?1")?
+        .query_map(params![SWEEP_MAX_BLOBS], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<Vec<u8>>>>()?;
+    for sha256 in &looked_at {
+        connection
+            .prepare_cached(
+                "DELETE FROM blobs WHERE sha256 = ?1 \
+                 AND NOT EXISTS (SELECT 1 FROM attachments WHERE sha256 = ?1)",
+            )?
+            .execute(params![sha256])?;
+        connection
+            .prepare_cached("DELETE FROM loose_blobs WHERE sha256 = ?1")?
+            .execute(params![sha256])?;
+    }
+    Ok(looked_at.len())
 }
 
 /// `time` moved back by `by`.

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use backend::Result;
-use backend::ports::{CredentialName, Credentials};
-use rusqlite::{OptionalExtension as _, params};
+use backend::ports::{Bootstrap, Bootstraps, CredentialName, Credentials};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use secrecy::SecretString;
 
 use super::State;
 use super::sealing::Sealed;
+use crate::failure::Attempt;
 
 #[async_trait]
 impl Credentials for State {
@@ -31,19 +32,9 @@ impl Credentials for State {
     }
 
     async fn put(&self, name: &CredentialName, secret: &SecretString) -> Result<()> {
-        let sealed = self.sealing_key.seal(&place(name), secret)?;
-        let (name, key_id) = (name.clone(), self.sealing_key.id());
+        let row = self.seal(name, secret)?;
         self.store
-            .write(move |connection, _now| {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO credentials (backend, reference, key_id, nonce, sealed) \
-                         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (backend, reference) DO UPDATE \
-                         SET key_id = excluded.key_id, nonce = excluded.nonce, sealed = excluded.sealed",
-                    )?
-                    .execute(params![name.backend, name.reference, key_id, sealed.nonce, sealed.sealed])?;
-                Ok(())
-            })
+            .write(move |connection, _now| row.store(connection))
             .await
     }
 
@@ -76,6 +67,107 @@ impl Credentials for State {
                 .collect::<rusqlite::Result<_>>()?;
             Ok(names)
         })
+    }
+}
+
+#[async_trait]
+impl Bootstraps for State {
+    async fn put_with_bootstrap(
+        &self,
+        names: &[CredentialName],
+        secret: &SecretString,
+        bootstrap: &Bootstrap,
+    ) -> Result<()> {
+        let rows = names
+            .iter()
+            .map(|name| self.seal(name, secret))
+            .collect::<Result<Vec<_>>>()?;
+        let bootstrap = bootstrap.clone();
+        self.store
+            .write(move |connection, _now| {
+                for row in &rows {
+                    row.store(connection)?;
+                }
+                connection
+                    .prepare_cached(
+                        "INSERT INTO bootstraps (backend, native, reference) VALUES (?1, ?2, ?3) \
+                         ON CONFLICT (backend, native) DO UPDATE SET reference = excluded.reference",
+                    )?
+                    .execute(params![
+                        bootstrap.backend,
+                        bootstrap.native,
+                        bootstrap.reference
+                    ])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn bootstraps(&self, backend: &str) -> Result<Vec<Bootstrap>> {
+        self.store.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT backend, native, reference FROM bootstraps WHERE backend = ?1 ORDER BY native",
+            )?;
+            let bootstraps = statement
+                .query_map(params![backend], |row| {
+                    Ok(Bootstrap {
+                        backend: row.get(0)?,
+                        native: row.get(1)?,
+                        reference: row.get(2)?,
+                    })
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(bootstraps)
+        })
+    }
+
+    async fn bootstrap_deleted(&self, bootstrap: &Bootstrap) -> Result<()> {
+        let bootstrap = bootstrap.clone();
+        self.store
+            .write(move |connection, _now| {
+                connection
+                    .prepare_cached("DELETE FROM bootstraps WHERE backend = ?1 AND native = ?2")?
+                    .execute(params![bootstrap.backend, bootstrap.native])?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl State {
+    /// Seals a secret for its name and no other.
+    fn seal(&self, name: &CredentialName, secret: &SecretString) -> Result<SealedRow> {
+        Ok(SealedRow {
+            sealed: self.sealing_key.seal(&place(name), secret)?,
+            name: name.clone(),
+            key_id: self.sealing_key.id(),
+        })
+    }
+}
+
+/// A secret that is sealed and about to be stored.
+struct SealedRow {
+    name: CredentialName,
+    key_id: String,
+    sealed: Sealed,
+}
+
+impl SealedRow {
+    fn store(&self, connection: &Connection) -> Attempt<()> {
+        connection
+            .prepare_cached(
+                "INSERT INTO credentials (backend, reference, key_id, nonce, sealed) \
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (backend, reference) DO UPDATE \
+                 SET key_id = excluded.key_id, nonce = excluded.nonce, sealed = excluded.sealed",
+            )?
+            .execute(params![
+                self.name.backend,
+                self.name.reference,
+                self.key_id,
+                self.sealed.nonce,
+                self.sealed.sealed
+            ])?;
+        Ok(())
     }
 }
 

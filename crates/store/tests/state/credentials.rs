@@ -1,7 +1,7 @@
 //! Credentials and the key that seals them.
 
 use backend::Kind;
-use backend::ports::{CredentialName, Credentials};
+use backend::ports::{Bootstrap, Bootstraps as _, CredentialName, Credentials};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{SealingKey, Store, StoreConfig};
 
@@ -137,4 +137,43 @@ async fn the_sealing_key_file_is_made_once_for_this_user_only() {
     }
     let shown = format!("{:?}", keys[0]);
     assert!(shown.contains("REDACTED"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_credential_and_the_conversation_that_was_made_for_it_are_stored_together() {
+    let (directory, store, state) = open();
+    let bootstrap = Bootstrap {
+        backend: "chatter".into(),
+        native: "made-for-the-token".into(),
+        reference: "user:acme/ann".into(),
+    };
+    let names = [
+        name("user:acme/ann"),
+        name("conversation:made-for-the-token"),
+    ];
+    let secret = SecretString::from("canary-5c2e81-session");
+    for _ in 0..2 {
+        state
+            .put_with_bootstrap(&names, &secret, &bootstrap)
+            .await
+            .unwrap();
+    }
+    store.close().await.unwrap();
+    drop((state, store));
+    let (_store, state) = open_in(&directory);
+    for name in &names {
+        let found = state.get(name).await.unwrap().unwrap();
+        assert_eq!(found.expose_secret(), secret.expose_secret());
+    }
+    assert_eq!(
+        state.bootstraps("chatter").await.unwrap(),
+        std::slice::from_ref(&bootstrap)
+    );
+    assert_eq!(state.bootstraps("another").await.unwrap(), []);
+    for _ in 0..2 {
+        state.bootstrap_deleted(&bootstrap).await.unwrap();
+        assert_eq!(state.bootstraps("chatter").await.unwrap(), []);
+    }
+    // The credential outlives it.
+    assert!(state.get(&names[0]).await.unwrap().is_some());
 }

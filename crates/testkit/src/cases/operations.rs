@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use backend::{ConversationQuery, Kind, Level, PageRequest, Result};
-use conversation::{ConversationPatch, MessagePatch, NewMessage, Part, Participant, Patch, Role};
+use backend::{ConversationQuery, Kind, Level, NewAttachment, PageRequest, Result};
+use conversation::{
+    Activity, ActivityKind, AttachmentId, ConversationPatch, MessagePatch, NewMessage, Part,
+    Participant, Patch, Role,
+};
 
 use crate::bench::{Bench, asking};
 use crate::case::{Case, Need, Outcome, nothing_to_say, word};
@@ -211,6 +214,30 @@ async fn unsupported(bench: &Bench) -> Outcome {
             capabilities.participant_remove,
             result,
         );
+    }
+    if lacks(capabilities.activity) {
+        let typing = Activity {
+            activity: ActivityKind::TypingStart,
+            participant_id: None,
+        };
+        let result = backend.send_activity(&bench.cx(), at, typing).await;
+        assert_unsupported("activity", capabilities.activity, result);
+    }
+    if lacks(capabilities.attachment_put) {
+        let new = NewAttachment {
+            name: None,
+            media_type: "text/plain".into(),
+            message_id: None,
+            bytes: "words".into(),
+        };
+        let result = backend.put_attachment(&bench.cx(), at, new).await;
+        assert_unsupported("attachment_put", capabilities.attachment_put, result);
+    }
+    if lacks(capabilities.attachment_open) {
+        let result = backend
+            .open_attachment(&bench.cx(), at, &AttachmentId::generate())
+            .await;
+        assert_unsupported("attachment_open", capabilities.attachment_open, result);
     }
     if lacks(capabilities.conversation_delete) {
         let result = backend.delete_conversation(&bench.cx(), at, None).await;

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use backend::{
-    Backend, BackendInfo, Capabilities, Context, ConversationPage, ConversationQuery, Cursor,
-    Error, Event, EventStream, Health, Intent, Kind, Level, Located, Location, Order, Page,
-    PageRequest, Position, Precondition, Projection, RespondRequest, Result, ServiceStatus,
-    Settled, Template, Tool, Write,
+    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
+    ConversationQuery, Cursor, Error, Event, EventStream, Health, Intent, Kind, Level, Located,
+    Location, NewAttachment, Order, Page, PageRequest, Position, Precondition, Projection,
+    RespondRequest, Result, ServiceStatus, Settled, Template, Tool, Write,
 };
 use conversation::{
-    Conversation, ConversationPatch, Direction, Message, MessageId, MessagePatch, NewConversation,
-    NewMessage, Part, Participant, Patch, RawJson, Role, Status, Time, text_of,
+    Activity, ActivityKind, AttachmentId, Conversation, ConversationPatch, Direction, Message,
+    MessageId, MessagePatch, NewConversation, NewMessage, Part, Participant, Patch, RawJson, Role,
+    Status, Time, text_of,
 };
 use futures_util::stream::{self, StreamExt};
 
@@ -29,6 +30,7 @@ pub(crate) enum Defect {
     CollapsesEqualPosts,
     ConfusesNotFound,
     CutsAtNul,
+    CutsAttachments,
     CutsLongTexts,
     DeletesNeighbours,
     DeniesLabels,
@@ -45,6 +47,7 @@ pub(crate) enum Defect {
     FailsPreconditions,
     FillsEmptyTexts,
     ForgetsEdits,
+    ForgetsNames,
     ForgetsTitleUpdates,
     ForgivesCursors,
     ForgivesDeletes,
@@ -56,6 +59,7 @@ pub(crate) enum Defect {
     ImportsAsNow,
     IsIll,
     KeepsDeleted,
+    LeavesMessagesAlone,
     LosesLabelsSilently,
     LosesResults,
     MakesOneConversation,
@@ -67,19 +71,22 @@ pub(crate) enum Defect {
     ReplacesMetadata,
     ReplacesParticipants,
     ReversesPages,
+    SharesAttachments,
     ShortensPages,
     SkipsPartStarts,
     StartsOver,
     StaysBusy,
     StopsTheClock,
+    StoresActivity,
+    TellsArrivals,
     TouchesOnRead,
     TrimsTexts,
     TurnsImports,
-    /// None: a conversation only grows when somebody answers.
+    /// None: a conversation only grows when somebody answers, and attachments are put to no message.
     OnlyAnswers,
-    /// None: a conversation only grows by imports.
+    /// None: a conversation only grows by imports, and attachments are put to messages only.
     OnlyImports,
-    /// None: some fields and parts are refused, long texts are cut.
+    /// None: some fields and parts are refused, long texts are cut, attachments are not given back.
     HoldsLittle,
 }
 
@@ -92,6 +99,8 @@ pub(crate) struct Broken {
     answered: AtomicBool,
     /// The first conversation that was made.
     first: std::sync::Mutex<Option<Located>>,
+    /// Where the last attachment was put.
+    put_at: std::sync::Mutex<Option<Location>>,
 }
 
 /// The longest text of a backend that cuts long ones, in characters.
@@ -104,6 +113,7 @@ impl Broken {
             defect,
             answered: AtomicBool::new(false),
             first: std::sync::Mutex::default(),
+            put_at: std::sync::Mutex::default(),
         }
     }
 
@@ -631,6 +641,63 @@ impl Backend for Broken {
             return Ok(());
         }
         self.forgiven(self.inner.remove_participant(cx, at, participant).await)
+    }
+
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
+        if self.has(Defect::TellsArrivals)
+            && matches!(activity.activity, ActivityKind::Joined | ActivityKind::Left)
+        {
+            return Ok(());
+        }
+        let told = self.inner.send_activity(cx, at, activity).await;
+        if self.has(Defect::StoresActivity) {
+            let new = NewMessage::text(Role::System, "somebody is here");
+            self.inner.post_message(cx, at, new).await?;
+        }
+        self.wrong(told)
+    }
+
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        mut new: NewAttachment,
+    ) -> Result<Attachment> {
+        let is_taken = match self.defect {
+            Defect::OnlyAnswers => new.message_id.is_none(),
+            Defect::OnlyImports => new.message_id.is_some(),
+            _ => true,
+        };
+        if !is_taken {
+            return Err(Error::new(Kind::NotHeld, "only in the other way"));
+        }
+        match self.defect {
+            Defect::LeavesMessagesAlone => new.message_id = None,
+            Defect::ForgetsNames => new.name = None,
+            _ => {}
+        }
+        let put = self.wrong(self.inner.put_attachment(cx, at, new).await)?;
+        *self.put_at.lock().expect("no test panics with it") = Some(at.clone());
+        Ok(put)
+    }
+
+    async fn open_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        self.offered(!self.has(Defect::HoldsLittle), "open_attachment")?;
+        let put_at = self.put_at.lock().expect("no test panics with it").clone();
+        let at = match put_at {
+            Some(put_at) if self.has(Defect::SharesAttachments) => put_at,
+            _ => at.clone(),
+        };
+        let mut content = self.wrong(self.inner.open_attachment(cx, &at, id).await)?;
+        if self.has(Defect::CutsAttachments) {
+            content.bytes.truncate(1_000);
+        }
+        Ok(content)
     }
 
     async fn health(&self, cx: &Context) -> Health {

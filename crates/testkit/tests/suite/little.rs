@@ -18,6 +18,7 @@ pub(crate) fn capabilities(capabilities: Capabilities) -> Capabilities {
         part_image: Level::Rejected,
         part_unknown: Level::None,
         text_nul: Level::Rejected,
+        attachment_open: Level::None,
         ..capabilities
     };
     less.limits.title_max_chars = Some(TITLE_MAX_CHARS as u64);

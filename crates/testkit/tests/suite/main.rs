@@ -300,6 +300,42 @@ const CAUGHT: &[(Defect, &str)] = &[
         Defect::ForgivesDeletes,
         "removing an unknown participant is not found",
     ),
+    (
+        Defect::StoresActivity,
+        "activity is accepted and changes no message",
+    ),
+    (
+        Defect::TellsArrivals,
+        "joined and left are not told as activity",
+    ),
+    (
+        Defect::ConfusesNotFound,
+        "activity in an unknown conversation is not found",
+    ),
+    (
+        Defect::ForgetsNames,
+        "an attachment has the type, the name and the size that were sent",
+    ),
+    (
+        Defect::LeavesMessagesAlone,
+        "an attachment put to a message becomes a part of it",
+    ),
+    (
+        Defect::ConfusesNotFound,
+        "an attachment for an unknown conversation is not found",
+    ),
+    (
+        Defect::CutsAttachments,
+        "an attachment reads back with the same bytes",
+    ),
+    (
+        Defect::ConfusesNotFound,
+        "an unknown attachment is not found",
+    ),
+    (
+        Defect::SharesAttachments,
+        "an attachment of another conversation is not found",
+    ),
     (Defect::IsIll, "a running backend is healthy"),
     (
         Defect::NothingIsApplied,
@@ -398,9 +434,9 @@ async fn each_defect_is_caught_by_its_rule() {
 #[tokio::test]
 async fn honest_backends_that_can_do_less_are_tested_in_what_they_can() {
     for (less, wanted) in [
-        (Defect::OnlyAnswers, 16),
+        (Defect::OnlyAnswers, 17),
         (Defect::OnlyImports, 17),
-        (Defect::HoldsLittle, 5),
+        (Defect::HoldsLittle, 8),
     ] {
         let report = testkit::run(&Bench::new(Some(less)), &[], |_, _| {}).await;
         assert!(report.failures().is_empty(), "{less:?}: {report}");
