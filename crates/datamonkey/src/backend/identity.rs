@@ -1,0 +1,333 @@
+//! Which user of the vendor an end user is, and how a new one comes to be.
+//!
+//! The vendor has no login: a create without a token makes a user, whose token comes with the answer. A create with a
+//! token that is not accepted does the same without saying so, and the conversation is the new user's. So a token is
+//! looked at before it is sent, and a first conversation is made only to get a token.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering;
+
+use backend::ports::CredentialName;
+use backend::{Context, Error, Kind, Location, Outcome, Result};
+use conversation::Time;
+use secrecy::SecretString;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::Datamonkey;
+use super::tokens::{Token, sign};
+use crate::client::{Caller, Created};
+use crate::error::{ACCESS_ENDED, Call};
+use crate::wire::CreateRequest;
+
+/// The title of a conversation that is made only to get a token.
+const BOOTSTRAP_TITLE: &str = "dragoman bootstrap";
+/// How many locks all users share. Two users who share one wait for each other only while a token is fetched.
+const LOCKS: usize = 256;
+
+/// Locks by user: a user's first creates make one user of the vendor together, in this process.
+pub(super) struct Locks(Box<[Mutex<()>]>);
+
+impl Locks {
+    pub(super) fn new() -> Self {
+        Self((0..LOCKS).map(|_| Mutex::default()).collect())
+    }
+
+    async fn hold(&self, user: &CredentialName) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        user.reference.hash(&mut hasher);
+        let number = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or_default();
+        self.0[number].lock().await
+    }
+}
+
+/// A user of the vendor, as an end user of ours reaches it.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    /// The reference that its conversations carry.
+    pub(super) reference: Box<str>,
+    /// Its token.
+    pub(super) token: Token,
+}
+
+/// How one conversation is reached.
+pub(super) struct Reach<'a> {
+    pub(super) caller: Caller,
+    pub(super) at: &'a Location,
+    pub(super) operation: &'static str,
+}
+
+impl Reach<'_> {
+    pub(super) fn native(&self) -> &str {
+        &self.at.native
+    }
+}
+
+impl Datamonkey {
+    /// The name of the token that new conversations of this end user are made with.
+    pub(super) fn user_name(&self, cx: &Context) -> CredentialName {
+        let user = cx.principal.user_or_key();
+        CredentialName::of_user(self.name(), &cx.principal.tenant, &user)
+    }
+
+    pub(super) fn identity(&self, user: &CredentialName, token: Token) -> Identity {
+        Identity {
+            reference: format!("{}@{}", user.reference, token.subject).into(),
+            token,
+        }
+    }
+
+    /// The stored token. One that cannot be read is as good as none.
+    pub(super) async fn stored(&self, name: &CredentialName) -> Result<Option<Token>> {
+        let Some(secret) = self.0.credentials.get(name).await? else {
+            return Ok(None);
+        };
+        let token = Token::read(secret).ok();
+        if token.is_none() {
+            tracing::warn!(
+                backend.name = self.name(),
+                "a stored token of datamonkey cannot be read"
+            );
+        }
+        Ok(token)
+    }
+
+    /// The stored token where the server still takes it, or one that we sign for the same user.
+    pub(super) async fn token_of(&self, name: &CredentialName) -> Result<Option<Token>> {
+        match self.stored(name).await? {
+            Some(token) => self.usable(token),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn usable(&self, token: Token) -> Result<Option<Token>> {
+        let now = Time::now();
+        match &self.0.signing_key {
+            Some(key) if !token.lives_long(now, self.skew_micros()) => {
+                sign(key, &token.subject).map(Some)
+            }
+            _ => Ok(Some(token).filter(|token| token.lives(now))),
+        }
+    }
+
+    /// How a conversation is reached, by the token that its location names; without one by the end user's own.
+    pub(super) async fn reach<'a>(
+        &self,
+        cx: &Context,
+        at: &'a Location,
+        operation: &'static str,
+    ) -> Result<Reach<'a>> {
+        let not_found = || Error::conversation_not_found().at(self.name(), operation);
+        if !can_be_an_id(&at.native) || self.is_bootstrap(&at.native).await? {
+            return Err(not_found());
+        }
+        let name = match &at.credential {
+            Some(reference) => CredentialName {
+                backend: self.name().into(),
+                reference: reference.clone(),
+            },
+            None => self.user_name(cx),
+        };
+        let Some(stored) = self.stored(&name).await? else {
+            if at.credential.is_none() {
+                // Whoever never had a token has no conversations.
+                return Err(not_found());
+            }
+            let message = "the token of this conversation's user is missing or cannot be read";
+            return Err(Error::new(Kind::UpstreamAuth, message).at(self.name(), operation));
+        };
+        let token = self.usable(stored)?.ok_or_else(|| self.ended(operation))?;
+        Ok(Reach {
+            caller: Caller {
+                deadline: cx.deadline,
+                token: Some(token.secret),
+            },
+            at,
+            operation,
+        })
+    }
+
+    pub(super) fn ended(&self, operation: &'static str) -> Error {
+        Error::new(Kind::UpstreamAuth, ACCESS_ENDED).at(self.name(), operation)
+    }
+
+    /// The identity that new conversations are made with: the stored one where its token lives long enough, else a
+    /// new one. True where it is new.
+    pub(super) async fn identity_for_create(
+        &self,
+        caller: &Caller,
+        user: &CredentialName,
+    ) -> Result<(Identity, bool)> {
+        if let Some(identity) = self.long_living(user).await? {
+            return Ok((identity, false));
+        }
+        let _held = self.hold(caller, user).await?;
+        // Another call may have made one meanwhile.
+        if let Some(identity) = self.long_living(user).await? {
+            return Ok((identity, false));
+        }
+        Ok((self.bootstrap(caller, user).await?, true))
+    }
+
+    async fn hold(&self, caller: &Caller, user: &CredentialName) -> Result<MutexGuard<'_, ()>> {
+        let held = self.0.locks.hold(user);
+        tokio::time::timeout_at(caller.deadline.into(), held)
+            .await
+            .map_err(|_| {
+                let message =
+                    "another call fetches this user's token from datamonkey, and is not done yet";
+                Error::new(Kind::Timeout, message).outcome(Outcome::NotApplied)
+            })
+    }
+
+    async fn long_living(&self, user: &CredentialName) -> Result<Option<Identity>> {
+        let token = self.token_of(user).await?;
+        Ok(token
+            .filter(|token| token.lives_long(Time::now(), self.skew_micros()))
+            .map(|token| self.identity(user, token)))
+    }
+
+    /// A new user of the vendor. What fails here has made nothing of what the caller wants.
+    async fn bootstrap(&self, caller: &Caller, user: &CredentialName) -> Result<Identity> {
+        let caller = Caller {
+            token: None,
+            ..caller.clone()
+        };
+        let request = CreateRequest::titled(Some(BOOTSTRAP_TITLE));
+        let created = self
+            .client()
+            .create_conversation(&caller, &request)
+            .await
+            .map_err(|failure| {
+                self.failed(failure, "bootstrap", Call::Create)
+                    .outcome(Outcome::NotApplied)
+            })?;
+        let Some(secret) = created.new_token else {
+            let message = "datamonkey made a conversation without a token and gave none";
+            return Err(Error::new(Kind::InvalidResponse, message)
+                .outcome(Outcome::NotApplied)
+                .at(self.name(), "bootstrap"));
+        };
+        let identity = self.identity(user, self.new_token(secret)?);
+        self.adopt(&caller, user, &identity, &created.conversation.id)
+            .await
+            .map_err(|error| error.outcome(Outcome::NotApplied))?;
+        Ok(identity)
+    }
+
+    fn new_token(&self, secret: SecretString) -> Result<Token> {
+        Token::read(secret).map_err(|error| error.at(self.name(), "bootstrap"))
+    }
+
+    /// The server did not take `used` and made a new user, whose conversation is as good as a bootstrap: the identity
+    /// to go on with.
+    pub(super) async fn replaced(
+        &self,
+        caller: &Caller,
+        user: &CredentialName,
+        used: &Identity,
+        created: &Created,
+        secret: SecretString,
+    ) -> Result<Identity> {
+        self.count_replaced();
+        let identity = self.identity(user, self.new_token(secret)?);
+        let _held = self.hold(caller, user).await?;
+        // Parallel creates are replaced together: they go on with the first new identity.
+        if let Some(current) = self.long_living(user).await?
+            && current.token.subject != used.token.subject
+        {
+            self.leave(caller, &identity, &created.conversation.id)
+                .await;
+            return Ok(current);
+        }
+        self.adopt(caller, user, &identity, &created.conversation.id)
+            .await
+            .map_err(|error| error.outcome(Outcome::NotApplied))?;
+        Ok(identity)
+    }
+
+    /// The server does not take a token that it has just given.
+    pub(super) async fn replaced_again(
+        &self,
+        caller: &Caller,
+        user: &CredentialName,
+        created: &Created,
+        secret: SecretString,
+    ) -> Error {
+        self.count_replaced();
+        if let Ok(token) = self.new_token(secret) {
+            let identity = self.identity(user, token);
+            self.leave(caller, &identity, &created.conversation.id)
+                .await;
+        }
+        let message = "datamonkey takes none of its own tokens: it makes a new user each time";
+        Error::new(Kind::UpstreamAuth, message).outcome(Outcome::NotApplied)
+    }
+
+    /// Deletes the conversation of an identity that is kept nowhere. Where that fails nobody can reach it.
+    async fn leave(&self, caller: &Caller, identity: &Identity, native: &str) {
+        let caller = Caller {
+            token: Some(identity.token.secret.clone()),
+            ..caller.clone()
+        };
+        if self
+            .client()
+            .delete_conversation(&caller, native)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                backend.name = self.name(),
+                conversation.native = native,
+                "a conversation that belongs to nobody could not be deleted"
+            );
+        }
+    }
+
+    fn count_replaced(&self) {
+        self.0.replaced.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            backend.name = self.name(),
+            "datamonkey did not take a valid token and made a new user: this user's earlier conversations may be out of reach"
+        );
+    }
+
+    /// Where the operator signs tokens, a user of the vendor can be gone although its tokens live: the server forgets
+    /// users after 30 idle days, with all their conversations (seen in its source, commit 8fa7f84), and then fails to
+    /// make new ones. One without any conversation may be replaced without loss.
+    pub(super) async fn replace_forgotten(
+        &self,
+        caller: &Caller,
+        user: &CredentialName,
+        used: &Identity,
+    ) -> Result<Option<Identity>> {
+        if self.0.signing_key.is_none() {
+            return Ok(None);
+        }
+        let caller = Caller {
+            token: Some(used.token.secret.clone()),
+            ..caller.clone()
+        };
+        let Ok(list) = self.client().list_conversations(&caller).await else {
+            return Ok(None);
+        };
+        let is_empty = list.conversations.value().is_none_or(Vec::is_empty);
+        if !is_empty {
+            return Ok(None);
+        }
+        let _held = self.hold(&caller, user).await?;
+        if let Some(current) = self.long_living(user).await?
+            && current.token.subject != used.token.subject
+        {
+            return Ok(Some(current));
+        }
+        self.bootstrap(&caller, user).await.map(Some)
+    }
+}
+
+/// Whether the route table of the server would take this for one id: anything else answers as an unknown path.
+fn can_be_an_id(native: &str) -> bool {
+    !matches!(native, "" | "." | "..")
+        && !native
+            .chars()
+            .any(|character| character == '/' || character.is_control())
+}

@@ -1,0 +1,87 @@
+//! Messages: lists and single reads, each from the whole conversation, because the vendor has neither pages nor ids.
+
+use backend::{Context, Error, Location, Outcome, Page, PageRequest, Result};
+use conversation::{Message, MessageId};
+
+use super::Datamonkey;
+use super::identity::Reach;
+use crate::error::Call;
+use crate::mapping::{Placed, message_to_canonical, placed};
+
+impl Datamonkey {
+    /// All messages in the order in which they were said.
+    pub(super) async fn index(&self, reach: &Reach<'_>) -> Result<Vec<Placed>> {
+        let list = self
+            .client()
+            .list_messages(&reach.caller, reach.native())
+            .await
+            .map_err(|failure| self.failed(failure, reach.operation, Call::Read))?;
+        let (index, unreadable) = placed(list.messages.into_value().unwrap_or_default());
+        for position in unreadable {
+            tracing::warn!(
+                backend.name = self.name(),
+                conversation.native = reach.native(),
+                message.position = position,
+                operation = reach.operation,
+                "a message of datamonkey's list cannot be read and is left out"
+            );
+        }
+        Ok(index)
+    }
+
+    pub(super) async fn message_page(
+        &self,
+        cx: &Context,
+        at: &Location,
+        page: &PageRequest,
+    ) -> Result<Page<Message>> {
+        let reach = self.reach(cx, at, "list_messages").await?;
+        let index = self.index(&reach).await?;
+        let found = page
+            .of_index(
+                &format!("{}/messages/{}", self.name(), at.native),
+                &index,
+                |placed| placed.place,
+                |placed, id| self.id_of(placed, &reach) == *id,
+            )
+            .map_err(|error| error.at(self.name(), reach.operation))?;
+        let items = found
+            .items
+            .iter()
+            .map(|placed| self.canonical_message(placed, &reach))
+            .collect::<Result<_>>()?;
+        Ok(Page {
+            items,
+            next: found.next,
+            previous: found.previous,
+        })
+    }
+
+    pub(super) async fn one_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+    ) -> Result<Message> {
+        let reach = self.reach(cx, at, "get_message").await?;
+        let index = self.index(&reach).await?;
+        let found = index
+            .iter()
+            .find(|placed| self.id_of(placed, &reach) == *id)
+            .ok_or_else(|| Error::message_not_found().at(self.name(), reach.operation))?;
+        self.canonical_message(found, &reach)
+    }
+
+    pub(super) fn id_of(&self, placed: &Placed, reach: &Reach<'_>) -> MessageId {
+        placed.id(self.name(), reach.native())
+    }
+
+    pub(super) fn canonical_message(&self, placed: &Placed, reach: &Reach<'_>) -> Result<Message> {
+        message_to_canonical(&placed.message, self.id_of(placed, reach), reach.at.id).map_err(
+            |error| {
+                self.unmappable(error, reach.operation)
+                    .outcome(Outcome::NotApplied)
+            },
+        )
+    }
+}

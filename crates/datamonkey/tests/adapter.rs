@@ -1,0 +1,32 @@
+//! The adapter against the fake server, one surprise at a time.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests panic like the tests themselves"
+)]
+
+#[path = "fake/credentials.rs"]
+mod credentials;
+#[path = "fake/fake.rs"]
+mod fake;
+#[path = "adapter/support.rs"]
+mod support;
+
+#[path = "adapter/access.rs"]
+mod access;
+#[path = "adapter/answers.rs"]
+mod answers;
+#[path = "adapter/bootstraps.rs"]
+mod bootstraps;
+#[path = "adapter/conversations.rs"]
+mod conversations;
+#[path = "adapter/failures.rs"]
+mod failures;
+#[path = "adapter/identities.rs"]
+mod identities;
+#[path = "adapter/messages.rs"]
+mod messages;
+#[path = "adapter/settling.rs"]
+mod settling;
+#[path = "adapter/vendor.rs"]
+mod vendor;
