@@ -1,0 +1,327 @@
+//! Sunshine Conversations behind the port: canonical call, mapping, client, mapping back.
+
+mod conversations;
+mod enumerate;
+mod known;
+mod messages;
+mod pages;
+mod participants;
+mod people;
+mod records;
+mod service;
+mod settle;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use adapterkit::{Effect, Failure, Unmappable};
+use async_trait::async_trait;
+use backend::{
+    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
+    ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
+    Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
+    SettleWindow, Settled, Template, Tool, Write,
+};
+use conversation::{
+    Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
+    NewConversation, NewMessage, Participant, Violation,
+};
+
+use crate::capabilities::capabilities;
+use crate::client::{Caller, SunshineClient};
+use crate::config::{ImportMode, SunshineConfig};
+use crate::error::{Subject, to_error};
+use crate::mapping;
+use known::Known;
+
+/// The kind of this backend in `BackendInfo`.
+const KIND: &str = "sunshine";
+
+/// One app of the vendor as a backend. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Sunshine(Arc<Inner>);
+
+struct Inner {
+    info: BackendInfo,
+    client: SunshineClient,
+    import_mode: ImportMode,
+    known: Known,
+    /// Whether the vendor refused the cursor before all messages.
+    beginning_is_refused: AtomicBool,
+    window: SettleWindow,
+}
+
+impl fmt::Debug for Sunshine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Sunshine")
+            .field("name", &self.0.info.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sunshine {
+    /// A backend called `name`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// Where base URL or limits cannot be used.
+    pub fn new(name: &str, config: &SunshineConfig) -> Result<Self> {
+        let client = SunshineClient::new(config).map_err(|error| {
+            to_error(error.into(), Subject::Conversation, Effect::Read).at(name, "configure")
+        })?;
+        Ok(Self(Arc::new(Inner {
+            info: BackendInfo {
+                name: name.into(),
+                kind: KIND.into(),
+            },
+            client,
+            import_mode: config.import_mode,
+            known: Known::new(),
+            beginning_is_refused: AtomicBool::new(false),
+            window: SettleWindow {
+                settle_after: config.settle_after,
+                clock_skew: config.clock_skew,
+            },
+        })))
+    }
+
+    fn name(&self) -> &str {
+        &self.0.info.name
+    }
+
+    fn client(&self) -> &SunshineClient {
+        &self.0.client
+    }
+
+    #[expect(
+        clippy::unused_self,
+        reason = "every call of this adapter has the same credentials"
+    )]
+    fn caller(&self, cx: &Context) -> Caller {
+        Caller {
+            deadline: cx.deadline,
+        }
+    }
+
+    fn failed(
+        &self,
+        failure: Failure,
+        subject: Subject,
+        effect: Effect,
+        operation: &'static str,
+    ) -> Error {
+        to_error(failure, subject, effect).at(self.name(), operation)
+    }
+
+    fn unmappable(&self, error: Unmappable, operation: &'static str) -> Error {
+        Error::new(
+            Kind::InvalidResponse,
+            "sunshine's answer has a value that cannot be read",
+        )
+        .outcome(Outcome::NotApplied)
+        .source(error)
+        .at(self.name(), operation)
+    }
+
+    fn unsupported(&self, operation: &'static str) -> Error {
+        Error::unsupported(self.name(), operation)
+    }
+
+    fn not_held(&self, pointer: &str, detail: &str, operation: &'static str) -> Error {
+        let violation = Violation {
+            pointer: pointer.to_owned(),
+            code: "not-held",
+            detail: detail.to_owned(),
+        };
+        Error::new(Kind::NotHeld, detail)
+            .violations(vec![violation])
+            .at(self.name(), operation)
+    }
+}
+
+#[async_trait]
+impl Backend for Sunshine {
+    fn info(&self) -> &BackendInfo {
+        &self.0.info
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        capabilities(self.0.import_mode)
+    }
+
+    fn preview(&self, write: &Write) -> Projection {
+        mapping::preview(write, self.0.import_mode)
+    }
+
+    async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
+        self.create(cx, new).await
+    }
+
+    async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
+        let operation = "get_conversation";
+        let wire = self.read(self.caller(cx), at, operation).await?;
+        self.canonical(&wire, at, operation)
+    }
+
+    async fn list_conversations(
+        &self,
+        cx: &Context,
+        query: &ConversationQuery,
+    ) -> Result<ConversationPage> {
+        self.enumerate(cx, query).await
+    }
+
+    async fn update_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        patch: ConversationPatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Conversation> {
+        self.update(cx, at, patch, precondition).await
+    }
+
+    async fn delete_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        self.delete(cx, at, precondition).await
+    }
+
+    async fn list_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        page: &PageRequest,
+    ) -> Result<Page<Message>> {
+        self.message_page(cx, at, page).await
+    }
+
+    async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
+        self.one_message(cx, at, id).await
+    }
+
+    async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {
+        self.post(cx, at, new).await
+    }
+
+    async fn import_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        messages: Vec<NewMessage>,
+    ) -> Result<Vec<Result<Message>>> {
+        self.import(cx, at, messages).await
+    }
+
+    async fn update_message(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _id: &MessageId,
+        _patch: MessagePatch,
+        _precondition: Option<&Precondition>,
+    ) -> Result<Message> {
+        Err(self.unsupported("update_message"))
+    }
+
+    async fn delete_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        self.remove_message(cx, at, id, precondition).await
+    }
+
+    async fn rate_message(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _id: &MessageId,
+        _value: f64,
+    ) -> Result<Message> {
+        Err(self.unsupported("rate_message"))
+    }
+
+    async fn respond(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _request: RespondRequest,
+    ) -> Result<EventStream> {
+        Err(self.unsupported("respond"))
+    }
+
+    async fn templates(&self, _cx: &Context) -> Result<Vec<Template>> {
+        Err(self.unsupported("templates"))
+    }
+
+    async fn tools(&self, _cx: &Context) -> Result<Vec<Tool>> {
+        Err(self.unsupported("tools"))
+    }
+
+    async fn status(&self, _cx: &Context) -> Result<ServiceStatus> {
+        Err(self.unsupported("status"))
+    }
+
+    async fn statistics(&self, _cx: &Context) -> Result<ServiceStatus> {
+        Err(self.unsupported("statistics"))
+    }
+
+    async fn list_participants(&self, cx: &Context, at: &Location) -> Result<Vec<Participant>> {
+        self.participants(cx, at).await
+    }
+
+    async fn add_participants(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<Participant>,
+    ) -> Result<Vec<Participant>> {
+        self.join(cx, at, new).await
+    }
+
+    async fn remove_participant(
+        &self,
+        cx: &Context,
+        at: &Location,
+        participant: &str,
+    ) -> Result<()> {
+        self.leave(cx, at, participant).await
+    }
+
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
+        self.tell(cx, at, activity).await
+    }
+
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewAttachment,
+    ) -> Result<Attachment> {
+        self.upload(cx, at, new).await
+    }
+
+    async fn open_attachment(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        Err(self.unsupported("open_attachment"))
+    }
+
+    async fn health(&self, cx: &Context) -> Health {
+        self.check_health(cx).await
+    }
+
+    async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
+        self.find_out(cx, intent).await
+    }
+}

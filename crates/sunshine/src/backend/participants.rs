@@ -1,0 +1,153 @@
+//! Who takes part: listing, joining, leaving. The vendor lets users join and leave groups only.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use adapterkit::Effect;
+use backend::{Context, Error, FieldFate, Kind, Location, Outcome, Projection, Result, Write};
+use conversation::{ConversationPatch, Participant};
+
+use super::Sunshine;
+use super::messages::find_member;
+use crate::client::Caller;
+use crate::error::{Subject, participant_not_found};
+use crate::mapping::{external_id, participant_to_canonical, profile_of, projected_participants};
+use crate::wire::{self, Extra, Member, ParticipantJoinBody, ParticipantLeaveBody};
+
+/// Why nobody joins or leaves.
+const GROUPS_ONLY: &str = "on sunshine participants join and leave groups only";
+
+impl Sunshine {
+    pub(super) async fn participants(
+        &self,
+        cx: &Context,
+        at: &Location,
+    ) -> Result<Vec<Participant>> {
+        let operation = "list_participants";
+        let caller = self.caller(cx);
+        self.facts(caller, at, operation).await?;
+        let members = self.fresh_members(caller, &at.native, operation).await?;
+        self.described(cx, caller, &members, operation).await
+    }
+
+    /// Participants with what is known of their users.
+    async fn described(
+        &self,
+        cx: &Context,
+        caller: Caller,
+        members: &Arc<Vec<wire::Participant>>,
+        operation: &'static str,
+    ) -> Result<Vec<Participant>> {
+        let users = self.users_of(caller, members, operation).await?;
+        let tenant = &cx.principal.tenant;
+        Ok(members
+            .iter()
+            .zip(users)
+            .filter_map(|(member, user)| participant_to_canonical(member, user.as_deref(), tenant))
+            .collect())
+    }
+
+    pub(super) async fn join(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<Participant>,
+    ) -> Result<Vec<Participant>> {
+        let operation = "add_participants";
+        let (new, fates) = projected_participants(&new);
+        check(cx, self.name(), fates)?;
+        let caller = self.caller(cx);
+        if !self.facts(caller, at, operation).await?.is_group {
+            return Err(self.not_held("/participants", GROUPS_ONLY, operation));
+        }
+        let tenant = &cx.principal.tenant;
+        let members = self.fresh_members(caller, &at.native, operation).await?;
+        let mut ids = BTreeSet::new();
+        let mut users = Vec::new();
+        for (index, participant) in new.iter().enumerate() {
+            let id = match &participant.id {
+                Some(id) => String::from(&**id),
+                None => format!("{}-{index}", cx.intent),
+            };
+            if find_member(&members, tenant, &id).is_some() || !ids.insert(id.clone()) {
+                let message = "a participant with this id is there already";
+                return Err(Error::new(Kind::Conflict, message).at(self.name(), operation));
+            }
+            users.push((external_id(tenant, &id), profile_of(participant)));
+        }
+        self.0.known.members.invalidate(&*at.native);
+        for (index, (user, profiled)) in users.into_iter().enumerate() {
+            // What went before is done, so a failure leaves the whole half done.
+            let half_done = |error: Error| {
+                if index == 0 {
+                    error
+                } else {
+                    error.outcome(Outcome::Unknown)
+                }
+            };
+            self.ensure_user(caller, &user, Some(profiled), operation)
+                .await
+                .map_err(half_done)?;
+            let body = ParticipantJoinBody {
+                user_id: Member::Absent,
+                user_external_id: Member::Value(user),
+                subscribe_sdk_client: Member::Value(true),
+                extra: Extra::new(),
+            };
+            self.client()
+                .join_conversation(caller, &at.native, &body)
+                .await
+                .map_err(|failure| {
+                    half_done(self.failed(failure, Subject::Participant, Effect::Write, operation))
+                })?;
+        }
+        let applied = |error: Error| error.outcome(Outcome::Applied);
+        let members = self
+            .fresh_members(caller, &at.native, operation)
+            .await
+            .map_err(applied)?;
+        self.described(cx, caller, &members, operation)
+            .await
+            .map_err(applied)
+    }
+
+    pub(super) async fn leave(&self, cx: &Context, at: &Location, participant: &str) -> Result<()> {
+        let operation = "remove_participant";
+        let caller = self.caller(cx);
+        let facts = self.facts(caller, at, operation).await?;
+        let members = self.fresh_members(caller, &at.native, operation).await?;
+        let member = find_member(&members, &cx.principal.tenant, participant)
+            .ok_or_else(|| participant_not_found().at(self.name(), operation))?;
+        if !facts.is_group {
+            return Err(self.not_held("/participants", GROUPS_ONLY, operation));
+        }
+        let by_participant = member.id.value().cloned();
+        let by_user = match &by_participant {
+            Some(_) => None,
+            None => member.user_id.value().cloned(),
+        };
+        let body = ParticipantLeaveBody {
+            user_id: Member::from(by_user),
+            user_external_id: Member::Absent,
+            participant_id: Member::from(by_participant),
+            extra: Extra::new(),
+        };
+        self.0.known.members.invalidate(&*at.native);
+        self.client()
+            .leave_conversation(caller, &at.native, &body)
+            .await
+            .map_err(|failure| {
+                self.failed(failure, Subject::Participant, Effect::Write, operation)
+            })?;
+        Ok(())
+    }
+}
+
+/// Refuses participants where the policy does.
+fn check(cx: &Context, backend: &str, fates: Vec<FieldFate>) -> Result<()> {
+    let projection = Projection {
+        write: Write::UpdateConversation(ConversationPatch::default()),
+        fates,
+    };
+    projection.check(cx, backend)
+}

@@ -1,0 +1,147 @@
+//! Messages that are posted or imported.
+
+use conversation::{
+    Direction, MessageStatus, NewMessage, Participant, ParticipantKind, Role, Side,
+};
+
+use super::fates::{Fates, is_text, is_url};
+use super::parts;
+use crate::limits::{LABEL_MAX_CHARS, URL_MAX_CHARS};
+
+/// Why internal messages stay away.
+const DELIVERS: &str =
+    "sunshine delivers what it stores: it takes messages of the user and of the assistant only";
+
+pub(super) fn post(new: &NewMessage, fates: &mut Fates) -> NewMessage {
+    let mut new = said(new, fates);
+    if new.sent_at.take().is_some() {
+        fates.reject("/sent_at", "a post is said now");
+    }
+    new
+}
+
+pub(super) fn import(new: &NewMessage, fates: &mut Fates) -> NewMessage {
+    let mut new = said(new, fates);
+    if new.sent_at.is_some() {
+        fates.convert(
+            "/sent_at",
+            "kept in sunshine's metadata: the message's place is that of the import",
+        );
+    } else {
+        new.sent_at = None;
+    }
+    new
+}
+
+/// What posts and imports have in common.
+fn said(new: &NewMessage, fates: &mut Fates) -> NewMessage {
+    let mut new = new.clone();
+    let is_user = match (&new.role, new.effective_direction()) {
+        (Role::User, Direction::Inbound) => true,
+        (Role::Assistant, Direction::Outbound) => false,
+        (Role::User | Role::Assistant, _) => {
+            fates.reject(
+                "/direction",
+                "on sunshine the user's messages are inbound and the assistant's outbound",
+            );
+            new.direction = None;
+            new.role == Role::User
+        }
+        _ => {
+            fates.reject("/role", DELIVERS);
+            new.role = Role::User;
+            new.direction = None;
+            true
+        }
+    };
+    new.author = new
+        .author
+        .take()
+        .and_then(|author| author_of(author, is_user, fates));
+    fates.take("/recipients", &mut new.recipients);
+    fates.take_some("/subject", &mut new.subject);
+    new.parts = parts::held(&new.parts, is_user, fates);
+    fates.take_some("/in_reply_to", &mut new.in_reply_to);
+    if new
+        .status
+        .as_ref()
+        .is_some_and(|status| *status != MessageStatus::Sent)
+    {
+        fates.reject("/status", "sunshine keeps no state of a message");
+    }
+    new.status = None;
+    fates.take_some("/rating", &mut new.rating);
+    fates.take_some("/usage", &mut new.usage);
+    fates.take_some("/model", &mut new.model);
+    fates.take_some("/provider", &mut new.provider);
+    fates.take_some("/finish_reason", &mut new.finish_reason);
+    fates.take_some("/latency_ms", &mut new.latency_ms);
+    fates.take("/source", &mut new.source);
+    fates.metadata("/metadata", &mut new.metadata, false);
+    fates.take_some("/client_message_id", &mut new.client_message_id);
+    fates.take_some("/edited_at", &mut new.edited_at);
+    fates.take("/extensions", &mut new.extensions);
+    new
+}
+
+/// What is left of an author: a name and a picture; which user; whether the business is an AI.
+fn author_of(author: Participant, is_user: bool, fates: &mut Fates) -> Option<Participant> {
+    let mut author = author;
+    let side = if is_user {
+        Side::Customer
+    } else {
+        Side::Business
+    };
+    if author.side.as_ref().is_some_and(|given| *given != side) {
+        fates.reject(
+            "/author/side",
+            "on sunshine users write for the customer and the assistant for the business",
+        );
+    }
+    author.side = Some(side);
+    if !is_user {
+        if author.id.take().is_some() {
+            fates.reject(
+                "/author/id",
+                "sunshine knows the business' authors by name only",
+            );
+        }
+        if matches!(
+            author.kind,
+            ParticipantKind::Person | ParticipantKind::Bot | ParticipantKind::System
+        ) {
+            author.kind = ParticipantKind::Unknown;
+            fates.convert(
+                "/author/kind",
+                "sunshine is told of ai only, and finds out people and bots itself",
+            );
+        }
+    } else if !matches!(
+        author.kind,
+        ParticipantKind::Person | ParticipantKind::Unknown
+    ) {
+        author.kind = ParticipantKind::Person;
+        fates.reject("/author/kind", "sunshine's users are persons");
+    }
+    if let Some(name) = &author.name
+        && !is_text(name, LABEL_MAX_CHARS)
+    {
+        author.name = None;
+        fates.reject_beyond(
+            "/author/name",
+            "sunshine's names have 1 to 128 characters",
+            LABEL_MAX_CHARS,
+        );
+    }
+    if let Some(url) = &author.avatar_url
+        && !is_url(url, URL_MAX_CHARS)
+    {
+        author.avatar_url = None;
+        fates.reject(
+            "/author/avatar_url",
+            "sunshine takes the url of a picture, of at most 2,048 characters",
+        );
+    }
+    fates.take("/author/handles", &mut author.handles);
+    Some(author)
+}

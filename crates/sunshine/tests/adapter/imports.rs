@@ -1,0 +1,137 @@
+//! History, where it may be posted.
+
+use backend::{Backend, Kind, Location, Outcome};
+use conversation::{NewMessage, Part, Role};
+use sunshine::{ImportMode, Sunshine, SunshineConfig};
+
+use crate::fake::{FakeSunshine, Fault};
+use crate::support::{config, create, cx, new, pair};
+
+async fn posting() -> (FakeSunshine, Sunshine, Location) {
+    let fake = FakeSunshine::start().await;
+    let config = SunshineConfig {
+        import_mode: ImportMode::Post,
+        ..config(&fake)
+    };
+    let sunshine = Sunshine::new("sunshine", &config).unwrap();
+    let at = create(&sunshine).await;
+    (fake, sunshine, at)
+}
+
+fn said(role: Role, text: &str, at: &str) -> NewMessage {
+    NewMessage {
+        sent_at: at.parse().ok(),
+        ..NewMessage::text(role, text)
+    }
+}
+
+#[tokio::test]
+async fn without_the_mode_an_import_says_what_to_set() {
+    let (fake, sunshine) = pair().await;
+    let at = create(&sunshine).await;
+    let before = fake.received().len();
+    let error = sunshine
+        .import_messages(&cx(), &at, vec![NewMessage::text(Role::User, "old")])
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind, error.outcome),
+        (Kind::NotHeld, Outcome::NotApplied)
+    );
+    assert!(error.message.contains("import_mode = \"post\""));
+    assert_eq!(fake.received().len(), before);
+}
+
+#[tokio::test]
+async fn history_is_posted_silently_in_its_order_with_its_times() {
+    let (fake, sunshine, at) = posting().await;
+    let history = vec![
+        said(Role::User, "question", "2020-01-01T00:00:00.000Z"),
+        said(Role::Assistant, "answer", "2020-01-01T00:00:01.000Z"),
+    ];
+    let imported = sunshine.import_messages(&cx(), &at, history).await.unwrap();
+    for (result, time) in imported
+        .iter()
+        .zip(["2020-01-01T00:00:00.000Z", "2020-01-01T00:00:01.000Z"])
+    {
+        let message = result.as_ref().unwrap();
+        assert_eq!(message.sent_at.to_string(), time);
+        assert!(message.created_at > message.sent_at);
+        assert!(message.metadata.is_empty());
+    }
+    let posts: Vec<String> = fake
+        .received()
+        .into_iter()
+        .filter(|request| request.operation.as_deref() == Some("PostMessage"))
+        .map(|request| request.body)
+        .collect();
+    assert!(!posts[0].contains("destination"));
+    assert!(posts[1].contains(r#""destination":{"integrationType":"none"}"#));
+}
+
+#[tokio::test]
+async fn a_refused_message_does_not_stop_the_others_and_a_failure_does() {
+    let (fake, sunshine, at) = posting().await;
+    let history = || {
+        vec![
+            NewMessage::text(Role::Assistant, "one"),
+            NewMessage::of(Role::Assistant, vec![Part::Reasoning("hm".into())]),
+            NewMessage::text(Role::Assistant, "three"),
+        ]
+    };
+    let imported = sunshine
+        .import_messages(&cx(), &at, history())
+        .await
+        .unwrap();
+    assert!(imported[0].is_ok() && imported[2].is_ok());
+    assert_eq!(imported[1].as_ref().unwrap_err().kind, Kind::NotHeld);
+
+    fake.inject("PostMessage", Fault::CutAfter);
+    let imported = sunshine
+        .import_messages(&cx(), &at, history())
+        .await
+        .unwrap();
+    assert_eq!(imported[0].as_ref().unwrap_err().outcome, Outcome::Unknown);
+    for result in &imported[1..] {
+        let error = result.as_ref().unwrap_err();
+        assert_eq!(
+            (error.outcome, error.is_temporary()),
+            (Outcome::NotApplied, true)
+        );
+    }
+    assert_eq!(fake.messages(&at.native).len(), 3);
+}
+
+#[tokio::test]
+async fn the_business_is_silent_in_direct_conversations_only() {
+    let (_fake, sunshine, _) = posting().await;
+    let group = sunshine
+        .create_conversation(&cx(), new(r#"{"kind":"group"}"#))
+        .await
+        .unwrap()
+        .location;
+    let history = vec![
+        NewMessage::text(Role::User, "one"),
+        NewMessage::text(Role::Assistant, "two"),
+    ];
+    let imported = sunshine
+        .import_messages(&cx(), &group, history)
+        .await
+        .unwrap();
+    assert!(imported[0].is_ok());
+    let error = imported[1].as_ref().unwrap_err();
+    assert_eq!(error.violations[0].pointer, "/role");
+}
+
+#[tokio::test]
+async fn too_many_at_once_are_refused() {
+    let (fake, sunshine, at) = posting().await;
+    let before = fake.received().len();
+    let history = vec![NewMessage::text(Role::User, "again"); 101];
+    let error = sunshine
+        .import_messages(&cx(), &at, history)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, Kind::NotHeld);
+    assert_eq!(fake.received().len(), before);
+}
