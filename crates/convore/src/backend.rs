@@ -1,0 +1,343 @@
+//! Convore behind the port: canonical call, mapping, client, mapping back.
+
+mod attachments;
+mod caches;
+mod conversations;
+mod enumerate;
+mod imports;
+mod labels;
+mod messages;
+mod pages;
+mod participants;
+mod posts;
+mod settle;
+
+use std::fmt;
+use std::sync::Arc;
+
+use adapterkit::{Failure, Unmappable};
+use async_trait::async_trait;
+use backend::{
+    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
+    ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
+    Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
+    SettleWindow, Settled, Template, Tool, Write,
+};
+use conversation::{
+    Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
+    NewConversation, NewMessage, Participant, Violation,
+};
+
+use crate::capabilities::capabilities;
+use crate::client::ConvoreClient;
+use crate::config::ConvoreConfig;
+use crate::error::{Effect, Target, to_error};
+use crate::mapping;
+use caches::{IndexCache, WalkCache};
+use labels::LabelNames;
+
+/// The kind of this backend in `BackendInfo`.
+const KIND: &str = "convore";
+
+/// A Convore account as a backend. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Convore(Arc<Inner>);
+
+struct Inner {
+    info: BackendInfo,
+    client: ConvoreClient,
+    channel_id: String,
+    indexes: IndexCache,
+    walks: WalkCache,
+    labels: LabelNames,
+    window: SettleWindow,
+}
+
+impl fmt::Debug for Convore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Convore")
+            .field("name", &self.0.info.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Convore {
+    /// A backend called `name`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// Where base URL or limits cannot be used, or the channel is not named.
+    pub fn new(name: &str, config: &ConvoreConfig) -> Result<Self> {
+        if config.channel_id.trim().is_empty() {
+            let message =
+                "a convore backend needs the id of the channel in which it makes conversations";
+            return Err(Error::new(Kind::Internal, message)
+                .outcome(Outcome::NotApplied)
+                .at(name, "configure"));
+        }
+        let client = ConvoreClient::new(config).map_err(|error| {
+            let failure = Failure::Transport(error);
+            to_error(failure, Target::Collection, Effect::Read).at(name, "configure")
+        })?;
+        Ok(Self(Arc::new(Inner {
+            info: BackendInfo {
+                name: name.into(),
+                kind: KIND.into(),
+            },
+            client,
+            channel_id: config.channel_id.clone(),
+            indexes: IndexCache::new(),
+            walks: WalkCache::new(),
+            labels: LabelNames::new(),
+            window: SettleWindow {
+                settle_after: config.settle_after,
+                clock_skew: config.clock_skew,
+            },
+        })))
+    }
+
+    fn name(&self) -> &str {
+        &self.0.info.name
+    }
+
+    fn client(&self) -> &ConvoreClient {
+        &self.0.client
+    }
+
+    fn failed(
+        &self,
+        failure: Failure,
+        operation: &'static str,
+        target: Target,
+        effect: Effect,
+    ) -> Error {
+        to_error(failure, target, effect).at(self.name(), operation)
+    }
+
+    fn unmappable(&self, error: Unmappable, operation: &'static str) -> Error {
+        let message = "convore's answer has a value that cannot be read";
+        Error::new(Kind::InvalidResponse, message)
+            .source(error)
+            .at(self.name(), operation)
+    }
+
+    fn unsupported(&self, operation: &'static str) -> Error {
+        Error::unsupported(self.name(), operation)
+    }
+
+    fn not_held(&self, pointer: &str, detail: &str, operation: &'static str) -> Error {
+        let violation = Violation {
+            pointer: pointer.to_owned(),
+            code: "not-held",
+            detail: detail.to_owned(),
+        };
+        Error::new(Kind::NotHeld, detail)
+            .violations(vec![violation])
+            .at(self.name(), operation)
+    }
+
+    fn became_another(&self, operation: &'static str) -> Error {
+        Error::new(Kind::Internal, "a write became another in its preview")
+            .outcome(Outcome::NotApplied)
+            .at(self.name(), operation)
+    }
+
+    /// How this caller is called where a participant is needed and none is named: unlike another tenant's users.
+    fn caller(cx: &Context) -> String {
+        format!("{}:{}", cx.principal.tenant, cx.principal.user_or_key())
+    }
+}
+
+#[async_trait]
+impl Backend for Convore {
+    fn info(&self) -> &BackendInfo {
+        &self.0.info
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        capabilities()
+    }
+
+    fn preview(&self, write: &Write) -> Projection {
+        mapping::preview(write)
+    }
+
+    async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
+        self.create(cx, new).await
+    }
+
+    async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
+        let operation = "get_conversation";
+        let row = self.read_row(cx, at, operation).await?;
+        self.canonical(&row, at, operation)
+    }
+
+    async fn list_conversations(
+        &self,
+        cx: &Context,
+        query: &ConversationQuery,
+    ) -> Result<ConversationPage> {
+        self.enumerate(cx, query).await
+    }
+
+    async fn update_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        patch: ConversationPatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Conversation> {
+        self.update(cx, at, patch, precondition).await
+    }
+
+    async fn delete_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        self.delete(cx, at, precondition).await
+    }
+
+    async fn list_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        page: &PageRequest,
+    ) -> Result<Page<Message>> {
+        self.message_page(cx, at, page).await
+    }
+
+    async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
+        let operation = "get_message";
+        let (_, message) = tokio::try_join!(
+            self.read_row(cx, at, operation),
+            self.read_message(cx, at, id, operation)
+        )?;
+        self.canonical_message(&message, at, operation)
+    }
+
+    async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {
+        self.post(cx, at, new).await
+    }
+
+    async fn import_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        messages: Vec<NewMessage>,
+    ) -> Result<Vec<Result<Message>>> {
+        self.import(cx, at, messages).await
+    }
+
+    async fn update_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        patch: MessagePatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Message> {
+        self.edit(cx, at, id, patch, precondition).await
+    }
+
+    async fn delete_message(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _id: &MessageId,
+        _precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        Err(self.unsupported("delete_message"))
+    }
+
+    async fn rate_message(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _id: &MessageId,
+        _value: f64,
+    ) -> Result<Message> {
+        Err(self.unsupported("rate_message"))
+    }
+
+    async fn respond(
+        &self,
+        _cx: &Context,
+        _at: &Location,
+        _request: RespondRequest,
+    ) -> Result<EventStream> {
+        Err(self.unsupported("respond"))
+    }
+
+    async fn templates(&self, _cx: &Context) -> Result<Vec<Template>> {
+        Err(self.unsupported("templates"))
+    }
+
+    async fn tools(&self, _cx: &Context) -> Result<Vec<Tool>> {
+        Err(self.unsupported("tools"))
+    }
+
+    async fn status(&self, _cx: &Context) -> Result<ServiceStatus> {
+        Err(self.unsupported("status"))
+    }
+
+    async fn statistics(&self, _cx: &Context) -> Result<ServiceStatus> {
+        Err(self.unsupported("statistics"))
+    }
+
+    async fn list_participants(&self, cx: &Context, at: &Location) -> Result<Vec<Participant>> {
+        let row = self.read_row(cx, at, "list_participants").await?;
+        Ok(mapping::participants_to_canonical(&row.participants))
+    }
+
+    async fn add_participants(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<Participant>,
+    ) -> Result<Vec<Participant>> {
+        self.add(cx, at, new).await
+    }
+
+    async fn remove_participant(
+        &self,
+        cx: &Context,
+        at: &Location,
+        participant: &str,
+    ) -> Result<()> {
+        self.remove(cx, at, participant).await
+    }
+
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
+        self.note_activity(cx, at, &activity).await
+    }
+
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewAttachment,
+    ) -> Result<Attachment> {
+        self.attach(cx, at, new).await
+    }
+
+    async fn open_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        self.download(cx, at, id).await
+    }
+
+    async fn health(&self, cx: &Context) -> Health {
+        self.check_health(cx).await
+    }
+
+    async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
+        self.find_out(cx, intent)
+            .await
+            .map_err(|error| error.at(self.name(), "settle"))
+    }
+}

@@ -1,0 +1,97 @@
+//! Reading a vendor's list to its end: cursors that repeat, records that cannot be read.
+
+use std::collections::HashSet;
+
+use adapterkit::Failure;
+use backend::{Error, Kind, Outcome, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Convore;
+use crate::error::{Effect, Target};
+use crate::wire::{Page, Raw};
+
+/// The most pages of one list. At a hundred records each: far beyond what anybody keeps in one conversation.
+const PAGES_MAX: usize = 5_000;
+
+/// The records of a list.
+pub(super) struct Listing<T> {
+    pub(super) items: Vec<T>,
+    /// False where a record was left out: then it proves nothing that something is not among the others.
+    pub(super) complete: bool,
+}
+
+/// What every record has.
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+impl Convore {
+    /// Every record of a list, page after page, each given to `take`.
+    ///
+    /// An empty cursor is an end: the vendor's own client would loop for ever. A cursor that comes again is an error:
+    /// going on would never end, and stopping would look like the end of the list.
+    pub(super) async fn read_all<R>(
+        &self,
+        operation: &'static str,
+        read: impl Fn(Option<String>) -> R,
+        mut take: impl FnMut(Raw) -> Result<()>,
+    ) -> Result<()>
+    where
+        R: Future<Output = std::result::Result<Page, Failure>>,
+    {
+        let mut seen = HashSet::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let page = read(cursor.take()).await.map_err(|failure| {
+                self.failed(failure, operation, Target::Collection, Effect::Read)
+            })?;
+            page.data.into_iter().try_for_each(&mut take)?;
+            let Some(next) = page
+                .next_cursor
+                .into_value()
+                .filter(|next| !next.is_empty())
+            else {
+                return Ok(());
+            };
+            if !seen.insert(next.clone()) {
+                return Err(self.endless("convore repeats a cursor", operation));
+            }
+            cursor = Some(next);
+        }
+        Err(self.endless("convore's list has more pages than are read", operation))
+    }
+
+    fn endless(&self, message: &str, operation: &'static str) -> Error {
+        Error::new(Kind::InvalidResponse, message)
+            .outcome(Outcome::NotApplied)
+            .at(self.name(), operation)
+    }
+
+    /// A record of a list; nothing where it cannot be read: it is named in the log, and the others survive.
+    pub(super) fn record<T: DeserializeOwned>(
+        &self,
+        raw: &Raw,
+        operation: &'static str,
+    ) -> Option<T> {
+        match raw.decode() {
+            Ok(record) => Some(record),
+            Err(_) => {
+                let id = raw.decode::<Named>().map(|named| named.id);
+                self.skip(id.as_deref().unwrap_or("unknown"), operation);
+                None
+            }
+        }
+    }
+
+    /// Names a record that is left out.
+    pub(super) fn skip(&self, id: &str, operation: &'static str) {
+        tracing::warn!(
+            backend.name = self.name(),
+            operation,
+            record.id = id,
+            "left out a record of convore that cannot be read"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! Participants: lists replace, so they are read, merged and written back.
+
+use std::collections::HashSet;
+
+use backend::{Backend, Context, Error, Kind, Location, Result, Write};
+use conversation::{ConversationPatch, Participant, Patch};
+
+use super::Convore;
+use crate::mapping::{conversation_update, participant_id, participants_to_canonical, with_ids};
+use crate::wire::{ConversationUpdate, Member};
+
+impl Convore {
+    pub(super) async fn add(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<Participant>,
+    ) -> Result<Vec<Participant>> {
+        let operation = "add_participants";
+        let row = self.read_row(cx, at, operation).await?;
+        let mut all = participants_to_canonical(&row.participants);
+        let mut ids: HashSet<Box<str>> = all.iter().filter_map(|one| one.id.clone()).collect();
+        let mut given = HashSet::new();
+        for id in new.iter().filter_map(|one| one.id.clone()) {
+            if ids.contains(&id) || !given.insert(id) {
+                return Err(self.taken(operation));
+            }
+        }
+        // As the participants of an update, so that a refusal names each member by its place among the new ones.
+        let patch = ConversationPatch {
+            participants: Patch::Set(new),
+            ..ConversationPatch::default()
+        };
+        let projection = self.preview(&Write::UpdateConversation(patch));
+        projection.check(cx, self.name())?;
+        let Write::UpdateConversation(ConversationPatch {
+            participants: Patch::Set(new),
+            ..
+        }) = projection.write
+        else {
+            return Err(self.became_another(operation));
+        };
+        let new = with_ids(new, &cx.intent.simple().to_string());
+        if new.is_empty() {
+            return Ok(all);
+        }
+        for participant in new {
+            // An address may belong to somebody who is there already.
+            if participant.id.clone().is_some_and(|id| !ids.insert(id)) {
+                return Err(self.taken(operation));
+            }
+            all.push(participant);
+        }
+        let patch = ConversationPatch {
+            participants: Patch::Set(all.clone()),
+            ..ConversationPatch::default()
+        };
+        let Some(request) = conversation_update(&patch, &row, None) else {
+            return Ok(all);
+        };
+        let changed = self.patch_row(cx, at, &request, operation).await?;
+        Ok(participants_to_canonical(&changed.participants))
+    }
+
+    fn taken(&self, operation: &'static str) -> Error {
+        let message = "the conversation has a participant with this id already";
+        Error::new(Kind::Conflict, message).at(self.name(), operation)
+    }
+
+    pub(super) async fn remove(&self, cx: &Context, at: &Location, id: &str) -> Result<()> {
+        let operation = "remove_participant";
+        let mut row = self.read_row(cx, at, operation).await?;
+        let before = row.participants.len();
+        row.participants
+            .retain(|participant| participant_id(&participant.handle) != id);
+        if row.participants.len() == before {
+            let error = Error::new(Kind::NotFound, "participant not found");
+            return Err(error.at(self.name(), operation));
+        }
+        let request = ConversationUpdate {
+            participants: Member::Value(row.participants),
+            ..ConversationUpdate::default()
+        };
+        self.patch_row(cx, at, &request, operation).await?;
+        Ok(())
+    }
+}

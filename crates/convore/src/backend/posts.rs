@@ -1,0 +1,105 @@
+//! Saying something now: what the business says is sent, what a customer says is stored.
+
+use backend::{Backend, Context, Error, Kind, Location, Result, Write};
+use conversation::{Direction, Message, NewMessage, Time};
+
+use super::Convore;
+use crate::error::{Effect, Target};
+use crate::mapping::{Sides, import_request, send_request};
+use crate::wire::Conversation;
+
+const OPERATION: &str = "post_message";
+
+impl Convore {
+    pub(super) async fn post(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewMessage,
+    ) -> Result<Message> {
+        let projection = self.preview(&Write::PostMessage(new));
+        projection.check(cx, self.name())?;
+        let Write::PostMessage(new) = projection.write else {
+            return Err(self.became_another(OPERATION));
+        };
+        let row = self.read_row(cx, at, OPERATION).await?;
+        if new.effective_direction() == Direction::Inbound {
+            self.store(cx, at, &row, &new, OPERATION).await
+        } else {
+            self.send(cx, at, &row, &new).await
+        }
+    }
+
+    /// Stores one message without sending it: history, or what a customer says now.
+    pub(super) async fn store(
+        &self,
+        cx: &Context,
+        at: &Location,
+        row: &Conversation,
+        new: &NewMessage,
+        operation: &'static str,
+    ) -> Result<Message> {
+        let caller = Self::caller(cx);
+        let sides = Sides {
+            conversation: row,
+            caller: &caller,
+        };
+        let request = import_request(new, sides, Time::now());
+        let answer = self
+            .client()
+            .import_message(cx.deadline, &request)
+            .await
+            .map_err(|failure| {
+                self.0.indexes.forget(&at.native);
+                self.failed(failure, operation, Target::Collection, Effect::Write)
+            })?;
+        self.stored(cx, at, answer, operation).await
+    }
+
+    /// Sends to people, as an answer to the newest message: nobody knows whether anything else stays in the thread.
+    async fn send(
+        &self,
+        cx: &Context,
+        at: &Location,
+        row: &Conversation,
+        new: &NewMessage,
+    ) -> Result<Message> {
+        let newest = if new.in_reply_to.is_some() {
+            None
+        } else {
+            self.newest(cx, at, row).await?
+        };
+        let caller = Self::caller(cx);
+        let sides = Sides {
+            conversation: row,
+            caller: &caller,
+        };
+        let Some(request) = send_request(new, sides, newest.as_deref()) else {
+            let message = "nobody would get this message: name recipients, or add a customer to the conversation";
+            return Err(Error::new(Kind::InvalidRequest, message).at(self.name(), OPERATION));
+        };
+        let answer = self
+            .client()
+            .send_message(cx.deadline, &request)
+            .await
+            .map_err(|failure| {
+                self.0.indexes.forget(&at.native);
+                self.failed(failure, OPERATION, Target::Collection, Effect::Write)
+            })?;
+        self.stored(cx, at, answer, OPERATION).await
+    }
+
+    /// The id of the newest message, where there is any.
+    async fn newest(
+        &self,
+        cx: &Context,
+        at: &Location,
+        row: &Conversation,
+    ) -> Result<Option<String>> {
+        if row.message_count.value() == Some(&0) {
+            return Ok(None);
+        }
+        let index = self.index_at(cx, at, row, true, OPERATION).await?;
+        Ok(index.last().map(|placed| placed.message.id.clone()))
+    }
+}

@@ -1,0 +1,32 @@
+//! The adapter against the fake, one unknown of the vendor at a time.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests panic like the tests themselves"
+)]
+
+#[path = "fake/fake.rs"]
+mod fake;
+#[path = "adapter/support.rs"]
+mod support;
+
+#[path = "adapter/access.rs"]
+mod access;
+#[path = "adapter/attachments.rs"]
+mod attachments;
+#[path = "adapter/conversations.rs"]
+mod conversations;
+#[path = "adapter/failures.rs"]
+mod failures;
+#[path = "adapter/imports.rs"]
+mod imports;
+#[path = "adapter/messages.rs"]
+mod messages;
+#[path = "adapter/participants.rs"]
+mod participants;
+#[path = "adapter/posts.rs"]
+mod posts;
+#[path = "adapter/settling.rs"]
+mod settling;
+#[path = "adapter/walks.rs"]
+mod walks;
