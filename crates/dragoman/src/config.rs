@@ -11,6 +11,7 @@ mod directory;
 mod expose;
 mod interpolate;
 mod keys;
+mod kinds;
 mod limits;
 pub mod load;
 mod name;
@@ -28,11 +29,12 @@ mod timeouts;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::backend::{
-    BackendConfig, BackendKind, BaseUrl, DiscoveryKind, GenerationKind, ResponderKind,
-};
+pub use self::backend::{BackendConfig, BaseUrl};
 pub use self::directory::DirectoryConfig;
 pub use self::expose::ExposeConfig;
+pub use self::kinds::{
+    BackendKind, DiscoveryKind, GenerationKind, ImportKind, ResponderKind, SignInKind,
+};
 pub use self::limits::LimitsConfig;
 pub use self::name::Name;
 pub use self::route::{RouteConfig, WhenConfig};

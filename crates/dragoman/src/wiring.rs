@@ -71,6 +71,9 @@ async fn backends(
         let bare: Arc<dyn Backend> = match config.kind {
             BackendKind::Store => Arc::new(store.backend(config.name.as_str())),
             BackendKind::Chatter => vendors::chatter(config, state)?,
+            BackendKind::Datamonkey => vendors::datamonkey(config, state)?,
+            BackendKind::Sunshine => vendors::sunshine(config)?,
+            BackendKind::Convore => vendors::convore(config)?,
         };
         backends.push(match config.effective_responder() {
             ResponderKind::Echo => Arc::new(Answering::new(bare, Arc::new(Echo))),
@@ -89,7 +92,12 @@ fn binding(config: &BackendConfig) -> BackendBinding {
             .as_ref()
             .map(|url| url.as_url().as_str().into())
             .unwrap_or_default(),
-        account: config.username.as_deref().unwrap_or_default().into(),
+        account: config
+            .username
+            .as_deref()
+            .or(config.app_id.as_deref())
+            .unwrap_or_default()
+            .into(),
     }
 }
 

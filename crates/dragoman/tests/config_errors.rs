@@ -119,6 +119,18 @@ fn keys_of_the_other_kind_are_refused() {
 }
 
 #[test]
+fn vendors_say_which_keys_they_need() {
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"a\"\nkind = \"datamonkey\"\ntoken = \"t\"\n\n[[backend]]\nname = \"b\"\nkind = \"sunshine\"\nbase_url = \"http://127.0.0.1:1\"\nkey_id = \"k\"\n\n[[backend]]\nname = \"c\"\nkind = \"convore\"\nbase_url = \"http://127.0.0.1:1\"\nsign_in = \"jwt\"\n",
+        &[]
+    ));
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"a\"\nkind = \"datamonkey\"\ntoken = \"t\"\nsigning_key = \"\"\n\n[[backend]]\nname = \"b\"\nkind = \"sunshine\"\nbase_url = \"http://127.0.0.1:1\"\nkey_id = \"k\"\ndefault_tenant = \"t\"\n\n[[backend]]\nname = \"c\"\nkind = \"convore\"\nbase_url = \"http://127.0.0.1:1\"\nresponder = \"echo\"\n",
+        &[]
+    ));
+}
+
+#[test]
 fn two_backends_of_one_name_and_two_stores_are_refused() {
     insta::assert_snapshot!(report(
         "[[backend]]\nname = \"a\"\nkind = \"store\"\n\n[[backend]]\nname = \"a\"\nkind = \"store\"\n",

@@ -28,6 +28,22 @@ fn variables() -> BTreeMap<String, String> {
     BTreeMap::from([
         ("CHATTER_URL".to_owned(), "http://127.0.0.1:8000".to_owned()),
         ("CHATTER_TOKEN".to_owned(), "planted-secret".to_owned()),
+        (
+            "DATAMONKEY_URL".to_owned(),
+            "http://127.0.0.1:9300".to_owned(),
+        ),
+        (
+            "DATAMONKEY_SIGNING_KEY".to_owned(),
+            "planted-secret".to_owned(),
+        ),
+        ("SUNSHINE_APP_ID".to_owned(), "app".to_owned()),
+        ("SUNSHINE_KEY_ID".to_owned(), "key".to_owned()),
+        (
+            "SUNSHINE_KEY_SECRET".to_owned(),
+            "planted-secret".to_owned(),
+        ),
+        ("CONVORE_TOKEN".to_owned(), "planted-secret".to_owned()),
+        ("CONVORE_CHANNEL_ID".to_owned(), "channel".to_owned()),
     ])
 }
 
@@ -148,7 +164,7 @@ fn every_key_of_the_annotated_file_has_a_comment_above_it() {
     for (above, line) in lines.iter().zip(lines.iter().skip(1)) {
         let names_key = is_commented_out(line) && !line.starts_with("#[");
         // The further examples of a backend begin with keys that the first one explains.
-        let examples = ["#name = ", "#kind = ", "#base_url = "];
+        let examples = ["#name = ", "#kind = ", "#base_url = ", "#token = "];
         let repeated = examples.iter().any(|key| line.starts_with(key)) && above.starts_with('#');
         if names_key && !repeated {
             assert!(above.starts_with("# "), "no comment above: {line}");

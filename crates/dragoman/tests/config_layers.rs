@@ -175,6 +175,33 @@ fn two_variables_add_a_chatter_and_make_it_the_default() {
 }
 
 #[test]
+fn variables_of_several_vendors_add_them_all_and_leave_the_default_alone() {
+    let variables = [
+        ("DRAGOMAN_DATAMONKEY_URL", "http://127.0.0.1:9300"),
+        ("DRAGOMAN_SUNSHINE_URL", "https://api.smooch.io"),
+        ("DRAGOMAN_SUNSHINE_APP_ID", "app"),
+        ("DRAGOMAN_SUNSHINE_KEY_ID", "key"),
+        ("DRAGOMAN_SUNSHINE_KEY_SECRET", "planted-secret"),
+        ("DRAGOMAN_CONVORE_URL", "https://api.convore.dev"),
+        ("DRAGOMAN_CONVORE_TOKEN", "planted-secret"),
+        ("DRAGOMAN_CONVORE_CHANNEL_ID", "channel"),
+    ];
+    let loaded = load(&Flags::default(), &map(&variables)).unwrap();
+    let configuration = &loaded.configuration;
+    let kinds: Vec<&str> = configuration
+        .backends
+        .iter()
+        .map(|backend| backend.kind.as_str())
+        .collect();
+    assert_eq!(kinds, ["datamonkey", "sunshine", "convore", "store"]);
+    assert_eq!(configuration.default_backend.as_str(), "store");
+    assert_eq!(configuration.backends[1].app_id.as_deref(), Some("app"));
+    let without_account = &variables[1..2];
+    let error = load(&Flags::default(), &map(without_account)).unwrap_err();
+    assert!(error.to_string().contains("app_id"), "{error}");
+}
+
+#[test]
 fn default_backend_that_is_set_wins_over_the_chatter_variable() {
     let variables = [
         ("DRAGOMAN_CHATTER_URL", "http://127.0.0.1:8000"),

@@ -10,8 +10,11 @@ use crate::config::load::Flags;
 const SERVE_EXAMPLES: &str = "\
 Environment:
   DRAGOMAN_CONFIG            the configuration file, as --config names it
-  DRAGOMAN_CHATTER_URL       adds a backend `chatter` at this address and makes it the default
-  DRAGOMAN_CHATTER_TOKEN     the access token of that backend
+  DRAGOMAN_CHATTER_URL       adds a backend `chatter` at this address and makes it the default;
+                             _TOKEN: its access token
+  DRAGOMAN_DATAMONKEY_URL    the same for `datamonkey`; _SIGNING_KEY
+  DRAGOMAN_SUNSHINE_URL      the same for `sunshine`; _APP_ID, _KEY_ID, _KEY_SECRET
+  DRAGOMAN_CONVORE_URL       the same for `convore`; _TOKEN, _CHANNEL_ID
   DRAGOMAN__SECTION__KEY     overrides a key of the file, such as DRAGOMAN__SERVER__LISTEN
 
 Examples:
@@ -23,8 +26,11 @@ Examples:
 const ROOT_EXAMPLES: &str = "\
 Environment:
   DRAGOMAN_CONFIG            the configuration file, as --config names it
-  DRAGOMAN_CHATTER_URL       adds a backend `chatter` at this address and makes it the default
-  DRAGOMAN_CHATTER_TOKEN     the access token of that backend
+  DRAGOMAN_CHATTER_URL       adds a backend `chatter` at this address and makes it the default;
+                             _TOKEN: its access token
+  DRAGOMAN_DATAMONKEY_URL    the same for `datamonkey`; _SIGNING_KEY
+  DRAGOMAN_SUNSHINE_URL      the same for `sunshine`; _APP_ID, _KEY_ID, _KEY_SECRET
+  DRAGOMAN_CONVORE_URL       the same for `convore`; _TOKEN, _CHANNEL_ID
   DRAGOMAN__SECTION__KEY     overrides a key of the file, such as DRAGOMAN__SERVER__LISTEN
 
 Exit codes: 0 done or stopped cleanly, 1 failed while running, 2 wrong configuration or usage.

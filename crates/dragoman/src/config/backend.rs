@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::choice::choose;
+use super::kinds::{
+    BackendKind, DiscoveryKind, GenerationKind, ImportKind, ResponderKind, SignInKind,
+};
 use super::{Name, Secret};
 
 /// One place where conversations can live.
@@ -13,11 +15,13 @@ pub struct BackendConfig {
     /// Its name in routes, headers and answers; unique, case-sensitive. Once conversations live
     /// there, the name stays with this kind and base URL. Required.
     pub name: Name,
-    /// `store` (the embedded one) or `chatter`. Required.
+    /// `store` (the embedded one), `chatter`, `datamonkey`, `sunshine` or `convore`. Required.
     pub kind: BackendKind,
-    /// The vendor's address, with scheme and without the API's own path. Required by `chatter`.
+    /// The vendor's address, with scheme and without the API's own path. Required by every kind
+    /// but `store`.
     pub base_url: Option<BaseUrl>,
-    /// The vendor's access token, renewed elsewhere. `chatter` only; default: none.
+    /// An access token or API key of the vendor, renewed elsewhere. Required by `convore`; `chatter`
+    /// and `sunshine` take one instead of their other ways to log in.
     pub token: Option<Secret>,
     /// The user name to log in with, instead of a token: tokens are then fetched and renewed.
     /// `chatter` only, together with `password`.
@@ -27,18 +31,37 @@ pub struct BackendConfig {
     /// The server's generation: `v0`, `v1` or `v2`. `chatter` only; default: found once, with
     /// requests that change nothing.
     pub generation: Option<GenerationKind>,
+    /// The secret with which the vendor's server signs its tokens: with it access does not end after
+    /// 24 hours. `datamonkey` only; default: none.
+    pub signing_key: Option<Secret>,
+    /// The vendor's id of the app. Required by `sunshine`.
+    pub app_id: Option<String>,
+    /// The id of an API key of the vendor, together with `key_secret`. `sunshine` only.
+    pub key_id: Option<String>,
+    /// The secret that belongs to `key_id`.
+    pub key_secret: Option<Secret>,
+    /// How `key_id` and `key_secret` are used: `basic`, or a token signed with them, `jwt_app` or
+    /// `jwt_account`. `sunshine` only; default: `basic`.
+    pub sign_in: Option<SignInKind>,
+    /// What an import becomes: `overlay` (refused by this backend, because it would reach customers
+    /// and bots) or `post`. `sunshine` only; default: `overlay`.
+    pub import_mode: Option<ImportKind>,
+    /// The vendor's id of the channel in which new conversations are made. Required by `convore`.
+    pub channel_id: Option<String>,
     /// Certificate authorities to trust besides those of the system, as PEM text, usually
-    /// `${file:/path}`. `chatter` only; default: none.
+    /// `${file:/path}`. Not for `store`; default: none.
     pub ca_pem: Option<String>,
-    /// Who answers where the backend has no AI of its own: `echo` or `none`. `store` only;
-    /// default: `echo`.
+    /// Who answers where the backend has no AI of its own: `echo` or `none`. `store`, `sunshine` and
+    /// `convore` only; the answers reach the customers of the latter two. Default: `echo` for
+    /// `store`, else `none`.
     pub responder: Option<ResponderKind>,
     /// How conversations that were made at the vendor without us become known: `on_list` (a list
     /// looks for them, at most once per `directory.discover_interval_seconds`) or `off`.
-    /// `chatter` only; default: `on_list`.
+    /// Not for `store`; default: `on_list`.
     pub discovery: Option<DiscoveryKind>,
-    /// The tenant that such conversations belong to. `chatter` only; default: none, only keys with
-    /// the scope `unowned` see them.
+    /// The tenant that such conversations belong to. `chatter` and `convore` only (elsewhere they
+    /// belong to the user for whom they were found); default: none, only keys with the scope
+    /// `unowned` see them.
     pub default_tenant: Option<Name>,
     /// Until a connection to the vendor stands, in seconds. Default: 5.
     #[serde(default = "connect_seconds")]
@@ -90,6 +113,13 @@ impl BackendConfig {
             username: None,
             password: None,
             generation: None,
+            signing_key: None,
+            app_id: None,
+            key_id: None,
+            key_secret: None,
+            sign_in: None,
+            import_mode: None,
+            channel_id: None,
             ca_pem: None,
             responder: None,
             discovery: None,
@@ -106,7 +136,10 @@ impl BackendConfig {
     pub fn effective_responder(&self) -> ResponderKind {
         self.responder.unwrap_or(match self.kind {
             BackendKind::Store => ResponderKind::Echo,
-            BackendKind::Chatter => ResponderKind::None,
+            BackendKind::Chatter
+            | BackendKind::Datamonkey
+            | BackendKind::Sunshine
+            | BackendKind::Convore => ResponderKind::None,
         })
     }
 
@@ -115,95 +148,11 @@ impl BackendConfig {
     pub fn effective_discovery(&self) -> DiscoveryKind {
         self.discovery.unwrap_or(match self.kind {
             BackendKind::Store => DiscoveryKind::Off,
-            BackendKind::Chatter => DiscoveryKind::OnList,
+            BackendKind::Chatter
+            | BackendKind::Datamonkey
+            | BackendKind::Sunshine
+            | BackendKind::Convore => DiscoveryKind::OnList,
         })
-    }
-}
-
-/// What a backend speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum BackendKind {
-    /// The embedded store.
-    Store,
-    /// A Chatter server.
-    Chatter,
-}
-
-impl TryFrom<String> for BackendKind {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, Self::Error> {
-        choose(&word, &[("store", Self::Store), ("chatter", Self::Chatter)])
-    }
-}
-
-impl BackendKind {
-    /// The word in the file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Store => "store",
-            Self::Chatter => "chatter",
-        }
-    }
-}
-
-/// Who answers where the backend has no AI of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum ResponderKind {
-    /// Repeats what the user said; for trials and tests.
-    Echo,
-    /// Nobody: asking for an answer is refused.
-    None,
-}
-
-impl TryFrom<String> for ResponderKind {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, Self::Error> {
-        choose(&word, &[("echo", Self::Echo), ("none", Self::None)])
-    }
-}
-
-/// Which of its published forms a Chatter server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum GenerationKind {
-    /// Conversations under the chat prefix only.
-    V0,
-    /// Both prefixes.
-    V1,
-    /// Conversations under their own prefix only.
-    V2,
-}
-
-impl TryFrom<String> for GenerationKind {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, Self::Error> {
-        choose(
-            &word,
-            &[("v0", Self::V0), ("v1", Self::V1), ("v2", Self::V2)],
-        )
-    }
-}
-
-/// How conversations that were made at a vendor without us become known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", try_from = "String")]
-pub enum DiscoveryKind {
-    /// A list looks for them.
-    OnList,
-    /// Not at all.
-    Off,
-}
-
-impl TryFrom<String> for DiscoveryKind {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, Self::Error> {
-        choose(&word, &[("on_list", Self::OnList), ("off", Self::Off)])
     }
 }
 

@@ -1,6 +1,8 @@
 //! Rules that a type cannot hold: names that must exist, keys that belong to a kind, bounds.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod backends;
+
+use std::collections::BTreeMap;
 
 use tracing_subscriber::EnvFilter;
 
@@ -8,7 +10,7 @@ use super::diagnose::Problem;
 use super::keys::nearest;
 use super::places::Places;
 use super::store::SQLITE_SCHEME;
-use super::{BackendConfig, BackendKind, Configuration, Name};
+use super::{Configuration, Name};
 
 /// The kinds of conversations that a rule can ask for.
 const CONVERSATION_KINDS: [&str; 4] = ["direct", "group", "mail", "assistant"];
@@ -52,124 +54,6 @@ impl Rules<'_> {
             label: "this value".to_owned(),
             help,
         });
-    }
-
-    fn backends(&mut self, configuration: &Configuration) {
-        let mut names = BTreeSet::new();
-        let mut stores = 0;
-        for (position, backend) in configuration.backends.iter().enumerate() {
-            let path = format!("backend[{position}]");
-            if !names.insert(&backend.name) {
-                self.broken(
-                    &format!("{path}.name"),
-                    format!("two backends are called `{}`", backend.name),
-                    Some(
-                        "give each backend its own name; a store is added under the name `store` \
-                         unless a backend of kind store is listed"
-                            .to_owned(),
-                    ),
-                );
-            }
-            match backend.kind {
-                BackendKind::Store => {
-                    stores += 1;
-                    self.store_backend(backend, &path);
-                }
-                BackendKind::Chatter => self.chatter_backend(backend, &path),
-            }
-            self.seconds(&format!("{path}.connect_seconds"), backend.connect_seconds);
-            self.seconds(&format!("{path}.write_seconds"), backend.write_seconds);
-            self.seconds(&format!("{path}.answer_seconds"), backend.answer_seconds);
-            self.seconds(
-                &format!("{path}.settle_after_seconds"),
-                backend.settle_after_seconds,
-            );
-            self.seconds(
-                &format!("{path}.clock_skew_seconds"),
-                backend.clock_skew_seconds,
-            );
-            if stores > 1 && backend.kind == BackendKind::Store {
-                self.broken(
-                    &format!("{path}.kind"),
-                    "there is one embedded store, this is a second one".to_owned(),
-                    Some("remove this [[backend]]".to_owned()),
-                );
-            }
-        }
-        self.reference(
-            "default_backend",
-            &configuration.default_backend,
-            configuration,
-        );
-    }
-
-    fn store_backend(&mut self, backend: &BackendConfig, path: &str) {
-        for (key, is_set) in [
-            ("base_url", backend.base_url.is_some()),
-            ("token", backend.token.is_some()),
-            ("username", backend.username.is_some()),
-            ("password", backend.password.is_some()),
-            ("generation", backend.generation.is_some()),
-            ("ca_pem", backend.ca_pem.is_some()),
-            ("discovery", backend.discovery.is_some()),
-            ("default_tenant", backend.default_tenant.is_some()),
-        ] {
-            if is_set {
-                self.broken(
-                    &format!("{path}.{key}"),
-                    format!("a backend of kind `store` takes no `{key}`"),
-                    Some("remove this key, or set kind = \"chatter\"".to_owned()),
-                );
-            }
-        }
-    }
-
-    fn chatter_backend(&mut self, backend: &BackendConfig, path: &str) {
-        if backend.base_url.is_none() {
-            self.broken(
-                path,
-                format!(
-                    "the backend `{}` of kind `chatter` has no `base_url`",
-                    backend.name
-                ),
-                Some("add base_url = \"https://…\"".to_owned()),
-            );
-        }
-        if backend.username.is_some() != backend.password.is_some() {
-            self.broken(
-                path,
-                format!(
-                    "the backend `{}` has only one of `username` and `password`",
-                    backend.name
-                ),
-                Some("give both, or a `token` instead of them".to_owned()),
-            );
-        }
-        if backend.token.is_some() && backend.username.is_some() {
-            self.broken(
-                &format!("{path}.username"),
-                format!(
-                    "the backend `{}` has a `token` and a `username`",
-                    backend.name
-                ),
-                Some("keep one way to log in".to_owned()),
-            );
-        }
-        if backend.token.as_ref().is_some_and(super::Secret::is_empty) {
-            self.broken(
-                &format!("{path}.token"),
-                "the token is empty".to_owned(),
-                Some("give the token, or leave the key out to call without one".to_owned()),
-            );
-        }
-        if backend.responder.is_some() {
-            self.broken(
-                &format!("{path}.responder"),
-                "a backend of kind `chatter` answers with its own AI, it takes no `responder`"
-                    .to_owned(),
-                Some("remove this key".to_owned()),
-            );
-        }
     }
 
     fn routes(&mut self, configuration: &Configuration) {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{
-    BackendConfig, BaseUrl, Configuration, DiscoveryKind, GenerationKind, Name, ResponderKind,
-    RouteConfig, Secret, StoreConfig, WhenConfig,
+    BackendConfig, BaseUrl, Configuration, DiscoveryKind, GenerationKind, ImportKind, Name,
+    ResponderKind, RouteConfig, Secret, SignInKind, StoreConfig, WhenConfig,
 };
 
 /// Below this likeness (0 to 1) no known key is suggested.
@@ -30,6 +30,13 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
             username: Some(String::new()),
             password: Some(Secret::from(String::new())),
             generation: Some(GenerationKind::V0),
+            signing_key: Some(Secret::from(String::new())),
+            app_id: Some(String::new()),
+            key_id: Some(String::new()),
+            key_secret: Some(Secret::from(String::new())),
+            sign_in: Some(SignInKind::Basic),
+            import_mode: Some(ImportKind::Overlay),
+            channel_id: Some(String::new()),
             ca_pem: Some(String::new()),
             responder: Some(ResponderKind::Echo),
             discovery: Some(DiscoveryKind::Off),

@@ -11,7 +11,7 @@ use super::diagnose::{ConfigError, Excerpt, Place, Problem};
 use super::interpolate::interpolate;
 use super::keys::{VARIABLE_PREFIX, join, key_of, leaves, nearest, shape, variable_of};
 use super::places::Places;
-use super::shortcut::add_chatter;
+use super::shortcut::add_vendors;
 use super::source::{Source, masked};
 use super::{Configuration, LogFormat};
 
@@ -125,7 +125,7 @@ fn merge_and_check(
     let mut values = merged
         .into_table()
         .map_err(|error| vec![internal(&error)])?;
-    add_chatter(&mut values, variables, places).map_err(|problem| vec![problem])?;
+    add_vendors(&mut values, variables, places).map_err(|problem| vec![problem])?;
 
     let mut references = References {
         variables,

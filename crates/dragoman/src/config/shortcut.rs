@@ -1,4 +1,4 @@
-//! A Chatter backend by two environment variables, for a first trial without a file.
+//! A vendor's backend by a few environment variables, for a first trial without a file.
 
 use std::collections::BTreeMap;
 
@@ -7,76 +7,135 @@ use ::config::{Map, Value, ValueKind};
 use super::diagnose::{Place, Problem};
 use super::places::Places;
 
-/// Adds a backend called `chatter` with this base URL and makes it the default.
-pub(super) const CHATTER_URL: &str = "DRAGOMAN_CHATTER_URL";
-/// The access token of that backend.
-pub(super) const CHATTER_TOKEN: &str = "DRAGOMAN_CHATTER_TOKEN";
+/// A backend that variables can add. It is called like its kind.
+struct Shortcut {
+    kind: &'static str,
+    /// Its base URL; without it there is no backend.
+    url: &'static str,
+    /// The other variables, each with the key that it sets.
+    others: &'static [(&'static str, &'static str)],
+}
 
-const NAME: &str = "chatter";
+const SHORTCUTS: &[Shortcut] = &[
+    Shortcut {
+        kind: "chatter",
+        url: "DRAGOMAN_CHATTER_URL",
+        others: &[("DRAGOMAN_CHATTER_TOKEN", "token")],
+    },
+    Shortcut {
+        kind: "datamonkey",
+        url: "DRAGOMAN_DATAMONKEY_URL",
+        others: &[("DRAGOMAN_DATAMONKEY_SIGNING_KEY", "signing_key")],
+    },
+    Shortcut {
+        kind: "sunshine",
+        url: "DRAGOMAN_SUNSHINE_URL",
+        others: &[
+            ("DRAGOMAN_SUNSHINE_APP_ID", "app_id"),
+            ("DRAGOMAN_SUNSHINE_KEY_ID", "key_id"),
+            ("DRAGOMAN_SUNSHINE_KEY_SECRET", "key_secret"),
+        ],
+    },
+    Shortcut {
+        kind: "convore",
+        url: "DRAGOMAN_CONVORE_URL",
+        others: &[
+            ("DRAGOMAN_CONVORE_TOKEN", "token"),
+            ("DRAGOMAN_CONVORE_CHANNEL_ID", "channel_id"),
+        ],
+    },
+];
 
-/// Adds what the two variables ask for to the merged values. A `default_backend` that is set
-/// anywhere stays.
-pub(super) fn add_chatter(
+/// Adds the backends that the variables ask for to the merged values. New conversations live on the one added, unless
+/// there are several or a `default_backend` is set anywhere.
+pub(super) fn add_vendors(
     values: &mut Map<String, Value>,
     variables: &BTreeMap<String, String>,
     places: &mut Places,
 ) -> Result<(), Problem> {
-    let Some(url) = variables.get(CHATTER_URL) else {
-        return match variables.get(CHATTER_TOKEN) {
-            Some(_) => Err(problem(
-                CHATTER_TOKEN,
-                format!("the token has no server to go with, {CHATTER_URL} is not set"),
-                format!("set {CHATTER_URL} to the address of the Chatter server"),
-            )),
-            None => Ok(()),
-        };
-    };
-    let mut backend = Map::new();
-    let mut set = |key: &str, value: &str| {
-        backend.insert(key.to_owned(), Value::from(value));
-    };
-    set("name", NAME);
-    set("kind", "chatter");
-    set("base_url", url);
-    if let Some(token) = variables.get(CHATTER_TOKEN) {
-        set("token", token);
+    let mut added = Vec::new();
+    for shortcut in SHORTCUTS {
+        if shortcut.add(values, variables, places)? {
+            added.push(shortcut);
+        }
     }
-    let backends = values
-        .entry("backend".to_owned())
-        .or_insert_with(|| Value::from(Vec::<Value>::new()));
-    let ValueKind::Array(backends) = &mut backends.kind else {
-        // The walk over the file has already refused any other form.
-        return Ok(());
-    };
-    if backends.iter().any(is_called_chatter) {
-        return Err(problem(
-            CHATTER_URL,
-            format!("the file already has a backend called `{NAME}`"),
-            format!("unset {CHATTER_URL}, or write base_url = \"${{env:{CHATTER_URL}}}\" there"),
-        ));
-    }
-    let path = format!("backend[{}]", backends.len());
-    backends.push(Value::from(backend));
-    places
-        .variables
-        .insert(format!("{path}.token"), CHATTER_TOKEN.to_owned());
-    places.variables.insert(path, CHATTER_URL.to_owned());
-    if !values.contains_key("default_backend") {
-        values.insert("default_backend".to_owned(), Value::from(NAME));
+    if let [only] = added.as_slice()
+        && !values.contains_key("default_backend")
+    {
+        values.insert("default_backend".to_owned(), Value::from(only.kind));
         places
             .variables
-            .insert("default_backend".to_owned(), CHATTER_URL.to_owned());
+            .insert("default_backend".to_owned(), only.url.to_owned());
     }
     Ok(())
 }
 
-fn is_called_chatter(backend: &Value) -> bool {
+impl Shortcut {
+    /// True where the variables ask for this backend.
+    fn add(
+        &self,
+        values: &mut Map<String, Value>,
+        variables: &BTreeMap<String, String>,
+        places: &mut Places,
+    ) -> Result<bool, Problem> {
+        let given = self
+            .others
+            .iter()
+            .filter_map(|(variable, key)| Some((*variable, *key, variables.get(*variable)?)));
+        let Some(url) = variables.get(self.url) else {
+            return match given.map(|(variable, ..)| variable).next() {
+                Some(variable) => Err(problem(
+                    variable,
+                    format!("it has no server to go with, {} is not set", self.url),
+                    format!(
+                        "set {} to the address of the {} server",
+                        self.url, self.kind
+                    ),
+                )),
+                None => Ok(false),
+            };
+        };
+        let backends = values
+            .entry("backend".to_owned())
+            .or_insert_with(|| Value::from(Vec::<Value>::new()));
+        let ValueKind::Array(backends) = &mut backends.kind else {
+            // The walk over the file has already refused any other form.
+            return Ok(false);
+        };
+        if backends.iter().any(|backend| is_called(backend, self.kind)) {
+            return Err(problem(
+                self.url,
+                format!("the file already has a backend called `{}`", self.kind),
+                format!(
+                    "unset {0}, or write base_url = \"${{env:{0}}}\" there",
+                    self.url
+                ),
+            ));
+        }
+        let path = format!("backend[{}]", backends.len());
+        let mut backend = Map::new();
+        for (key, value) in [("name", self.kind), ("kind", self.kind), ("base_url", url)] {
+            backend.insert(key.to_owned(), Value::from(value));
+        }
+        for (variable, key, value) in given {
+            backend.insert(key.to_owned(), Value::from(value.as_str()));
+            places
+                .variables
+                .insert(format!("{path}.{key}"), variable.to_owned());
+        }
+        backends.push(Value::from(backend));
+        places.variables.insert(path, self.url.to_owned());
+        Ok(true)
+    }
+}
+
+fn is_called(backend: &Value, name: &str) -> bool {
     let ValueKind::Table(members) = &backend.kind else {
         return false;
     };
     matches!(
         members.get("name").map(|name| &name.kind),
-        Some(ValueKind::String(name)) if name == NAME
+        Some(ValueKind::String(found)) if found == name
     )
 }
 
