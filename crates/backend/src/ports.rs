@@ -10,7 +10,7 @@ mod leases;
 mod responder;
 
 pub use credentials::{Bootstrap, Bootstraps, CredentialName, Credentials};
-pub use directory::{BackendBinding, Directory, DirectoryEntry, NewDirectoryEntry};
+pub use directory::{BackendBinding, Binding, Directory, DirectoryEntry, NewDirectoryEntry};
 pub use idempotency::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
 pub use keys::{KeyRecord, Keys};
 pub use leases::{Lease, Leases};

@@ -7,7 +7,7 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backend::ports::{Directory, DirectoryEntry, Leases, NewDirectoryEntry};
+use backend::ports::{Binding, Directory, Leases, NewDirectoryEntry};
 use backend::{
     Applied, Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context,
     ConversationPage, ConversationQuery, Enumerates, Error, Event, EventStream, Health, Intent,
@@ -128,18 +128,17 @@ impl Router {
 
     /// Finds a conversation that the caller may know of. What is unknown, deleted or somebody else's looks alike.
     async fn locate(&self, cx: &Context, id: ConversationId) -> Result<Found> {
-        let entry = self
+        let binding = self
             .directory
-            .find(id)
+            .locate(id)
             .await?
             .ok_or_else(Error::conversation_not_found)?;
-        let DirectoryEntry {
+        let Binding {
             location,
             tenant,
             owner,
             deleted,
-            document: _,
-        } = entry;
+        } = binding;
         if deleted || !cx.principal.may_see(tenant.as_deref(), owner.as_deref()) {
             return Err(Error::conversation_not_found());
         }

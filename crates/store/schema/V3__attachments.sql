@@ -40,3 +40,6 @@ CREATE TABLE bootstraps (
     reference TEXT NOT NULL,
     PRIMARY KEY (backend, native)
 ) STRICT, WITHOUT ROWID;
+
+-- One process at a time serves from this database: it holds its leases in memory.
+DROP TABLE leases;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::backend::StoreBackend;
 use crate::config::StoreConfig;
 use crate::failure::Attempt;
-use crate::state::{SealingKey, State};
+use crate::state::{HeldLeases, SealingKey, State};
 
 mod connection;
 mod lock;
@@ -48,6 +48,7 @@ struct Inner {
     config: StoreConfig,
     readers: Readers,
     writer: Writer,
+    leases: HeldLeases,
 }
 
 impl std::fmt::Debug for Store {
@@ -110,6 +111,7 @@ impl Store {
                 config,
                 readers: Readers::new(reading),
                 writer,
+                leases: HeldLeases::default(),
             }),
         })
     }
@@ -118,6 +120,11 @@ impl Store {
     #[must_use]
     pub fn backend(&self, name: &str) -> StoreBackend {
         StoreBackend::new(self.clone(), name)
+    }
+
+    /// The leases of this process.
+    pub(crate) fn leases(&self) -> &HeldLeases {
+        &self.inner.leases
     }
 
     /// The gateway's state, with the key that seals credentials.

@@ -23,6 +23,7 @@ mod terms;
 pub use sealing::SealingKey;
 
 pub(crate) use directory::{follow, insert_entry, refresh_native, tombstone_native};
+pub(crate) use leases::HeldLeases;
 
 /// The gateway's state. Cheap to clone; implements every port that the store serves.
 #[derive(Debug, Clone)]

@@ -20,6 +20,19 @@ pub struct DirectoryEntry {
     pub document: Conversation,
 }
 
+/// Where a conversation lives and whose it is, without its document: what every request needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Where it lives now.
+    pub location: Location,
+    /// The tenant; absent for one that belongs to nobody yet.
+    pub tenant: Option<Box<str>>,
+    /// The end user that it belongs to.
+    pub owner: Option<Box<str>>,
+    /// True where it was deleted, or is gone at the backend.
+    pub deleted: bool,
+}
+
 /// A conversation that becomes known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewDirectoryEntry {
@@ -51,6 +64,9 @@ pub struct BackendBinding {
 pub trait Directory: Send + Sync + 'static {
     /// Makes a conversation known. One that is known already, deleted ones included, stays as it is; false then.
     async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool>;
+
+    /// Where one lives, by its public id, deleted ones included. Cheaper than [`Directory::find`].
+    async fn locate(&self, id: ConversationId) -> Result<Option<Binding>>;
 
     /// Finds one by its public id, deleted ones included.
     async fn find(&self, id: ConversationId) -> Result<Option<DirectoryEntry>>;

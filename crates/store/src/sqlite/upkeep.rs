@@ -21,8 +21,6 @@ const SWEEP_MAX_ROWS: usize = 2_000;
 const SWEEP_MAX_BLOBS: usize = 4;
 /// When the next sweep begins where one was not enough.
 const SWEEP_AGAIN: Duration = Duration::from_millis(50);
-/// How long an expired lease is kept: nobody can hold it, so this only bounds the table.
-const LEASE_RETENTION: Duration = Duration::from_secs(3_600);
 
 /// The regular work of one process.
 pub(super) struct Upkeep {
@@ -71,13 +69,8 @@ impl Upkeep {
                  AND written_at < ?2",
             )?
             .execute(params![SWEEP_MAX_ROWS, Micros(earlier(now, self.settle_retention))])?;
-        let leases = connection
-            .prepare_cached(
-                "DELETE FROM leases WHERE fence IN (SELECT fence FROM leases WHERE expires_at < ?2 LIMIT ?1)",
-            )?
-            .execute(params![SWEEP_MAX_ROWS, Micros(earlier(now, LEASE_RETENTION))])?;
         let blobs = sweep_blobs(connection)?;
-        if writes.max(leases) == SWEEP_MAX_ROWS || blobs == SWEEP_MAX_BLOBS {
+        if writes == SWEEP_MAX_ROWS || blobs == SWEEP_MAX_BLOBS {
             return Ok(SWEEP_AGAIN);
         }
         self.next_sweep = Instant::now() + SWEEP_INTERVAL;

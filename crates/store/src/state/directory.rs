@@ -4,7 +4,7 @@
 //! there already and costs a read.
 
 use async_trait::async_trait;
-use backend::ports::{BackendBinding, Directory, DirectoryEntry, NewDirectoryEntry};
+use backend::ports::{BackendBinding, Binding, Directory, DirectoryEntry, NewDirectoryEntry};
 use backend::{ConversationQuery, Error, Kind, Location, Page, Principal, Result};
 use conversation::{Conversation, ConversationId, NewConversation, Time};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -37,6 +37,30 @@ impl Directory for State {
         self.store
             .write(move |connection, _now| insert_entry(connection, &entry))
             .await
+    }
+
+    async fn locate(&self, id: ConversationId) -> Result<Option<Binding>> {
+        self.store.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT backend, native, credential, tenant, owner, hidden FROM directory WHERE id = ?1",
+            )?;
+            let mut rows = statement.query(params![id.to_string()])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let tenant: Box<str> = row.get(3)?;
+            Ok(Some(Binding {
+                location: Location {
+                    id,
+                    backend: row.get(0)?,
+                    native: row.get(1)?,
+                    credential: row.get(2)?,
+                },
+                tenant: Some(tenant).filter(|tenant| !tenant.is_empty()),
+                owner: row.get(4)?,
+                deleted: row.get::<_, u8>(5)? == DELETED,
+            }))
+        })
     }
 
     async fn find(&self, id: ConversationId) -> Result<Option<DirectoryEntry>> {
