@@ -1,5 +1,5 @@
 //! What the adapters share: objects and words of a wire, members that are kept for their vendor, what a call that
-//! brought no usable answer means, and the table of a vendor's operations.
+//! brought no usable answer means, lists of which a record cannot be read, and the table of a vendor's operations.
 //!
 //! It deliberately knows no vendor: a name of a vendor's field belongs into that adapter's `wire`.
 //!
@@ -24,11 +24,13 @@
 
 mod failure;
 mod kept;
+mod listed;
 mod operation;
 mod wire;
 
 pub use failure::{Effect, Failure, Refusal, from_refusal, from_transport};
 pub use kept::{Unmappable, difference, members, with_kept};
+pub use listed::{LeftOut, Listed, name_left_out, read_list, without_unreadable};
 pub use operation::Operation;
 pub use wire::{Extra, Member, Raw};
 

@@ -222,11 +222,13 @@ impl Chatter {
         to_error(failure, operation, effect).at(self.name(), operation)
     }
 
+    /// What was read has a value that cannot be mapped. After a write the caller says what became of it.
     fn unmappable(&self, error: Unmappable, operation: &'static str) -> Error {
         Error::new(
             Kind::InvalidResponse,
             "chatter's answer has a value that cannot be read",
         )
+        .outcome(Outcome::NotApplied)
         .source(error)
         .at(self.name(), operation)
     }
@@ -301,7 +303,7 @@ impl Backend for Chatter {
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
         let reach = self.reach(cx, at, "get_conversation").await?;
-        let row = self.read_row(&reach, false).await?;
+        let row = self.read_row(&reach).await?;
         self.canonical(&row, &reach)
     }
 

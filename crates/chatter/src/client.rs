@@ -8,7 +8,7 @@ mod session;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapterkit::Refusal;
+use adapterkit::{Listed, Refusal, read_list};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use transport::{
@@ -127,36 +127,38 @@ impl ChatterClient {
         self.json(caller, Limit::Write, &build).await
     }
 
-    /// `GET C/`.
+    /// `GET C/`. Rows that cannot be read are left out.
     pub async fn list_conversations(
         &self,
         caller: &Caller,
         prefix: Prefix,
         query: &ConversationListQuery,
-    ) -> Result<ConversationListResponse, Failure> {
+    ) -> Result<Listed<ConversationListResponse>, Failure> {
         let build = || {
             let request =
                 collection(&self.transport, Method::GET, prefix).operation("list_conversations");
             with_query(request, &query.pairs())
         };
-        self.json(caller, Limit::Read, &build).await
+        let response = self.answer(caller, Limit::Read, &build).await?;
+        decode_list::<_, ConversationResponse>(response, Some("conversations"))
     }
 
-    /// `GET C/{id}`, with all messages or none.
+    /// `GET C/{id}`, with all messages or none. Messages that cannot be read are left out.
     pub async fn get_conversation(
         &self,
         caller: &Caller,
         prefix: Prefix,
         id: &str,
         include_messages: bool,
-    ) -> Result<ConversationResponse, Failure> {
+    ) -> Result<Listed<ConversationResponse>, Failure> {
         let include = if include_messages { "true" } else { "false" };
         let build = || {
             member(&self.transport, Method::GET, prefix, &[id])
                 .operation("get_conversation")
                 .query("include_messages", include)
         };
-        self.json(caller, Limit::Read, &build).await
+        let response = self.answer(caller, Limit::Read, &build).await?;
+        decode_list::<_, MessageResponse>(response, Some("messages"))
     }
 
     /// `PUT C/{id}`.
@@ -188,20 +190,21 @@ impl ChatterClient {
         self.json(caller, Limit::Write, &build).await
     }
 
-    /// `GET C/{id}/messages`. The oldest first, equal times in any order.
+    /// `GET C/{id}/messages`. The oldest first, equal times in any order; those that cannot be read are left out.
     pub async fn list_messages(
         &self,
         caller: &Caller,
         prefix: Prefix,
         id: &str,
         query: &MessageListQuery,
-    ) -> Result<Vec<MessageResponse>, Failure> {
+    ) -> Result<Listed<Vec<MessageResponse>>, Failure> {
         let build = || {
             let request = member(&self.transport, Method::GET, prefix, &[id, "messages"])
                 .operation("list_messages");
             with_query(request, &query.pairs())
         };
-        self.json(caller, Limit::Read, &build).await
+        let response = self.answer(caller, Limit::Read, &build).await?;
+        decode_list::<_, MessageResponse>(response, None)
     }
 
     /// `DELETE C/{id}/messages/{message_id}`.
@@ -361,6 +364,15 @@ impl ChatterClient {
         limit: Limit,
         build: &Build<'_, '_>,
     ) -> Result<T, Failure> {
+        decode(self.answer(caller, limit, build).await?)
+    }
+
+    async fn answer(
+        &self,
+        caller: &Caller,
+        limit: Limit,
+        build: &Build<'_, '_>,
+    ) -> Result<Response, Failure> {
         let token = self.session.token(self, caller).await?;
         let mut response = self.send_once(caller, limit, token.as_ref(), build).await?;
         if response.status() == 401
@@ -369,7 +381,7 @@ impl ChatterClient {
             // A refused token is checked before anything else, so nothing has been done yet.
             response = self.send_once(caller, limit, Some(&token), build).await?;
         }
-        decode(response)
+        Ok(response)
     }
 
     async fn second_token(
@@ -436,6 +448,18 @@ impl ChatterClient {
 fn decode<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
     if response.is_success() {
         Ok(response.json()?)
+    } else {
+        Err(Failure::Refused(Box::new(refusal(response))))
+    }
+}
+
+/// An answer with a list of `Record`s, its member `list` or itself.
+fn decode_list<T: DeserializeOwned, Record: DeserializeOwned>(
+    response: Response,
+    list: Option<&str>,
+) -> Result<Listed<T>, Failure> {
+    if response.is_success() {
+        Ok(read_list::<T, Record>(&response, list)?)
     } else {
         Err(Failure::Refused(Box::new(refusal(response))))
     }

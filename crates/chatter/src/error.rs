@@ -81,25 +81,15 @@ fn from_refusal(refusal: &Refusal, operation: &'static str, effect: Effect) -> E
         )
         .outcome(Outcome::NotApplied),
         (422, Some(problem)) => from_validation(problem),
-        (429, _) => Error::new(Kind::RateLimited, "chatter's rate limit is used up")
-            .origin(Origin::Upstream)
-            .retry_after(refusal.retry_after),
-        (503, _) => Error::new(Kind::Unavailable, "chatter is not available")
-            .origin(Origin::Upstream)
-            .retry_after(refusal.retry_after),
-        (502 | 504, _) => Error::new(
-            Kind::Unavailable,
-            "a proxy could not reach chatter, or not in time",
-        )
-        .origin(Origin::Upstream)
-        .outcome(unless_read(effect, Outcome::Unknown)),
         (400, _) => Error::new(
             Kind::UpstreamFailed,
             "chatter refused the request: is the backend's host name one that the server allows?",
         )
         .outcome(Outcome::NotApplied),
-        _ => Error::new(Kind::UpstreamFailed, "chatter failed")
-            .outcome(unless_read(effect, Outcome::Unknown)),
+        // Where events were asked for and something else came.
+        (200..=299, _) => Error::new(Kind::InvalidResponse, "chatter's answer is no event stream")
+            .outcome(effect.general().outcome(Outcome::Unknown)),
+        _ => adapterkit::from_refusal(refusal, VENDOR, effect.general()),
     };
     mapped.upstream(upstream(refusal, problem.as_ref()))
 }
@@ -149,14 +139,6 @@ fn after_chat_failure(effect: Effect) -> Outcome {
         Effect::Chat(Generation::V2) => Outcome::Applied,
         Effect::Chat(Generation::V0 | Generation::V1) | Effect::Read => Outcome::NotApplied,
         Effect::Write => Outcome::Unknown,
-    }
-}
-
-fn unless_read(effect: Effect, outcome: Outcome) -> Outcome {
-    if effect == Effect::Read {
-        Outcome::NotApplied
-    } else {
-        outcome
     }
 }
 

@@ -1,5 +1,6 @@
 //! Conversations: create, read, update, delete.
 
+use adapterkit::Listed;
 use backend::{Context, Error, Kind, Located, Location, Outcome, Precondition, Result, Write};
 use conversation::{
     Conversation, ConversationId, ConversationPatch, JsonMap, NewConversation, Patch, merge_map,
@@ -32,7 +33,7 @@ impl Chatter {
         self.0.alive.seen(&row.id);
         let location = self.location(&row, credential);
         let conversation = conversation_to_canonical(&row, self.name())
-            .map_err(|error| self.unmappable(error, operation))?;
+            .map_err(|error| self.unmappable(error, operation).outcome(Outcome::Applied))?;
         Ok(Located {
             location,
             conversation,
@@ -64,19 +65,31 @@ impl Chatter {
         Ok(conversation)
     }
 
-    /// The row of a conversation, with its messages or without. One that is marked deleted is not found: the vendor
-    /// goes on serving it (measured on commit 56cfcd49).
-    pub(super) async fn read_row(
+    /// The row of a conversation, without its messages.
+    pub(super) async fn read_row(&self, reach: &Reach<'_>) -> Result<ConversationResponse> {
+        Ok(self.read(reach, false).await?.answer)
+    }
+
+    /// The row of a conversation with its messages; those that cannot be read are named in the log.
+    pub(super) async fn read_whole(
+        &self,
+        reach: &Reach<'_>,
+    ) -> Result<Listed<ConversationResponse>> {
+        self.read(reach, true).await
+    }
+
+    /// One that is marked deleted is not found: the vendor goes on serving it (measured on commit 56cfcd49).
+    async fn read(
         &self,
         reach: &Reach<'_>,
         messages: bool,
-    ) -> Result<ConversationResponse> {
+    ) -> Result<Listed<ConversationResponse>> {
         let read = self
             .client()
             .get_conversation(&reach.caller, reach.prefix(), reach.native(), messages)
             .await;
-        let row = match read {
-            Ok(row) => row,
+        let read = match read {
+            Ok(read) => read.named(self.name(), reach.operation),
             Err(Failure::Refused(refusal)) if refusal.status == 500 => {
                 return Err(self
                     .missing_or_crashed(reach, Failure::Refused(refusal))
@@ -84,12 +97,12 @@ impl Chatter {
             }
             Err(failure) => return Err(self.failed(failure, reach.operation, Effect::Read)),
         };
-        if row.status == ConversationStatus::Deleted {
+        if read.answer.status == ConversationStatus::Deleted {
             self.0.alive.gone(reach.native());
             return Err(Error::conversation_not_found().at(self.name(), reach.operation));
         }
         self.0.alive.seen(reach.native());
-        Ok(row)
+        Ok(read)
     }
 
     /// A read of an unknown conversation crashes like any other bug (500); an update without members changes nothing
@@ -119,7 +132,7 @@ impl Chatter {
         precondition: Option<&Precondition>,
     ) -> Result<Conversation> {
         let reach = self.reach(cx, at, "update_conversation").await?;
-        let row = self.read_row(&reach, false).await?;
+        let row = self.read_row(&reach).await?;
         let current = self.canonical(&row, &reach)?;
         if let Some(precondition) = precondition {
             precondition.check(&current)?;
@@ -139,7 +152,9 @@ impl Chatter {
             .update_conversation(&reach.caller, reach.prefix(), reach.native(), &request)
             .await
             .map_err(|failure| self.failed(failure, reach.operation, Effect::Write))?;
-        let changed = self.canonical(&changed, &reach)?;
+        let changed = self
+            .canonical(&changed, &reach)
+            .map_err(|error| error.outcome(Outcome::Applied))?;
         if metadata.is_some_and(|metadata| metadata != changed.metadata) {
             // Somebody else's metadata came first; the vendor says 200 all the same.
             return Err(self
@@ -186,7 +201,7 @@ impl Chatter {
     ) -> Result<()> {
         let reach = self.reach(cx, at, "delete_conversation").await?;
         // Deleting again answers 200, so only a read tells whether there is anything to delete.
-        let row = self.read_row(&reach, false).await?;
+        let row = self.read_row(&reach).await?;
         if let Some(precondition) = precondition {
             precondition.check(&self.canonical(&row, &reach)?)?;
         }

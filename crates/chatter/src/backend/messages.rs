@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use adapterkit::{LeftOut, Listed, Unmappable, name_left_out};
 use backend::{
     Context, Error, Freshness, Kind, Location, Page, PageRequest, Position, Precondition, Result,
 };
@@ -11,32 +12,55 @@ use super::{Chatter, Reach};
 use crate::config::Generation;
 use crate::error::Effect;
 use crate::mapping::{Shown, message_to_canonical, shown};
-use crate::wire::{MessageRatingUpdate, MessageResponse};
+use crate::wire::{ConversationResponse, MessageRatingUpdate, MessageResponse};
+
+/// The messages of a conversation, and whether they are all.
+pub(super) struct Index {
+    /// In the order in which they were said.
+    pub(super) messages: Vec<Shown>,
+    /// Those that cannot be read.
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+impl Index {
+    fn of(read: Listed<ConversationResponse>) -> Self {
+        Self {
+            messages: shown(read.answer.messages.into_value().unwrap_or_default()),
+            left_out: read.left_out,
+        }
+    }
+
+    /// Whether the message of this id may be among those that cannot be read.
+    pub(super) fn may_lack(&self, id: &str) -> bool {
+        let may_be = |record: &LeftOut| record.id.as_deref().is_none_or(|other| other == id);
+        self.left_out.iter().any(may_be)
+    }
+}
 
 impl Chatter {
     /// All messages in the order in which they were said.
     ///
     /// Read whole, because the vendor's own pages repeat and skip messages of equal time (measured on commit
     /// 56cfcd49).
-    pub(super) async fn index(&self, reach: &Reach<'_>) -> Result<Vec<Shown>> {
-        let row = self.read_row(reach, true).await?;
-        Ok(shown(row.messages.into_value().unwrap_or_default()))
+    pub(super) async fn index(&self, reach: &Reach<'_>) -> Result<Index> {
+        Ok(Index::of(self.read_whole(reach).await?))
     }
 
     /// The index for a page: read anew where a walk begins, kept where it goes on.
     async fn index_of_walk(&self, reach: &Reach<'_>, goes_on: bool) -> Result<Arc<Vec<Shown>>> {
         if goes_on {
-            let row = self.read_row(reach, false).await?;
+            let row = self.read_row(reach).await?;
             if let Some(index) = self.0.indexes.get(reach.native(), &row.updated_at) {
                 return Ok(index);
             }
         }
-        let row = self.read_row(reach, true).await?;
-        let index = Arc::new(shown(row.messages.into_value().unwrap_or_default()));
+        let read = self.read_whole(reach).await?;
+        let mark = read.answer.updated_at.clone();
+        let messages = Arc::new(Index::of(read).messages);
         self.0
             .indexes
-            .put(reach.native(), row.updated_at, Arc::clone(&index));
-        Ok(index)
+            .put(reach.native(), mark, Arc::clone(&messages));
+        Ok(messages)
     }
 
     pub(super) async fn message_page(
@@ -63,8 +87,14 @@ impl Chatter {
         let items = found
             .items
             .iter()
-            .map(|shown| self.canonical_message(&shown.message, &reach))
-            .collect::<Result<_>>()?;
+            .filter_map(|shown| {
+                let message = message_to_canonical(&shown.message, at.id).ok();
+                if message.is_none() {
+                    name_left_out(self.name(), reach.operation, Some(&shown.message.id));
+                }
+                message
+            })
+            .collect();
         Ok(Page {
             items,
             next: found.next,
@@ -74,10 +104,19 @@ impl Chatter {
 
     pub(super) async fn find_message(&self, reach: &Reach<'_>, id: &MessageId) -> Result<Shown> {
         let index = self.index(reach).await?;
-        index
+        // What is there but cannot be read is not to be called missing.
+        let may_be_there = index.may_lack(id.as_str());
+        let found = index
+            .messages
             .into_iter()
-            .find(|shown| shown.is(id.as_str()))
-            .ok_or_else(|| self.no_message(reach))
+            .find(|shown| shown.is(id.as_str()));
+        found.ok_or_else(|| {
+            if may_be_there {
+                self.unmappable(Unmappable("messages"), reach.operation)
+            } else {
+                self.no_message(reach)
+            }
+        })
     }
 
     pub(super) fn canonical_message(
@@ -138,6 +177,7 @@ impl Chatter {
             return Err(Error::new(Kind::InvalidRequest, detail).violations(vec![violation]));
         }
         let found = self.find_message(&reach, id).await?;
+        let mut message = self.canonical_message(&found.message, &reach)?;
         self.0.indexes.forget(reach.native());
         let vote = MessageRatingUpdate {
             rating: value,
@@ -154,7 +194,6 @@ impl Chatter {
             )
             .await
             .map_err(|failure| self.failed(failure, reach.operation, Effect::Write))?;
-        let mut message = self.canonical_message(&found.message, &reach)?;
         let before = message.rating.take().unwrap_or_default();
         let rating = if found.copy.is_some() {
             // The answer counts the votes of one copy only.

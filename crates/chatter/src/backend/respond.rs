@@ -3,7 +3,7 @@
 use backend::{
     Context, Error, Event, EventStream, Kind, Location, Outcome, RespondRequest, Result, Write,
 };
-use conversation::{Message, MessageStatus, Part, Role, text_of};
+use conversation::{Message, MessageStatus, Part, text_of};
 use futures_util::stream;
 
 use super::telling::Telling;
@@ -35,7 +35,7 @@ impl Chatter {
         };
         // The vendor chats into a deleted conversation as if nothing had happened.
         if !self.0.alive.is_alive(reach.native()) {
-            self.read_row(&reach, false).await?;
+            self.read_row(&reach).await?;
         }
         let body = chat_request(&request, &text, reach.native());
         match (&request.template, reach.generation) {
@@ -51,6 +51,7 @@ impl Chatter {
             Err(error) => return error,
         };
         let unanswered = index
+            .messages
             .last()
             .is_some_and(|shown| shown.message.role == MessageRole::User);
         let error = if unanswered {
@@ -111,7 +112,9 @@ impl Chatter {
                 .at(self.name(), reach.operation));
         }
         self.0.alive.seen(reach.native());
-        let message = self.canonical_message(&answer.message, reach)?;
+        let message = self
+            .canonical_message(&answer.message, reach)
+            .map_err(|error| error.outcome(Outcome::Applied))?;
         Ok(Box::pin(stream::iter(told_at_once(message, self.name()))))
     }
 }
@@ -132,7 +135,6 @@ fn told_at_once(message: Message, backend: &str) -> Vec<Event> {
             },
         ];
     }
-    debug_assert_eq!(message.role, Role::Assistant);
     let text = text_of(&message.parts);
     vec![
         started,

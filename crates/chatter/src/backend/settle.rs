@@ -1,10 +1,12 @@
 //! What became of a write whose answer was lost, found by comparing content and times.
 
+use adapterkit::name_left_out;
 use backend::{
     Applied, Context, Error, Intent, Kind, Located, Location, Order, Result, Settled, Write,
 };
 use conversation::{ConversationPatch, NewConversation, Time, text_of};
 
+use super::enumerate::{numbered, sent};
 use super::{Chatter, prefix};
 use crate::client::Caller;
 use crate::config::Generation;
@@ -59,19 +61,23 @@ impl Chatter {
             return Ok(Settled::Unknown);
         };
         let sent = create_request(&projected);
-        let (rows, complete) = self.newest(intent, &caller, generation).await?;
+        let (rows, mut complete) = self.newest(intent, &caller, generation).await?;
         let mut candidates = Vec::new();
         for row in rows {
             let looks_alike = row.title == sent.title
                 && row.temperature.value() == sent.temperature.value()
                 && row.max_tokens.value() == sent.max_tokens.value()
                 && row.profile_id.value() == sent.profile_id.value();
-            let in_window = created(&row).is_some_and(|time| self.0.window.holds(intent, time));
-            if !(looks_alike && in_window) {
+            let time = created(&row);
+            if !looks_alike || time.is_some_and(|time| !self.0.window.holds(intent, time)) {
                 continue;
             }
-            let conversation = conversation_to_canonical(&row, self.name())
-                .map_err(|error| self.unmappable(error, OPERATION))?;
+            let Ok(conversation) = conversation_to_canonical(&row, self.name()) else {
+                // It may be the one.
+                name_left_out(self.name(), OPERATION, Some(&row.id));
+                complete = false;
+                continue;
+            };
             if conversation.metadata == projected.metadata
                 && self.is_empty(&caller, generation, &row).await?
             {
@@ -93,7 +99,7 @@ impl Chatter {
         })
     }
 
-    /// The newest conversations, and whether they reach back to before the intent: only then does it prove anything
+    /// The newest conversations, and whether they are all back to before the intent: only then does it prove anything
     /// that none of them fits.
     async fn newest(
         &self,
@@ -103,7 +109,11 @@ impl Chatter {
     ) -> Result<(Vec<ConversationResponse>, bool)> {
         if generation == Generation::V0 {
             let all = self.all_after(caller, None, Order::Desc).await?;
-            return Ok((all.into_iter().map(|(_, row)| row).collect(), true));
+            let complete = all.is_complete();
+            return Ok((
+                all.answer.into_iter().map(|(_, row)| row).collect(),
+                complete,
+            ));
         }
         let query = ConversationListQuery {
             limit: Some(CREATES_LOOKED_AT),
@@ -111,13 +121,21 @@ impl Chatter {
             sort_order: Some(SortOrder::Desc),
             ..ConversationListQuery::default()
         };
-        let rows = self.rows(caller, prefix(generation), &query).await?;
+        let read = self.rows(caller, prefix(generation), &query).await?;
+        let is_whole = sent(&read) < CREATES_LOOKED_AT;
+        let left_out = read.left_out.clone();
+        let rows = numbered(read, 0);
         let (first, _) = self.0.window.bounds(intent);
-        let complete = (rows.len() as u64) < CREATES_LOOKED_AT
-            || rows
-                .iter()
-                .any(|row| created(row).is_some_and(|time| time < first));
-        Ok((rows, complete))
+        let before = rows
+            .iter()
+            .find(|(_, row)| created(row).is_some_and(|time| time < first))
+            .map(|(place, _)| *place);
+        // What cannot be read and is older than the intent is not what is looked for.
+        let complete = match before {
+            Some(place) => left_out.iter().all(|record| record.position as u64 > place),
+            None => is_whole && left_out.is_empty(),
+        };
+        Ok((rows.into_iter().map(|(_, row)| row).collect(), complete))
     }
 
     /// Counted by reading: the vendor's own counter is always 0.
@@ -135,9 +153,11 @@ impl Chatter {
             .client()
             .list_messages(caller, prefix(generation), &row.id, &one)
             .await;
-        Ok(messages
+        let messages = messages
             .map_err(|failure| self.failed(failure, OPERATION, Effect::Read))?
-            .is_empty())
+            .named(self.name(), OPERATION);
+        // One that cannot be read is one all the same.
+        Ok(messages.answer.is_empty() && messages.is_complete())
     }
 
     /// An update is done where the conversation is what it was to become: doing it again would change nothing.
@@ -149,7 +169,7 @@ impl Chatter {
         patch: &ConversationPatch,
     ) -> Result<Settled> {
         let reach = self.reach(cx, at, OPERATION).await?;
-        let row = match self.read_row(&reach, false).await {
+        let row = match self.read_row(&reach).await {
             Ok(row) => row,
             Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
             Err(error) => return Err(error),
@@ -190,22 +210,30 @@ impl Chatter {
             Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
             Err(error) => return Err(error),
         };
-        let is_ours = |position: &usize| {
-            let message = &index[*position].message;
-            message.role == MessageRole::User
-                && message.content == text
-                && message
-                    .created_at
-                    .parse()
-                    .is_ok_and(|time| self.0.window.holds(intent, time))
-        };
-        let ours: Vec<usize> = (0..index.len()).filter(is_ours).collect();
+        if !index.left_out.is_empty() {
+            // What cannot be read may be the question, or the answer.
+            return Ok(Settled::Unknown);
+        }
+        let messages = index.messages;
+        let mut ours = Vec::new();
+        for (position, shown) in messages.iter().enumerate() {
+            let message = &shown.message;
+            if message.role != MessageRole::User || message.content != text {
+                continue;
+            }
+            let Ok(time) = message.created_at.parse() else {
+                return Ok(Settled::Unknown);
+            };
+            if self.0.window.holds(intent, time) {
+                ours.push(position);
+            }
+        }
         let position = match ours.as_slice() {
             [] => return Ok(self.0.window.nothing_found(intent)),
             [position] => *position,
             _ => return Ok(Settled::Unknown),
         };
-        match index
+        match messages
             .get(position + 1)
             .filter(|next| next.message.role == MessageRole::Assistant)
         {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use adapterkit::Unmappable;
 use backend::{Error, Event, Kind, Location, Outcome, Result};
 use conversation::Part;
 use serde::Deserialize;
@@ -205,11 +206,13 @@ impl Telling {
             operation: OPERATION,
         };
         let chatter = self.chatter.clone();
-        let stored = match chatter.index(&reach).await {
-            Ok(index) => index
-                .into_iter()
-                .find(|shown| shown.message.id == id)
-                .map(|shown| shown.message),
+        let (stored, may_be_there) = match chatter.index(&reach).await {
+            Ok(index) => {
+                let may_be_there = index.may_lack(&id);
+                let mut messages = index.messages.into_iter();
+                let stored = messages.find(|shown| shown.message.id == id);
+                (stored.map(|shown| shown.message), may_be_there)
+            }
             Err(error) => {
                 // The answer is made; only reading it back failed.
                 self.fail(error.outcome(if cut.is_some() {
@@ -221,7 +224,13 @@ impl Telling {
             }
         };
         let Some(stored) = stored else {
-            self.fail(cut.unwrap_or_else(|| no_answer(Outcome::Applied)));
+            let error = if may_be_there {
+                let unreadable = chatter.unmappable(Unmappable("messages"), OPERATION);
+                unreadable.outcome(Outcome::Applied)
+            } else {
+                no_answer(Outcome::Applied)
+            };
+            self.fail(cut.unwrap_or(error));
             return;
         };
         let message = match chatter.canonical_message(&stored, &reach) {

@@ -1,8 +1,11 @@
 //! Answers in the vendor's shapes: JSON, problem documents, framework errors, bare 500s and event streams.
 
-use axum::body::Body;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Response};
 use chatter::wire::{self, Member};
+use futures_util::StreamExt;
 use serde::Serialize;
 
 /// What the rate-limit headers of an answer say.
@@ -12,6 +15,19 @@ pub(crate) struct Budget {
     pub(crate) remaining: usize,
     pub(crate) window_seconds: u64,
 }
+
+/// How an answer goes on behind the middle of its body.
+pub(crate) enum Rest {
+    /// Not at all: the first half says that it is all.
+    Nothing,
+    /// The connection is cut.
+    Cut,
+    /// It stays silent.
+    Silence,
+}
+
+/// Collected bodies are the fake's own, and small.
+const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// An answer before the middleware has put its headers on.
 pub(crate) struct Answer {
@@ -33,6 +49,13 @@ impl Answer {
             headers: vec![("content-type", content_type.to_owned())],
             bare: false,
         }
+    }
+
+    /// Whatever a test wants; without a media type where that is empty.
+    pub(crate) fn any(status: u16, content_type: &str, body: String) -> Self {
+        let mut answer = Self::new(status, content_type, Body::from(body));
+        answer.headers.retain(|(_, value)| !value.is_empty());
+        answer
     }
 
     pub(crate) fn json<T: Serialize>(status: u16, value: &T) -> Self {
@@ -70,6 +93,52 @@ impl Answer {
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    async fn taken(&mut self) -> Bytes {
+        let body = std::mem::replace(&mut self.body, Body::empty());
+        axum::body::to_bytes(body, BODY_MAX_BYTES)
+            .await
+            .expect("the fake's own body")
+    }
+
+    /// The answer with other texts in the place of these; streams stay as they are.
+    pub(crate) async fn rewritten(mut self, texts: &[(String, String)]) -> Self {
+        let is_json = self
+            .headers
+            .contains(&("content-type", "application/json".to_owned()));
+        if texts.is_empty() || !is_json {
+            return self;
+        }
+        let body = self.taken().await;
+        let mut body = String::from_utf8(body.into()).expect("json is text");
+        for (from, to) in texts {
+            body = body.replace(from, to);
+        }
+        self.body = Body::from(body);
+        self
+    }
+
+    /// The answer with the first half of its body.
+    pub(crate) async fn halved(mut self, rest: Rest) -> Self {
+        let body = self.taken().await;
+        let half = body.slice(..body.len() / 2);
+        if let Rest::Nothing = rest {
+            self.body = Body::from(half);
+            return self;
+        }
+        let is_cut = matches!(rest, Rest::Cut);
+        let rest = futures_util::stream::once(async move {
+            if !is_cut {
+                std::future::pending::<()>().await;
+            }
+            // What is sent so far has left by then: cut at once, it would never arrive.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+        });
+        let half = futures_util::stream::once(async move { Ok(half) });
+        self.body = Body::from_stream(half.chain(rest));
+        self.with("content-length", body.len().to_string())
     }
 
     /// The response with the middleware's headers; a bare one goes out without them.
@@ -179,13 +248,22 @@ impl Problems {
         Box::new(Self::answer(&problem))
     }
 
-    pub(crate) fn too_many_requests(&self, limit: u64, window: u64, retry_after: u64) -> Refusal {
+    pub(crate) fn too_many_requests(
+        &self,
+        limit: u64,
+        window: u64,
+        retry_after: Option<u64>,
+    ) -> Refusal {
         let detail = format!("Rate limit exceeded: {limit} requests per {window} seconds");
         let mut problem = self.problem(429, "rate-limit-exceeded", "Rate Limit Exceeded", &detail);
         problem.limit = Member::Value(limit);
         problem.window = Member::Value(window);
-        problem.retry_after = Member::Value(retry_after);
-        Box::new(Self::answer(&problem).with("retry-after", retry_after.to_string()))
+        problem.retry_after = Member::from(retry_after);
+        let answer = Self::answer(&problem);
+        Box::new(match retry_after {
+            Some(seconds) => answer.with("retry-after", seconds.to_string()),
+            None => answer,
+        })
     }
 
     /// A 500 that the application itself made; the connection lives on.

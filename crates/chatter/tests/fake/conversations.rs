@@ -129,7 +129,12 @@ pub(crate) fn list(call: &Call) -> Result<Answer, Refusal> {
         u64::try_from(limit).unwrap_or_default(),
         u64::try_from(offset).unwrap_or_default(),
     );
-    let page = page(rows, limit, offset);
+    let first = if call.server.options.repeats_pages {
+        0
+    } else {
+        offset
+    };
+    let page = page(rows, limit, first);
     let answer = wire::ConversationListResponse {
         conversations: page,
         total_count: if old {

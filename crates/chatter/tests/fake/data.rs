@@ -29,6 +29,8 @@ pub(crate) struct Data {
     queries: u64,
     budgets: BTreeMap<(String, String), VecDeque<Instant>>,
     faults: Vec<PlannedFault>,
+    /// Texts in answers, and what is sent in their place.
+    pub(crate) rewrites: Vec<(String, String)>,
     pub(crate) tokens: BTreeMap<String, (String, Instant)>,
     pub(crate) conversations: BTreeMap<String, StoredConversation>,
     pub(crate) seen: Vec<SeenRequest>,
@@ -43,6 +45,7 @@ impl Data {
             queries: 0,
             budgets: BTreeMap::new(),
             faults: Vec::new(),
+            rewrites: Vec::new(),
             tokens: BTreeMap::new(),
             conversations: BTreeMap::new(),
             seen: Vec::new(),

@@ -64,6 +64,8 @@ pub(crate) struct FakeOptions {
     pub(crate) profiles: Vec<String>,
     /// How long the model thinks before an answer, or before each token of a stream.
     pub(crate) model_delay: Duration,
+    /// Lists of conversations begin anew at every offset.
+    pub(crate) repeats_pages: bool,
     /// Bytes per chunk of a stream; a frame may be cut anywhere.
     pub(crate) stream_chunk_bytes: usize,
 }
@@ -79,6 +81,7 @@ impl FakeOptions {
             token_lifetime: Duration::from_secs(1800),
             profiles: vec!["profile-1".to_owned()],
             model_delay: Duration::ZERO,
+            repeats_pages: false,
             stream_chunk_bytes: 4096,
         }
     }
@@ -156,6 +159,12 @@ impl FakeChatter {
     /// Plans a fault for the next request of this method whose path contains this text. Used up by that request.
     pub(crate) fn inject(&self, method: &'static str, path_part: &str, fault: Fault) {
         self.server.data().plan(method, path_part, fault);
+    }
+
+    /// From now on, whatever JSON is answered has the text `to` in the place of `from`: to spoil single values.
+    pub(crate) fn rewrite(&self, from: &str, to: &str) {
+        let mut data = self.server.data();
+        data.rewrites.push((from.to_owned(), to.to_owned()));
     }
 
     /// Everything that was asked so far, oldest first.

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Response};
 use axum::response::IntoResponse;
 use chatter::wire::{self, Member};
 
-use super::answer::{Answer, Budget, Problems, Refusal};
+use super::answer::{Answer, Budget, Problems, Refusal, Rest};
 use super::check::Check;
 use super::connection::{Connection, CuttableListener};
 use super::faults::Fault;
@@ -130,14 +130,14 @@ async fn carry_out(
     connection: &Connection,
 ) -> (Answer, String, Option<Budget>) {
     let correlation_id = call.correlation_id.clone();
-    match fault {
+    match &fault {
         Some(Fault::CutBefore) => {
             connection.cut();
             return std::future::pending().await;
         }
-        Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
+        Some(Fault::Slow(time)) => tokio::time::sleep(*time).await,
         Some(Fault::TooManyRequests(seconds)) => {
-            let refusal = call.problems.too_many_requests(100, 60, seconds);
+            let refusal = call.problems.too_many_requests(100, 60, *seconds);
             return (*refusal, correlation_id, None);
         }
         Some(Fault::Crash) => {
@@ -154,7 +154,25 @@ async fn carry_out(
                 None,
             );
         }
-        Some(Fault::CutAfter | Fault::CutStreamAfter(_)) | None => {}
+        Some(Fault::Answer {
+            status,
+            content_type,
+            body,
+        }) => {
+            return (
+                Answer::any(*status, content_type, body.clone()),
+                correlation_id,
+                None,
+            );
+        }
+        Some(
+            Fault::CutAfter
+            | Fault::CutInBody
+            | Fault::Truncated
+            | Fault::Stalled
+            | Fault::CutStreamAfter(_),
+        )
+        | None => {}
     }
     let (answer, budget) = match spend(&call) {
         Ok(budget) => {
@@ -163,10 +181,18 @@ async fn carry_out(
         }
         Err((refusal, budget)) => (*refusal, budget),
     };
-    if let Some(Fault::CutAfter) = fault {
-        connection.cut();
-        return std::future::pending().await;
-    }
+    let texts = call.server.data().rewrites.clone();
+    let answer = answer.rewritten(&texts).await;
+    let answer = match fault {
+        Some(Fault::CutAfter) => {
+            connection.cut();
+            return std::future::pending().await;
+        }
+        Some(Fault::CutInBody) => answer.halved(Rest::Cut).await,
+        Some(Fault::Truncated) => answer.halved(Rest::Nothing).await,
+        Some(Fault::Stalled) => answer.halved(Rest::Silence).await,
+        _ => answer,
+    };
     (answer, correlation_id, Some(budget))
 }
 
@@ -197,7 +223,7 @@ fn spend(call: &Call) -> Result<Budget, (Refusal, Budget)> {
         Some(_) => Ok(budget),
         None => Err((
             call.problems
-                .too_many_requests(limit as u64, window_seconds, window_seconds),
+                .too_many_requests(limit as u64, window_seconds, Some(window_seconds)),
             budget,
         )),
     }
@@ -221,7 +247,7 @@ fn spend_of_user(call: &Call, operation: &Operation) -> Result<(), Refusal> {
         .spend(&name, &call.user_id, limit, Duration::from_secs(60))
     {
         Some(_) => Ok(()),
-        None => Err(call.problems.too_many_requests(limit as u64, 60, 60)),
+        None => Err(call.problems.too_many_requests(limit as u64, 60, Some(60))),
     }
 }
 
