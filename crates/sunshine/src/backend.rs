@@ -1,8 +1,10 @@
 //! Sunshine Conversations behind the port: canonical call, mapping, client, mapping back.
 
 mod conversations;
+mod deletion;
 mod enumerate;
 mod known;
+mod lookup;
 mod messages;
 mod pages;
 mod participants;
@@ -10,6 +12,7 @@ mod people;
 mod records;
 mod service;
 mod settle;
+mod vendor_page;
 
 use std::fmt;
 use std::sync::Arc;

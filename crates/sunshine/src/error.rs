@@ -43,10 +43,17 @@ fn code(refusal: &Refusal) -> Option<String> {
         .and_then(|error| error.code.into_value())
 }
 
-/// Whether this is the vendor's own "no such user".
+/// Whether a call in which only a user can be unknown found none. The code is documented for some calls only, so any
+/// of the vendor's own will do; a page of somebody else's is no such answer.
 pub(crate) fn is_unknown_user(failure: &Failure) -> bool {
     matches!(failure, Failure::Refused(refusal)
-        if refusal.status == 404 && code(refusal).as_deref() == Some("user_not_found"))
+        if refusal.status == 404 && code(refusal).is_some_and(|code| code != "app_not_found"))
+}
+
+/// Whether the vendor could not do what was asked, rather than not at the moment or not for us.
+pub(crate) fn is_about_the_request(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused(refusal)
+        if !matches!(refusal.status, 401 | 403 | 408 | 429 | 502..=504))
 }
 
 /// Whether the vendor answered with this status.

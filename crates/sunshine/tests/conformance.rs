@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use backend::{Backend, Location};
 use conversation::{ConversationId, MessageId};
-use fake::{APP_ID, FakeOptions, FakeSunshine, KEY_ID, SECRET};
+use fake::{APP_ID, FakeOptions, FakeSunshine, KEY_ID, SECRET, UnknownCursor};
 use sunshine::{ImportMode, JwtScope, Sunshine, SunshineConfig, SunshineCredentials};
 use tokio::sync::OnceCell;
 
@@ -112,7 +112,7 @@ fn main() -> std::process::ExitCode {
     let other_reading = FakeOptions {
         metadata_replaces: true,
         newest_first: true,
-        refuse_unknown_cursors: true,
+        unknown_cursor: UnknownCursor::Refused(400),
         bare_lists: true,
         deleted_placeholders: true,
         messages_per_page: 3,

@@ -410,3 +410,46 @@ fn a_conversation_of_the_vendor_has_its_canonical_fields() {
         ]
     );
 }
+
+#[test]
+fn empty_objects_that_stand_for_none_are_read_and_come_back() {
+    let body = r#"{"id":"5e552ef595e5206375bb835d","author":{"type":"business"},"content":{"type":"text","text":"a"},"source":{"type":"web","client":{},"device":null},"quotedMessage":{},"metadata":{}}"#;
+    let wire: wire::Message = serde_json::from_str(body).unwrap();
+    let message = message_to_canonical(&wire, id(), &nobody).unwrap();
+    assert_eq!(message.in_reply_to, None);
+    let again = message_from_canonical(&message, None).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), body);
+}
+
+#[test]
+fn an_option_that_the_vendor_takes_otherwise_is_not_dropped_silently() {
+    let webview = |options: &str| {
+        format!(
+            r#"[{{"type":"actions","actions":[{{"type":"webview","text":"a","uri":"https://a.example","fallback":"https://a.example","extensions":{options}}}]}}]"#
+        )
+    };
+    let form = |options: &str| {
+        format!(
+            r#"[{{"type":"form","fields":[{{"name":"a","label":"A","type":"text","extensions":{options}}}]}}]"#
+        )
+    };
+    for text in [
+        webview(r#"{"size":"tall","openOnReceive":true,"extraChannelOptions":{"messenger":{}}}"#),
+        form(r#"{"format":"integer"}"#),
+    ] {
+        let (kept, fates) = post(Role::Assistant, parts(&text));
+        assert_eq!((kept, fates), (parts(&text), vec![]), "{text}");
+    }
+    for text in [
+        webview(r#"{"size":"gigantic"}"#),
+        webview(r#"{"size":5}"#),
+        webview(r#"{"openOnReceive":"yes"}"#),
+        webview(r#"{"extraChannelOptions":[]}"#),
+        form(r#"{"format":5}"#),
+        form(r#"{"format":"roman"}"#),
+    ] {
+        let (kept, fates) = post(Role::Assistant, parts(&text));
+        assert!(matches!(kept.as_slice(), [Part::Text(_)]), "{text}");
+        assert_eq!(fates[0].1, Fate::Converted, "{text}");
+    }
+}

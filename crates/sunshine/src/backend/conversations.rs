@@ -1,4 +1,4 @@
-//! Conversations: create, read, update, delete.
+//! Conversations: create, read, update.
 
 use adapterkit::Effect;
 use backend::{Context, Error, Kind, Located, Location, Outcome, Precondition, Result, Write};
@@ -8,15 +8,16 @@ use conversation::{
 };
 
 use super::Sunshine;
+use super::deletion::is_deleted;
 use super::known::Facts;
 use crate::client::Caller;
-use crate::error::{Subject, has_status, is_unknown_user};
+use crate::error::{Subject, is_unknown_user};
 use crate::limits::{CALLER_METADATA_MAX_BYTES, PARTICIPANTS_MAX};
 use crate::mapping::{
-    DELETED_KEY, INTENT_KEY, Profiled, conversation_to_canonical, create_body, external_id,
-    own_member, profile_of, update_body,
+    INTENT_KEY, Profiled, conversation_to_canonical, create_body, external_id, profile_of,
+    update_body,
 };
-use crate::wire::{self, ConversationType, ConversationUpdateBody, Extra, Member, Raw};
+use crate::wire::{self, ConversationType, ConversationUpdateBody};
 
 /// Why a group was not made where a direct conversation was asked for.
 const DIRECT_IS_WITH_ONE: &str = "a direct conversation of sunshine's has one user, and the caller is another than the participant";
@@ -304,87 +305,4 @@ impl Sunshine {
             }
         }
     }
-
-    pub(super) async fn delete(
-        &self,
-        cx: &Context,
-        at: &Location,
-        precondition: Option<&Precondition>,
-    ) -> Result<()> {
-        let operation = "delete_conversation";
-        let caller = self.caller(cx);
-        if let Some(precondition) = precondition {
-            let wire = self.read(caller, at, operation).await?;
-            precondition.check(&self.canonical(&wire, at, operation)?)?;
-        }
-        self.0.known.forget(&at.native);
-        let deleted = self.client().delete_conversation(caller, &at.native).await;
-        let Err(failure) = deleted else {
-            return Ok(());
-        };
-        if !has_status(&failure, 400) {
-            return Err(self.failed(failure, Subject::Conversation, Effect::Write, operation));
-        }
-        // A user's first conversation stays for ever.
-        let wire = self.read(caller, at, operation).await?;
-        if wire.is_default.into_value() != Some(true) {
-            return Err(self.failed(failure, Subject::Conversation, Effect::Write, operation));
-        }
-        self.bury(cx, caller, at, &wire, operation).await
-    }
-
-    /// Empties a conversation that the vendor does not let go, and marks it as deleted.
-    async fn bury(
-        &self,
-        cx: &Context,
-        caller: Caller,
-        at: &Location,
-        wire: &wire::Conversation,
-        operation: &'static str,
-    ) -> Result<()> {
-        self.client()
-            .delete_all_messages(caller, &at.native)
-            .await
-            .map_err(|failure| {
-                self.failed(failure, Subject::Conversation, Effect::Write, operation)
-            })?;
-        let mut metadata: JsonMap = wire
-            .metadata
-            .value()
-            .and_then(|raw| raw.decode().ok())
-            .unwrap_or_default();
-        // What the caller kept there goes as well, and makes room for the mark.
-        metadata.retain(|name, _| name.starts_with("dragoman_"));
-        metadata.insert(DELETED_KEY.into(), RawJson::string(&cx.intent.to_string()));
-        let body = ConversationUpdateBody {
-            display_name: Member::Absent,
-            description: Member::Absent,
-            icon_url: Member::Absent,
-            metadata: Member::from(Raw::encode(&metadata).ok()),
-            extra: Extra::new(),
-        };
-        let marked = self
-            .client()
-            .update_conversation(caller, &at.native, &body)
-            .await;
-        self.0.known.forget(&at.native);
-        match marked {
-            Ok(answer) if is_deleted(&answer.conversation) => Ok(()),
-            Ok(_) => {
-                let message = "sunshine emptied the user's first conversation, but did not keep the mark that it is deleted";
-                Err(Error::new(Kind::UpstreamFailed, message)
-                    .outcome(Outcome::Applied)
-                    .at(self.name(), operation))
-            }
-            // The messages are gone; deleting again sets the mark.
-            Err(failure) => Err(self
-                .failed(failure, Subject::Conversation, Effect::Write, operation)
-                .outcome(Outcome::Unknown)),
-        }
-    }
-}
-
-/// Whether a conversation counts as deleted although the vendor keeps it.
-pub(super) fn is_deleted(wire: &wire::Conversation) -> bool {
-    own_member(&wire.metadata, DELETED_KEY).is_some()
 }

@@ -7,7 +7,7 @@ use backend::{
 };
 
 use super::Sunshine;
-use super::conversations::is_deleted;
+use super::deletion::is_deleted;
 use super::records::{PageEnd, readable, skipped};
 use crate::client::Caller;
 use crate::error::{Subject, is_unknown_user};
@@ -102,6 +102,7 @@ impl Sunshine {
             Err(failure) if is_unknown_user(&failure) => {
                 return Ok(Conversations {
                     conversations: Vec::new(),
+                    has_gaps: false,
                     next: None,
                 });
             }
@@ -125,6 +126,7 @@ impl Sunshine {
         .next()
         .map_err(|error| error.at(self.name(), operation))?;
         Ok(Conversations {
+            has_gaps: conversations.len() < answer.conversations.len(),
             conversations,
             next,
         })
@@ -134,6 +136,8 @@ impl Sunshine {
 /// One page of conversations.
 pub(super) struct Conversations {
     pub(super) conversations: Vec<Conversation>,
+    /// Whether records are left out that cannot be read.
+    pub(super) has_gaps: bool,
     /// The cursor of the next page.
     pub(super) next: Option<String>,
 }

@@ -241,10 +241,12 @@ pub(super) fn find_member<'m>(
     })
 }
 
-/// How a participant is named as an author.
+/// How a participant is named as an author: by the vendor's id, because an id of ours is not enough for a user who
+/// belongs to one brand.
 pub(super) fn authorship_of(member: &Participant) -> Option<Authorship> {
-    let external = member.user_external_id.value().cloned();
-    external
-        .map(Authorship::ExternalUser)
-        .or_else(|| member.user_id.value().cloned().map(Authorship::User))
+    let user_id = member.user_id.value().cloned();
+    user_id.map(Authorship::User).or_else(|| {
+        let external = member.user_external_id.value().cloned();
+        external.map(Authorship::ExternalUser)
+    })
 }

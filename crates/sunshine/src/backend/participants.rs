@@ -10,8 +10,10 @@ use conversation::{ConversationPatch, Participant};
 use super::Sunshine;
 use super::messages::find_member;
 use crate::client::Caller;
-use crate::error::{Subject, participant_not_found};
-use crate::mapping::{external_id, participant_to_canonical, profile_of, projected_participants};
+use crate::error::{Subject, is_unknown_user, participant_not_found};
+use crate::mapping::{
+    Profiled, external_id, participant_to_canonical, profile_of, projected_participants,
+};
 use crate::wire::{self, Extra, Member, ParticipantJoinBody, ParticipantLeaveBody};
 
 /// Why nobody joins or leaves.
@@ -75,31 +77,14 @@ impl Sunshine {
             }
             users.push((external_id(tenant, &id), profile_of(participant)));
         }
-        self.0.known.members.invalidate(&*at.native);
         for (index, (user, profiled)) in users.into_iter().enumerate() {
+            let joined = self.join_one(caller, at, user, profiled, operation).await;
+            self.0.known.members.invalidate(&*at.native);
             // What went before is done, so a failure leaves the whole half done.
-            let half_done = |error: Error| {
-                if index == 0 {
-                    error
-                } else {
-                    error.outcome(Outcome::Unknown)
-                }
-            };
-            self.ensure_user(caller, &user, Some(profiled), operation)
-                .await
-                .map_err(half_done)?;
-            let body = ParticipantJoinBody {
-                user_id: Member::Absent,
-                user_external_id: Member::Value(user),
-                subscribe_sdk_client: Member::Value(true),
-                extra: Extra::new(),
-            };
-            self.client()
-                .join_conversation(caller, &at.native, &body)
-                .await
-                .map_err(|failure| {
-                    half_done(self.failed(failure, Subject::Participant, Effect::Write, operation))
-                })?;
+            joined.map_err(|error| match index {
+                0 => error,
+                _ => error.outcome(Outcome::Unknown),
+            })?;
         }
         let applied = |error: Error| error.outcome(Outcome::Applied);
         let members = self
@@ -109,6 +94,39 @@ impl Sunshine {
         self.described(cx, caller, &members, operation)
             .await
             .map_err(applied)
+    }
+
+    async fn join_one(
+        &self,
+        caller: Caller,
+        at: &Location,
+        user: String,
+        profiled: Profiled,
+        operation: &'static str,
+    ) -> Result<()> {
+        self.ensure_user(caller, &user, Some(profiled.clone()), operation)
+            .await?;
+        let body = ParticipantJoinBody {
+            user_id: Member::Absent,
+            user_external_id: Member::Value(user.clone()),
+            subscribe_sdk_client: Member::Value(true),
+            extra: Extra::new(),
+        };
+        let join = || self.client().join_conversation(caller, &at.native, &body);
+        let mut joined = join().await;
+        if joined.as_ref().is_err_and(is_unknown_user) {
+            // Somebody who was there is gone; nobody joined.
+            self.0.known.users.invalidate(user.as_str());
+            self.ensure_user(caller, &user, Some(profiled), operation)
+                .await?;
+            joined = join().await;
+        }
+        match joined {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                Err(self.failed(failure, Subject::Participant, Effect::Write, operation))
+            }
+        }
     }
 
     pub(super) async fn leave(&self, cx: &Context, at: &Location, participant: &str) -> Result<()> {
@@ -121,26 +139,37 @@ impl Sunshine {
         if !facts.is_group {
             return Err(self.not_held("/participants", GROUPS_ONLY, operation));
         }
-        let by_participant = member.id.value().cloned();
-        let by_user = match &by_participant {
-            Some(_) => None,
-            None => member.user_id.value().cloned(),
-        };
-        let body = ParticipantLeaveBody {
-            user_id: Member::from(by_user),
-            user_external_id: Member::Absent,
-            participant_id: Member::from(by_participant),
-            extra: Extra::new(),
-        };
+        let left = self
+            .client()
+            .leave_conversation(caller, &at.native, &leave_body(member))
+            .await;
+        // Only now: what somebody else read meanwhile is out of date as well.
         self.0.known.members.invalidate(&*at.native);
-        self.client()
-            .leave_conversation(caller, &at.native, &body)
-            .await
-            .map_err(|failure| {
-                self.failed(failure, Subject::Participant, Effect::Write, operation)
-            })?;
-        Ok(())
+        match left {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                Err(self.failed(failure, Subject::Participant, Effect::Write, operation))
+            }
+        }
     }
+}
+
+/// The body by which a participant leaves: exactly one of its ids.
+fn leave_body(member: &wire::Participant) -> ParticipantLeaveBody {
+    let value = |id: &Member<String>| Member::from(id.value().cloned());
+    let mut body = ParticipantLeaveBody {
+        user_id: Member::Absent,
+        user_external_id: Member::Absent,
+        participant_id: value(&member.id),
+        extra: Extra::new(),
+    };
+    if body.participant_id.is_absent() {
+        body.user_id = value(&member.user_id);
+    }
+    if body.participant_id.is_absent() && body.user_id.is_absent() {
+        body.user_external_id = value(&member.user_external_id);
+    }
+    body
 }
 
 /// Refuses participants where the policy does.

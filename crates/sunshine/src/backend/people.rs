@@ -36,12 +36,14 @@ impl Sunshine {
             return Ok(());
         }
         let body = user_body(external_id, profiled.clone());
-        let made = self.client().create_user(caller, &body).await;
-        let failure = match made {
-            Ok(_) => None,
+        let mut answer = self.client().create_user(caller, &body).await.map(Some);
+        if answer
+            .as_ref()
+            .is_err_and(|failure| has_status(failure, 409))
+        {
             // The external id is taken: by the user who is wanted.
-            Err(failure) if has_status(&failure, 409) => match profiled {
-                None => None,
+            answer = match profiled {
+                None => Ok(None),
                 Some(profiled) => {
                     let body = UserUpdateBody {
                         signed_up_at: Member::Absent,
@@ -51,17 +53,31 @@ impl Sunshine {
                         extra: Extra::new(),
                     };
                     let updated = self.client().update_user(caller, external_id, &body).await;
-                    updated.err()
+                    updated.map(Some)
                 }
-            },
-            Err(failure) => Some(failure),
-        };
-        if let Some(failure) = failure {
-            let error = self.failed(failure, Subject::User, Effect::Write, operation);
-            return Err(error.outcome(Outcome::NotApplied));
+            };
         }
-        self.0.known.users.insert(external_id.into(), ());
-        Ok(())
+        match answer {
+            Ok(answer) => {
+                self.0.known.users.insert(external_id.into(), ());
+                if let Some(answer) = answer {
+                    self.note_user(answer.user);
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                let error = self.failed(failure, Subject::User, Effect::Write, operation);
+                Err(error.outcome(Outcome::NotApplied))
+            }
+        }
+    }
+
+    /// Remembers a user as it is now.
+    fn note_user(&self, user: User) {
+        if let Some(id) = user.id.value().cloned() {
+            let user = Some(Arc::new(user));
+            self.0.known.profiles.insert(id.into(), user);
+        }
     }
 
     /// Who takes part in a conversation, as the vendor has it now.

@@ -31,6 +31,7 @@ impl Sunshine {
             }
         };
         let caller = self.caller(cx);
+        self.facts(caller, at, operation).await?;
         let authorship = match activity.participant_id.as_deref() {
             None => Authorship::Business,
             Some(_) if kind != ActivityType::ConversationRead => {

@@ -1,10 +1,15 @@
 //! What became of a write whose answer was lost: the id of the write stands in the metadata of what it made.
 
+use std::collections::VecDeque;
+
 use backend::{Applied, Context, Error, Intent, Kind, Location, Result, Settled, Write};
-use conversation::{ConversationPatch, NewConversation, NewMessage, Time};
+use conversation::{
+    ConversationPatch, Message, NewConversation, NewMessage, Part, TextFormat, text_of,
+};
 
 use super::Sunshine;
-use super::pages::{Step, is_gone};
+use super::vendor_page::{Step, is_gone, received};
+use crate::client::Caller;
 use crate::limits::PAGE_MAX;
 use crate::mapping::{INTENT_KEY, own_member};
 use crate::wire;
@@ -60,6 +65,7 @@ impl Sunshine {
         let caller = self.caller(&cx);
         let wanted = intent.id.to_string();
         let mut after = None;
+        let mut has_gaps = false;
         for _ in 0..CONVERSATION_PAGES_MAX {
             let page = self
                 .conversations_of(caller, user, after, PAGE_MAX, OPERATION)
@@ -72,8 +78,11 @@ impl Sunshine {
                 let located = self.located(found, OPERATION)?;
                 return Ok(Settled::Applied(Applied::Conversation(Box::new(located))));
             }
+            has_gaps |= page.has_gaps;
             match page.next {
                 Some(next) => after = Some(next),
+                // What could not be read may be it.
+                None if has_gaps => return Ok(Settled::Unknown),
                 None => return Ok(self.0.window.nothing_found(intent)),
             }
         }
@@ -112,8 +121,9 @@ impl Sunshine {
         Ok(Settled::Applied(Applied::Conversation(Box::new(located))))
     }
 
-    /// The message that carries the write's id, among those since the write began. Several messages of one import
-    /// carry the same; then the time at which they were said and their parts tell them apart, or nothing does.
+    /// The message that carries the write's id, among those since the write began. All messages of one import carry
+    /// the same; role, time and words tell which one this is. Where others of the import are there, it has begun, so
+    /// that one is missing is no proof that nothing was done.
     async fn settle_message(
         &self,
         cx: &Context,
@@ -122,55 +132,94 @@ impl Sunshine {
         imported: Option<&NewMessage>,
     ) -> Result<Settled> {
         let caller = self.caller(cx);
-        let (first, _) = self.0.window.bounds(intent);
-        let wanted = intent.id.to_string();
-        let mut candidates: Vec<wire::Message> = Vec::new();
-        let mut cursor: Option<String> = None;
-        let mut is_complete = false;
-        for _ in 0..MESSAGE_PAGES_MAX {
-            let step = cursor.as_deref().map_or(Step::Newest, Step::Before);
-            let page = match self.page(caller, &at.native, step, OPERATION).await {
-                Ok(page) => page,
-                Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
-                Err(error) => return Err(error),
-            };
-            let is_older = page.messages.iter().any(|message| {
-                let received = message.received.value().and_then(|text| text.parse().ok());
-                received.is_some_and(|received: Time| received < first)
-            });
-            candidates.extend(page.messages.into_iter().filter(|message| {
-                own_member(&message.metadata, INTENT_KEY).as_deref() == Some(&*wanted)
-                    && !is_gone(message)
-            }));
-            if is_older || page.next.is_none() {
-                is_complete = true;
-                break;
-            }
-            cursor = page.next;
-        }
-        let mut messages = self
-            .canonical_messages(cx, caller, at, &candidates, OPERATION)
+        let Some(carriers) = self.carriers(caller, intent, at).await? else {
+            return Ok(Settled::NotApplied);
+        };
+        let messages = self
+            .canonical_messages(cx, caller, at, &carriers.messages, OPERATION)
             .await?;
+        let mut found: Vec<&Message> = messages.iter().collect();
         if let Some(imported) = imported {
             let projection =
                 backend::Backend::preview(self, &Write::ImportMessage(imported.clone()));
             if let Write::ImportMessage(new) = projection.write {
-                messages.retain(|message| {
-                    message.role == new.role
-                        && (new.sent_at.is_none() || new.sent_at == Some(message.sent_at))
-                        && (candidates.len() == 1 || message.parts == new.parts)
-                });
+                found.retain(|message| can_be(message, &new));
             }
         }
-        let message = messages.pop();
-        Ok(match message {
+        Ok(match found.as_slice() {
+            [message] => applied(message),
             // The text that led a content is the same write; the content is its result.
-            Some(message) if imported.is_none() || messages.is_empty() => {
-                Settled::Applied(Applied::Message(Box::new(message)))
+            [.., message] if imported.is_none() => applied(message),
+            [] if carriers.messages.is_empty() && carriers.is_complete => {
+                self.0.window.nothing_found(intent)
             }
-            Some(_) => Settled::Unknown,
-            None if is_complete => self.0.window.nothing_found(intent),
-            None => Settled::Unknown,
+            _ => Settled::Unknown,
         })
     }
+
+    /// The messages that carry the write's id, oldest first; `None` where there is no such conversation.
+    async fn carriers(
+        &self,
+        caller: Caller,
+        intent: &Intent,
+        at: &Location,
+    ) -> Result<Option<Carriers>> {
+        let (first, _) = self.0.window.bounds(intent);
+        let wanted = intent.id.to_string();
+        let mut messages: VecDeque<wire::Message> = VecDeque::new();
+        let mut has_gaps = false;
+        let mut cursor: Option<String> = None;
+        for _ in 0..MESSAGE_PAGES_MAX {
+            let step = cursor.as_deref().map_or(Step::Newest, Step::Before);
+            let page = match self.page(caller, &at.native, step, OPERATION).await {
+                Ok(page) => page,
+                Err(error) if error.kind == Kind::NotFound && cursor.is_none() => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            has_gaps |= page.has_gaps;
+            let is_older = page
+                .messages
+                .iter()
+                .any(|message| received(message).is_some_and(|received| received < first));
+            let carries = |message: &wire::Message| {
+                own_member(&message.metadata, INTENT_KEY).as_deref() == Some(&*wanted)
+                    && !is_gone(message)
+            };
+            for message in page.messages.into_iter().rev().filter(carries) {
+                messages.push_front(message);
+            }
+            if is_older || page.next.is_none() {
+                return Ok(Some(Carriers {
+                    messages: messages.into(),
+                    is_complete: !has_gaps,
+                }));
+            }
+            cursor = page.next;
+        }
+        Ok(Some(Carriers {
+            messages: messages.into(),
+            is_complete: false,
+        }))
+    }
+}
+
+/// The messages that carry one write's id.
+struct Carriers {
+    messages: Vec<wire::Message>,
+    /// Whether no other can carry it: every message since the write began was read.
+    is_complete: bool,
+}
+
+fn applied(message: &Message) -> Settled {
+    Settled::Applied(Applied::Message(Box::new(message.clone())))
+}
+
+/// Whether a stored message can be what became of an imported one. The vendor changes contents in ways of its own, so
+/// only the words of a plain text are held against it.
+fn can_be(message: &Message, new: &NewMessage) -> bool {
+    let is_plain =
+        |part: &Part| matches!(part, Part::Text(text) if text.format == TextFormat::Plain);
+    message.role == new.role
+        && new.sent_at.is_none_or(|sent_at| sent_at == message.sent_at)
+        && (!new.parts.iter().all(is_plain) || text_of(&message.parts) == text_of(&new.parts))
 }

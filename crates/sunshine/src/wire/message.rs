@@ -127,8 +127,8 @@ wire_word! {
 wire_object! {
     /// A message that another one quotes. Cannot be posted.
     pub struct QuotedMessage {
-        /// How it is told.
-        required kind = "type": QuotedMessageType,
+        /// How it is told; absent in an empty object, which stands for none.
+        optional kind = "type": QuotedMessageType,
         /// The message itself, which may quote again.
         optional message: Box<Message>,
         /// The channel's own id of it.

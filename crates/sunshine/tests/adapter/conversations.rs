@@ -1,7 +1,9 @@
 //! Making, changing, enumerating and deleting conversations.
 
-use backend::{Backend, ConversationQuery, Kind, Outcome};
-use conversation::{ConversationPatch, Kind as ConversationKind, Patch, Role};
+use backend::{Backend, ConversationQuery, Kind, Outcome, PageRequest};
+use conversation::{
+    Activity, ActivityKind, ConversationPatch, Kind as ConversationKind, Patch, Role,
+};
 
 use crate::fake::{FakeOptions, Fault};
 use crate::support::{MISSING, asked, at, create, cx, cx_of, new, pair, pair_with, say};
@@ -298,6 +300,37 @@ async fn the_first_conversation_of_a_user_is_emptied_and_hidden() {
             .unwrap();
         assert_eq!(listed.page.items.len(), 1);
         assert_eq!(listed.page.items[0].location, second);
+
+        // What the customer writes there later is not shown.
+        let later = serde_json::json!({
+            "author": {"type": "user", "userId": "u"}, "content": {"type": "text", "text": "hello?"},
+            "source": {"type": "web"}
+        });
+        let later = fake.add_message(&first.native, &later).parse().unwrap();
+        let read = Activity {
+            activity: ActivityKind::Read,
+            participant_id: None,
+        };
+        for error in [
+            sunshine
+                .list_messages(&cx(), &first, &PageRequest::first(10))
+                .await
+                .unwrap_err(),
+            sunshine
+                .get_message(&cx(), &first, &later)
+                .await
+                .unwrap_err(),
+            sunshine
+                .delete_message(&cx(), &first, &later, None)
+                .await
+                .unwrap_err(),
+            sunshine
+                .send_activity(&cx(), &first, read)
+                .await
+                .unwrap_err(),
+        ] {
+            assert_eq!(error.kind, Kind::NotFound);
+        }
     }
 }
 

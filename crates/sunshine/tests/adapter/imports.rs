@@ -1,7 +1,7 @@
 //! History, where it may be posted.
 
-use backend::{Backend, Kind, Location, Outcome};
-use conversation::{NewMessage, Part, Role};
+use backend::{Applied, Backend, Context, Intent, Kind, Location, Outcome, Settled, Write};
+use conversation::{Media, NewMessage, Part, Role, Time};
 use sunshine::{ImportMode, Sunshine, SunshineConfig};
 
 use crate::fake::{FakeSunshine, Fault};
@@ -134,4 +134,60 @@ async fn too_many_at_once_are_refused() {
         .unwrap_err();
     assert_eq!(error.kind, Kind::NotHeld);
     assert_eq!(fake.received().len(), before);
+}
+
+fn noted(cx: &Context, at: &Location, new: &NewMessage) -> Intent {
+    let started_at = Time::now().saturating_add_micros(-3_600_000_000);
+    Intent {
+        id: cx.intent,
+        location: Some(at.clone()),
+        write: Write::ImportMessage(new.clone()),
+        started_at,
+        deadline_at: started_at,
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_has_begun_is_never_said_to_be_undone() {
+    let (_fake, sunshine, at) = posting().await;
+    let cx = cx();
+    let time = "2020-01-01T00:00:00.000Z";
+    let refused = NewMessage::of(Role::Assistant, vec![Part::Reasoning("hm".into())]);
+    let stored = said(Role::Assistant, "stored", time);
+    let history = vec![refused.clone(), stored.clone()];
+    sunshine.import_messages(&cx, &at, history).await.unwrap();
+    // It was refused, the next one was not: to run the import again would double that.
+    let first = sunshine.settle(&cx, &noted(&cx, &at, &refused)).await;
+    assert_eq!(first.unwrap(), Settled::Unknown);
+    // Of the same time, and another one.
+    let other = said(Role::Assistant, "never sent", time);
+    let other = sunshine.settle(&cx, &noted(&cx, &at, &other)).await;
+    assert_eq!(other.unwrap(), Settled::Unknown);
+    let stored = sunshine.settle(&cx, &noted(&cx, &at, &stored)).await;
+    assert!(matches!(
+        stored.unwrap(),
+        Settled::Applied(Applied::Message(_))
+    ));
+}
+
+#[tokio::test]
+async fn an_imported_picture_is_found_although_the_vendor_adds_to_it() {
+    let (_fake, sunshine, at) = posting().await;
+    let cx = cx();
+    let picture = Media {
+        url: Some("https://files.example/a.png".into()),
+        ..Media::default()
+    };
+    let picture = NewMessage {
+        sent_at: "2020-01-01T00:00:01.000Z".parse().ok(),
+        ..NewMessage::of(Role::Assistant, vec![Part::Image(picture)])
+    };
+    let before = said(Role::Assistant, "look", "2020-01-01T00:00:00.000Z");
+    let history = vec![before, picture.clone()];
+    let stored = sunshine.import_messages(&cx, &at, history).await.unwrap();
+    let settled = sunshine.settle(&cx, &noted(&cx, &at, &picture)).await;
+    let Settled::Applied(Applied::Message(found)) = settled.unwrap() else {
+        panic!("it was done")
+    };
+    assert_eq!(found.id, stored[1].as_ref().unwrap().id);
 }

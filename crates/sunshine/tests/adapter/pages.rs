@@ -4,8 +4,10 @@ use backend::{Backend, BackendExt, Kind, Order, Outcome, PageRequest, Position};
 use conversation::Role;
 use futures_util::TryStreamExt;
 
-use crate::fake::{FakeOptions, Fault};
-use crate::support::{asked, create, cx, filled, page, pair, pair_with, request, say, texts};
+use crate::fake::{FakeOptions, Fault, UnknownCursor};
+use crate::support::{
+    MISSING, asked, create, cx, filled, page, pair, pair_with, request, say, texts,
+};
 
 #[tokio::test]
 async fn a_page_anywhere_costs_one_call_and_names_no_size() {
@@ -42,7 +44,7 @@ async fn more_than_a_page_of_the_vendors_is_walked_in_both_orders() {
         FakeOptions {
             messages_per_page: 3,
             newest_first: true,
-            refuse_unknown_cursors: true,
+            unknown_cursor: UnknownCursor::Refused(400),
             bare_lists: true,
             ..FakeOptions::default()
         },
@@ -70,25 +72,106 @@ async fn more_than_a_page_of_the_vendors_is_walked_in_both_orders() {
 
 #[tokio::test]
 async fn a_first_page_is_found_from_the_end_where_the_vendor_takes_no_early_cursor() {
+    for (unknown_cursor, remembers) in [
+        (UnknownCursor::Refused(400), true),
+        (UnknownCursor::Refused(404), true),
+        (UnknownCursor::Refused(500), false),
+        (UnknownCursor::Ignored, true),
+        (UnknownCursor::End, true),
+    ] {
+        let options = FakeOptions {
+            messages_per_page: 3,
+            unknown_cursor,
+            ..FakeOptions::default()
+        };
+        let (fake, sunshine) = pair_with(options).await;
+        let (at, ids) = filled(&sunshine, 8).await;
+        if !remembers {
+            fake.expect_violations();
+        }
+        let three_pages_back = 3;
+        for calls in [
+            three_pages_back + 1,
+            three_pages_back + usize::from(!remembers),
+        ] {
+            let before = fake.received().len();
+            let found = page(&sunshine, &at, request(2, Order::Asc)).await;
+            assert_eq!(found.items[0].id.as_str(), ids[0], "{unknown_cursor:?}");
+            assert!(found.next.is_some());
+            assert_eq!(asked(&fake, before).len(), calls, "{unknown_cursor:?}");
+        }
+        let error = sunshine
+            .get_message(&cx(), &at, &MISSING.parse().unwrap())
+            .await
+            .unwrap_err();
+        let wanted = if remembers {
+            Kind::NotFound
+        } else {
+            Kind::UpstreamFailed
+        };
+        assert_eq!(error.kind, wanted, "{unknown_cursor:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_short_conversation_needs_no_cursor_before_all_messages() {
     let options = FakeOptions {
-        messages_per_page: 3,
-        refuse_unknown_cursors: true,
+        unknown_cursor: UnknownCursor::Refused(500),
         ..FakeOptions::default()
     };
     let (fake, sunshine) = pair_with(options).await;
-    let (at, ids) = filled(&sunshine, 8).await;
+    let (at, _) = filled(&sunshine, 3).await;
     let before = fake.received().len();
     let found = page(&sunshine, &at, request(2, Order::Asc)).await;
-    assert_eq!(found.items[0].id.as_str(), ids[0]);
-    assert!(found.next.is_some());
-    assert_eq!(
-        asked(&fake, before).len(),
-        4,
-        "one refusal, three pages back"
-    );
-    let before = fake.received().len();
-    page(&sunshine, &at, request(2, Order::Asc)).await;
-    assert_eq!(asked(&fake, before).len(), 3, "the refusal is remembered");
+    assert_eq!(texts(&found.items), ["message 0", "message 1"]);
+    assert_eq!(asked(&fake, before).len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_whose_message_is_gone_says_so_and_not_that_the_conversation_is() {
+    for status in [400, 404] {
+        let options = FakeOptions {
+            messages_per_page: 2,
+            unknown_cursor: UnknownCursor::Refused(status),
+            ..FakeOptions::default()
+        };
+        let (_fake, sunshine) = pair_with(options).await;
+        let (at, _) = filled(&sunshine, 5).await;
+        let first = page(&sunshine, &at, request(2, Order::Desc)).await;
+        sunshine
+            .delete_message(&cx(), &at, &first.items[1].id, None)
+            .await
+            .unwrap();
+        let second = request(2, Order::Desc).after(first.next.unwrap());
+        let error = sunshine
+            .list_messages(&cx(), &at, &second)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, Kind::InvalidCursor, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn many_deleted_messages_do_not_end_a_conversation() {
+    let options = FakeOptions {
+        messages_per_page: 1,
+        ..FakeOptions::default()
+    };
+    let (fake, sunshine) = pair_with(options).await;
+    let at = create(&sunshine).await;
+    for number in 0..42 {
+        let message = serde_json::json!({
+            "id": format!("1{number:023x}"), "received": "2024-01-01T00:00:00.000Z",
+            "author": {"type": "business"}, "source": {"type": "api:conversations"},
+            "content": {"type": "text", "text": "here"},
+            "deleted": number > 0 && number < 41
+        });
+        fake.add_message(&at.native, &message);
+    }
+    for order in [Order::Asc, Order::Desc] {
+        let found = page(&sunshine, &at, request(2, order)).await;
+        assert_eq!(found.items.len(), 2, "{order:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Users and participants.
 
 use backend::{Backend, Kind, Outcome};
-use conversation::{Handle, Participant, ParticipantKind, Side};
+use conversation::{Handle, NewMessage, Participant, ParticipantKind, Role, Side};
 
 use crate::fake::{FakeOptions, Fault};
-use crate::support::{asked, create, cx, new, pair, pair_with};
+use crate::support::{asked, create, cx, cx_of, new, pair, pair_with};
 
 fn person(id: &str) -> Participant {
     Participant {
@@ -220,4 +220,130 @@ async fn a_failed_user_leaves_the_conversation_unmade() {
     create(&sunshine).await;
     assert_eq!(asked(&fake, 1), ["CreateUser", "CreateConversation"]);
     assert_eq!(fake.users().len(), 1);
+}
+
+#[tokio::test]
+async fn who_was_there_and_is_gone_is_made_again_to_join() {
+    let (fake, sunshine) = pair().await;
+    let at = group(&sunshine).await;
+    let join = async || {
+        sunshine
+            .add_participants(&cx(), &at, vec![person("bob")])
+            .await
+    };
+    join().await.unwrap();
+    sunshine
+        .remove_participant(&cx(), &at, "bob")
+        .await
+        .unwrap();
+    for code in ["user_not_found", "not_found"] {
+        let before = fake.received().len();
+        fake.inject("JoinConversation", Fault::Refuse { status: 404, code });
+        assert_eq!(ids(&join().await.unwrap()), ["ann", "bob"]);
+        let asked = asked(&fake, before);
+        assert!(asked.contains(&"CreateUser".to_owned()), "{asked:?}");
+        sunshine
+            .remove_participant(&cx(), &at, "bob")
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_has_left_writes_no_more_although_somebody_read_meanwhile() {
+    let (fake, sunshine) = pair().await;
+    let group = new(r#"{"participants":[{"id":"bob"},{"id":"eve"}]}"#);
+    let at = sunshine
+        .create_conversation(&cx(), group)
+        .await
+        .unwrap()
+        .location;
+    let said = NewMessage::text(Role::User, "a");
+    let first = sunshine
+        .post_message(&cx_of(None), &at, said.clone())
+        .await
+        .unwrap();
+    assert_eq!(first.author.unwrap().id.as_deref(), Some("ann"));
+    fake.inject(
+        "LeaveConversation",
+        Fault::Slow(std::time::Duration::from_millis(300)),
+    );
+    let cx = cx();
+    let leaving = sunshine.remove_participant(&cx, &at, "ann");
+    let reading = async {
+        while fake
+            .operations()
+            .last()
+            .is_none_or(|last| last != "LeaveConversation")
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        sunshine.list_participants(&cx, &at).await
+    };
+    let (left, read) = tokio::join!(leaving, reading);
+    left.unwrap();
+    assert_eq!(read.unwrap().len(), 3);
+    let second = sunshine
+        .post_message(&cx_of(None), &at, said)
+        .await
+        .unwrap();
+    assert_eq!(second.author.unwrap().id.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn participants_leave_by_whichever_id_they_have() {
+    let (fake, sunshine) = pair().await;
+    let at = group(&sunshine).await;
+    let only_ours = |body: &mut serde_json::Value| {
+        for participant in body["participants"].as_array_mut().unwrap() {
+            participant.as_object_mut().unwrap().remove("id");
+            participant["userId"] = serde_json::Value::Null;
+        }
+    };
+    fake.inject("ListParticipants", Fault::Edit(only_ours));
+    sunshine
+        .remove_participant(&cx(), &at, "ann")
+        .await
+        .unwrap();
+    let sent = fake.received();
+    assert_eq!(sent[sent.len() - 1].body, r#"{"userExternalId":"t:ann"}"#);
+}
+
+#[tokio::test]
+async fn a_user_writes_under_the_vendors_own_id() {
+    let (fake, sunshine) = pair().await;
+    let at = create(&sunshine).await;
+    let user_id = fake.users()[0].id.value().cloned().unwrap();
+    let posted = sunshine
+        .post_message(&cx(), &at, NewMessage::text(Role::User, "a"))
+        .await
+        .unwrap();
+    assert_eq!(posted.author.unwrap().id.as_deref(), Some("ann"));
+    let sent = fake.received();
+    let body = &sent[sent.len() - 1].body;
+    assert!(
+        body.contains(&user_id) && !body.contains("userExternalId"),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn a_changed_profile_is_shown_at_once() {
+    let (_fake, sunshine) = pair().await;
+    let at = group(&sunshine).await;
+    for name in ["Bob", "Robert"] {
+        let bob = Participant {
+            name: Some(name.into()),
+            ..person("bob")
+        };
+        let all = sunshine
+            .add_participants(&cx(), &at, vec![bob])
+            .await
+            .unwrap();
+        assert_eq!(all[1].name.as_deref(), Some(name));
+        sunshine
+            .remove_participant(&cx(), &at, "bob")
+            .await
+            .unwrap();
+    }
 }

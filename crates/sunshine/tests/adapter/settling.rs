@@ -177,3 +177,54 @@ async fn a_write_to_what_is_gone_was_not_done() {
     let error = sunshine.settle(&cx(), &nowhere).await.unwrap_err();
     assert_eq!(error.kind, Kind::Internal);
 }
+
+/// Makes the middle message of a page unreadable, its id included.
+fn unreadable(body: &mut serde_json::Value) {
+    for list in ["messages", "conversations"] {
+        for record in body[list].as_array_mut().into_iter().flatten() {
+            record["author"] = serde_json::json!(7);
+            record["metadata"] = serde_json::json!({});
+            record["createdAt"] = serde_json::json!(7);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_may_be_the_one() {
+    let (fake, sunshine) = pair().await;
+    let (at, _) = filled(&sunshine, 1).await;
+    for (list, location, write) in [
+        (
+            "ListConversations",
+            None,
+            Write::CreateConversation(NewConversation::default()),
+        ),
+        (
+            "ListMessages",
+            Some(&at),
+            Write::PostMessage(NewMessage::text(Role::Assistant, "perhaps")),
+        ),
+    ] {
+        fake.inject(list, Fault::Edit(unreadable));
+        let noted = intent(&cx(), location, write, HOUR);
+        let settled = sunshine.settle(&cx(), &noted).await.unwrap();
+        assert_eq!(settled, Settled::Unknown, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_post_that_is_found_but_has_no_time_is_never_said_to_be_undone() {
+    let (fake, sunshine) = pair().await;
+    let at = create(&sunshine).await;
+    let cx = cx();
+    let new = NewMessage::text(Role::Assistant, "once");
+    sunshine.post_message(&cx, &at, new.clone()).await.unwrap();
+    let timeless =
+        |body: &mut serde_json::Value| body["messages"][0]["received"] = "just now".into();
+    fake.inject("ListMessages", Fault::Edit(timeless));
+    let noted = intent(&cx, Some(&at), Write::PostMessage(new), HOUR);
+    assert_eq!(
+        sunshine.settle(&cx, &noted).await.unwrap(),
+        Settled::Unknown
+    );
+}

@@ -41,6 +41,19 @@ static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
         .expect("a sound description")
 });
 
+/// What becomes of a cursor that is no record's id. Not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnknownCursor {
+    /// It is a place between ids.
+    Place,
+    /// It is refused with this status.
+    Refused(u16),
+    /// It is passed over, as if there were none.
+    Ignored,
+    /// Nothing follows it.
+    End,
+}
+
 /// How the fake behaves where the vendor's description is silent, and limits lowered for tests.
 #[derive(Clone, Debug)]
 pub(crate) struct FakeOptions {
@@ -48,8 +61,8 @@ pub(crate) struct FakeOptions {
     pub(crate) metadata_replaces: bool,
     /// Messages of a page come newest first. Not documented.
     pub(crate) newest_first: bool,
-    /// A cursor that is no record's id is a 400; otherwise it is a place between ids. Not documented.
-    pub(crate) refuse_unknown_cursors: bool,
+    /// What becomes of a cursor that is no record's id.
+    pub(crate) unknown_cursor: UnknownCursor,
     /// `meta` and `links` are absent where no page follows in the direction of travel; both are optional.
     pub(crate) bare_lists: bool,
     /// A deleted message stays as a placeholder with `deleted`; otherwise it is gone. Not documented.
@@ -75,7 +88,7 @@ impl Default for FakeOptions {
         Self {
             metadata_replaces: false,
             newest_first: false,
-            refuse_unknown_cursors: false,
+            unknown_cursor: UnknownCursor::Place,
             bare_lists: false,
             deleted_placeholders: false,
             private_attachments: false,

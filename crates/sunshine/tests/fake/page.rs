@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 
 use sunshine::wire::{CURSOR_CHARS, Extra, Links, Member, Meta, Raw};
 
+use super::UnknownCursor;
 use super::answer::Refusal;
 use super::serve::Call;
+
+/// Before all ids, and behind them.
+const FIRST: &str = "000000000000000000000000";
+const LAST: &str = "ffffffffffffffffffffffff";
 
 /// Which way a list is read when no cursor says otherwise.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,10 +52,17 @@ pub(crate) fn cut(
         Some(id) if id.len() != CURSOR_CHARS => Err(Refusal::BAD_PAGE),
         Some(id) => {
             let known = records.iter().any(|(other, _)| other == id);
-            if call.server.options.refuse_unknown_cursors && !known {
-                return Err(Refusal::BAD_PAGE);
+            match call.server.options.unknown_cursor {
+                UnknownCursor::Refused(400) if !known => Err(Refusal::BAD_PAGE),
+                UnknownCursor::Refused(404) if !known => Err(Refusal::NOT_FOUND),
+                UnknownCursor::Refused(status) if !known => {
+                    Err(Refusal::new(status, "unknown_cursor", "Unknown cursor"))
+                }
+                UnknownCursor::Ignored if !known => Ok(None),
+                UnknownCursor::End if !known && name == "page[after]" => Ok(Some(LAST)),
+                UnknownCursor::End if !known => Ok(Some(FIRST)),
+                _ => Ok(Some(id.as_str())),
             }
-            Ok(Some(id.as_str()))
         }
         None => Ok(None),
     };

@@ -1,13 +1,13 @@
 //! The fates of one write, as they are found.
 
 use backend::FieldFate;
-use conversation::{JsonMap, RawJson};
+use conversation::{JsonMap, Participant, RawJson};
 
-use crate::limits::CALLER_METADATA_MAX_BYTES;
+use crate::limits::{CALLER_METADATA_MAX_BYTES, LABEL_MAX_CHARS, URL_MAX_CHARS};
 use crate::mapping::own::OWN_KEYS;
 
 /// Why most fields are refused.
-const NO_PLACE: &str = "sunshine has no place for this";
+pub(super) const NO_PLACE: &str = "sunshine has no place for this";
 
 /// What is found of the fields of one write.
 #[derive(Default)]
@@ -47,6 +47,29 @@ impl Fates {
     pub(super) fn take_some<T>(&mut self, pointer: &str, field: &mut Option<T>) {
         if field.take().is_some() {
             self.reject(pointer, NO_PLACE);
+        }
+    }
+
+    /// Takes out a name and a picture that the vendor would refuse.
+    pub(super) fn face(&mut self, pointer: &str, person: &mut Participant) {
+        if let Some(name) = &person.name
+            && !is_text(name, LABEL_MAX_CHARS)
+        {
+            person.name = None;
+            self.reject_beyond(
+                format!("{pointer}/name"),
+                "sunshine's names have 1 to 128 characters",
+                LABEL_MAX_CHARS,
+            );
+        }
+        if let Some(url) = &person.avatar_url
+            && !is_url(url, URL_MAX_CHARS)
+        {
+            person.avatar_url = None;
+            self.reject(
+                format!("{pointer}/avatar_url"),
+                "sunshine takes the url of a picture, of at most 2,048 characters",
+            );
         }
     }
 

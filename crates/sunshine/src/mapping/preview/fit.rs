@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use conversation::{Action, ActionKind, Field, Item, JsonMap, Media, Part};
+use conversation::{Action, ActionKind, Field, Item, JsonMap, Media, Part, RawJson};
 
 use super::fates::{is_scalar, is_text, is_url};
 use crate::limits::{
@@ -12,8 +12,8 @@ use crate::limits::{
 
 /// The longest URL of a medium or action, in characters. The vendor names none; the whole body has one.
 const ANY_URL: usize = usize::MAX;
-/// What an action holds beside its canonical members.
-const ACTION_OPTIONS: [&str; 3] = ["size", "openOnReceive", "extraChannelOptions"];
+/// What a webview holds beside its canonical members.
+const WEBVIEW_OPTIONS: [&str; 3] = ["size", "openOnReceive", "extraChannelOptions"];
 
 /// Whether every part keeps the vendor's bounds.
 pub(super) fn fits(parts: &[Part]) -> bool {
@@ -106,8 +106,8 @@ fn fits_action(action: &Action, of_item: bool) -> bool {
     let options = |allowed: &[&str]| {
         action
             .extensions
-            .keys()
-            .all(|name| allowed.contains(&&**name))
+            .iter()
+            .all(|(name, value)| allowed.contains(&&**name) && fits_option(name, value))
     };
     let fits_type = match &action.kind {
         ActionKind::Buy => action.amount.is_some() && has(&["amount", "currency"]) && options(&[]),
@@ -123,17 +123,32 @@ fn fits_action(action: &Action, of_item: bool) -> bool {
             action.uri.is_some()
                 && action.fallback.is_some()
                 && has(&["uri", "fallback", "default"])
-                && options(&ACTION_OPTIONS)
+                && options(&WEBVIEW_OPTIONS)
         }
         ActionKind::Other(_) => false,
     };
     fits_type && !action.text.is_empty() && is_flat(&action.metadata)
 }
 
+/// Whether a member that has no canonical home is what the vendor takes there.
+fn fits_option(name: &str, value: &RawJson) -> bool {
+    let is_word = |words: &[&str]| {
+        value
+            .to::<String>()
+            .is_ok_and(|word| words.contains(&&*word))
+    };
+    match name {
+        "size" => is_word(&["compact", "tall", "full"]),
+        "format" => is_word(&["integer", "decimal"]),
+        "openOnReceive" => value.to::<bool>().is_ok(),
+        _ => value.to::<JsonMap>().is_ok(),
+    }
+}
+
 fn fits_field(field: &Field) -> bool {
     let fits_size =
         |size: Option<u64>| size.is_none_or(|size| (1..=ANSWER_MAX_CHARS).contains(&size));
-    let fits_option = |option: &conversation::FieldOption| {
+    let fits_choice = |option: &conversation::FieldOption| {
         is_text(&option.name, LABEL_MAX_CHARS)
             && fits_optional(option.label.as_deref(), LABEL_MAX_CHARS)
     };
@@ -144,8 +159,11 @@ fn fits_field(field: &Field) -> bool {
         && fits_size(field.min_chars)
         && fits_size(field.max_chars)
         && field.options.len() <= OPTIONS_MAX
-        && field.options.iter().all(fits_option)
+        && field.options.iter().all(fits_choice)
         && field.value.is_none()
         && field.chosen.is_empty()
-        && field.extensions.keys().all(|name| &**name == "format")
+        && field
+            .extensions
+            .iter()
+            .all(|(name, value)| &**name == "format" && fits_option(name, value))
 }

@@ -4,9 +4,8 @@ use conversation::{
     Direction, MessageStatus, NewMessage, Participant, ParticipantKind, Role, Side,
 };
 
-use super::fates::{Fates, is_text, is_url};
+use super::fates::Fates;
 use super::parts;
-use crate::limits::{LABEL_MAX_CHARS, URL_MAX_CHARS};
 
 /// Why internal messages stay away.
 const DELIVERS: &str =
@@ -21,14 +20,12 @@ pub(super) fn post(new: &NewMessage, fates: &mut Fates) -> NewMessage {
 }
 
 pub(super) fn import(new: &NewMessage, fates: &mut Fates) -> NewMessage {
-    let mut new = said(new, fates);
+    let new = said(new, fates);
     if new.sent_at.is_some() {
         fates.convert(
             "/sent_at",
             "kept in sunshine's metadata: the message's place is that of the import",
         );
-    } else {
-        new.sent_at = None;
     }
     new
 }
@@ -123,25 +120,7 @@ fn author_of(author: Participant, is_user: bool, fates: &mut Fates) -> Option<Pa
         author.kind = ParticipantKind::Person;
         fates.reject("/author/kind", "sunshine's users are persons");
     }
-    if let Some(name) = &author.name
-        && !is_text(name, LABEL_MAX_CHARS)
-    {
-        author.name = None;
-        fates.reject_beyond(
-            "/author/name",
-            "sunshine's names have 1 to 128 characters",
-            LABEL_MAX_CHARS,
-        );
-    }
-    if let Some(url) = &author.avatar_url
-        && !is_url(url, URL_MAX_CHARS)
-    {
-        author.avatar_url = None;
-        fates.reject(
-            "/author/avatar_url",
-            "sunshine takes the url of a picture, of at most 2,048 characters",
-        );
-    }
+    fates.face("/author", &mut author);
     fates.take("/author/handles", &mut author.handles);
     Some(author)
 }

@@ -5,7 +5,7 @@ use conversation::{
     ConversationPatch, Kind, NewConversation, Participant, ParticipantKind, Patch, Side, Status,
 };
 
-use super::fates::{Fates, is_text, is_url};
+use super::fates::{Fates, NO_PLACE, is_text, is_url};
 use crate::limits::{
     EXTERNAL_ID_MAX_CHARS, LABEL_MAX_CHARS, PARTICIPANTS_MAX, TITLE_MAX_CHARS, URL_MAX_CHARS,
 };
@@ -128,25 +128,7 @@ pub(super) fn user(
         );
         return None;
     }
-    if let Some(name) = &participant.name
-        && !is_text(name, LABEL_MAX_CHARS)
-    {
-        participant.name = None;
-        fates.reject_beyond(
-            format!("{pointer}/name"),
-            "sunshine's names have 1 to 128 characters",
-            LABEL_MAX_CHARS,
-        );
-    }
-    if let Some(url) = &participant.avatar_url
-        && !is_url(url, URL_MAX_CHARS)
-    {
-        participant.avatar_url = None;
-        fates.reject(
-            format!("{pointer}/avatar_url"),
-            "sunshine takes the url of a picture, of at most 2,048 characters",
-        );
-    }
+    fates.face(pointer, &mut participant);
     let mut has_email = false;
     let handles = std::mem::take(&mut participant.handles);
     for (index, handle) in handles.into_iter().enumerate() {
@@ -227,12 +209,11 @@ pub(super) fn update(patch: &ConversationPatch, fates: &mut Fates) -> Conversati
     {
         refuse("/status", &mut patch.status, NO_STATUS, fates);
     }
-    let no_place = "sunshine has no place for this";
-    refuse("/priority", &mut patch.priority, no_place, fates);
-    refuse("/labels", &mut patch.labels, no_place, fates);
-    refuse("/owner", &mut patch.owner, no_place, fates);
+    refuse("/priority", &mut patch.priority, NO_PLACE, fates);
+    refuse("/labels", &mut patch.labels, NO_PLACE, fates);
+    refuse("/owner", &mut patch.owner, NO_PLACE, fates);
     refuse("/assistant", &mut patch.assistant, NO_ASSISTANT, fates);
-    refuse("/extensions", &mut patch.extensions, no_place, fates);
+    refuse("/extensions", &mut patch.extensions, NO_PLACE, fates);
     refuse(
         "/participants",
         &mut patch.participants,

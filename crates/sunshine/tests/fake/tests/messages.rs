@@ -3,14 +3,14 @@
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::fake::{FakeOptions, KEY_ID, SECRET};
+use crate::fake::{FakeOptions, KEY_ID, SECRET, UnknownCursor};
 use crate::support::{answered, assert_refused, furnished};
 
 #[tokio::test]
 async fn lists_of_messages_page_backwards_whatever_size_is_asked() {
     let options = FakeOptions {
         messages_per_page: 2,
-        refuse_unknown_cursors: true,
+        unknown_cursor: UnknownCursor::Refused(400),
         ..FakeOptions::default()
     };
     let (_fake, caller, _, [first, _]) = furnished(options).await;
