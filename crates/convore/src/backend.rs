@@ -3,9 +3,11 @@
 mod attachments;
 mod caches;
 mod conversations;
+mod edits;
 mod enumerate;
 mod imports;
 mod labels;
+mod likeness;
 mod messages;
 mod pages;
 mod participants;

@@ -243,8 +243,11 @@ impl ConvoreClient {
             .delete(&["v1", "attachments", id])
             .operation("delete_attachment");
         let limit = Instant::now() + self.write_timeout;
-        self.send(request.deadline(deadline.min(limit))).await?;
-        Ok(())
+        match self.send(request.deadline(deadline.min(limit))).await {
+            // Nothing is to be read, so nothing is missing.
+            Err(Failure::Refused(refusal)) if refusal.status == 204 => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     async fn read<T: DeserializeOwned>(

@@ -34,6 +34,8 @@ fn from_refusal(refusal: &Refusal, target: Target, effect: Effect) -> Error {
     let mapped = match (refusal.status, target) {
         (404 | 410, Target::Conversation) => Error::conversation_not_found(),
         (404 | 410, Target::Message) => Error::message_not_found(),
+        // Such an id was never one of the vendor's.
+        (400 | 422, Target::Message) if effect == Effect::Read => Error::message_not_found(),
         (404 | 410, Target::Attachment) => Error::new(Kind::NotFound, "attachment not found"),
         // Nothing in the path can be missing where something is written: one of the ids in the body is.
         (404, Target::Collection) if effect == Effect::Write => Error::new(

@@ -11,11 +11,13 @@ mod preview;
 mod requests;
 
 pub use body::{body_of, parts_of, same_words};
-pub use conversation::{conversation_from_canonical, conversation_to_canonical};
-pub use message::{message_from_canonical, message_to_canonical, said_at, stored_at};
+pub use conversation::{conversation_from_canonical, conversation_to_canonical, last_said_at};
+pub use message::{
+    message_from_canonical, message_to_canonical, said_at, stored_at, text_of_message,
+};
 pub use participant::{
-    chat_id, participant_from_canonical, participant_id, participant_to_canonical,
-    participants_to_canonical, with_ids,
+    chat_id, participant_from_canonical, participant_id, participant_input,
+    participant_to_canonical, participants_from_canonical, participants_to_canonical, with_ids,
 };
 pub use preview::preview;
 pub use requests::{

@@ -31,7 +31,17 @@ pub use participant::{
 use ::conversation::Time;
 
 /// A time as it is sent: milliseconds and `Z`. One without an offset must never be sent: nobody knows what it means.
+///
+/// In bodies; see [`spelled_second`] for queries.
 #[must_use]
 pub fn spelled_time(time: Time) -> String {
     time.to_millis().to_string()
+}
+
+/// A time as the vendor's client spells it in a query: in seconds, rounded down.
+#[must_use]
+pub fn spelled_second(time: Time) -> String {
+    let text = time.to_string();
+    let (seconds, _) = text.split_once('.').unwrap_or((&text, ""));
+    format!("{seconds}Z")
 }

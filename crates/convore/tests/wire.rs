@@ -12,7 +12,7 @@ use captured::{Request, answers, requests};
 use convore::wire::{
     Attachment, AttachmentUpload, Conversation, ConversationCreate, ConversationListQuery,
     ConversationStatus, ConversationUpdate, Label, LabelCreate, Message, MessageImport,
-    MessageSend, MessageUpdate, Page,
+    MessageSend, MessageUpdate, Page, spelled_second,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -89,10 +89,12 @@ fn queries_are_those_of_the_vendors_client() {
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     assert_eq!(sent, captured("attachments.upload.message"));
+    let time = "2019-05-04T03:02:01.999Z".parse().unwrap();
     let query = ConversationListQuery {
         status: Some(ConversationStatus::Open),
-        created_at_after: Some("2019-05-04T03:02:01Z".to_owned()),
-        last_message_date_after: Some("2019-05-04T03:02:01Z".to_owned()),
+        has_messages: Some(true),
+        created_at_after: Some(spelled_second(time)),
+        last_message_date_after: Some(spelled_second(time)),
         cursor: Some("c1".to_owned()),
         limit: Some(100),
     };

@@ -1,7 +1,5 @@
 //! Conversations: create, read, update, delete, and how far they were read.
 
-use std::time::Instant;
-
 use backend::{
     Backend, Context, Error, Health, Kind, Located, Location, Precondition, Result, Write,
 };
@@ -77,26 +75,24 @@ impl Convore {
         at: &Location,
         operation: &'static str,
     ) -> Result<wire::Conversation> {
-        self.row_until(cx.deadline, at, operation).await
-    }
-
-    pub(super) async fn row_until(
-        &self,
-        deadline: Instant,
-        at: &Location,
-        operation: &'static str,
-    ) -> Result<wire::Conversation> {
-        let row = self
-            .client()
-            .get_conversation(deadline, &at.native)
-            .await
-            .map_err(|failure| {
-                self.failed(failure, operation, Target::Conversation, Effect::Read)
-            })?;
+        let row = self.stored_row(cx, at, operation).await?;
         if row.status == ConversationStatus::Trash {
             return Err(Error::conversation_not_found().at(self.name(), operation));
         }
         Ok(row)
+    }
+
+    /// The row of a conversation, also where it lies in the trash.
+    pub(super) async fn stored_row(
+        &self,
+        cx: &Context,
+        at: &Location,
+        operation: &'static str,
+    ) -> Result<wire::Conversation> {
+        self.client()
+            .get_conversation(cx.deadline, &at.native)
+            .await
+            .map_err(|failure| self.failed(failure, operation, Target::Conversation, Effect::Read))
     }
 
     pub(super) async fn update(

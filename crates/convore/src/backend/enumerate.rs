@@ -17,7 +17,7 @@ use super::caches::Found;
 use super::pages::Listing;
 use crate::client::PAGE_MAX;
 use crate::mapping::conversation_to_canonical;
-use crate::wire::{Conversation, ConversationListQuery, ConversationStatus, Raw};
+use crate::wire::{Conversation, ConversationListQuery, ConversationStatus, Raw, spelled_second};
 
 const OPERATION: &str = "list_conversations";
 /// More conversations than these are not walked: they would not fit into memory.
@@ -203,25 +203,22 @@ impl Convore {
 /// Since when conversations are looked for. The vendor's bounds may or may not include the time itself.
 #[derive(Clone, Copy)]
 pub(super) enum Since {
-    /// They were made.
-    Created(Time),
+    /// They were made, and nobody has written to them: nobody knows whether those are shown unasked.
+    MadeEmpty(Time),
     /// Their newest message was said.
     Said(Time),
 }
 
 impl Since {
     fn query(self, status: ConversationStatus) -> ConversationListQuery {
-        let spelled = |time: Time| {
-            Some(crate::wire::spelled_time(
-                time.saturating_add_micros(-1_000),
-            ))
-        };
+        let spelled = |time: Time| Some(spelled_second(time.saturating_add_micros(-1_000)));
         let (created_at_after, last_message_date_after) = match self {
-            Self::Created(time) => (spelled(time), None),
+            Self::MadeEmpty(time) => (spelled(time), None),
             Self::Said(time) => (None, spelled(time)),
         };
         ConversationListQuery {
             status: Some(status),
+            has_messages: matches!(self, Self::MadeEmpty(_)).then_some(false),
             created_at_after,
             last_message_date_after,
             limit: Some(PAGE_MAX),

@@ -5,7 +5,8 @@ use conversation::{Message, NewMessage, Time, Violation};
 
 use super::Convore;
 use crate::capabilities::IMPORT_MAX;
-use crate::wire::{Conversation, ConversationUpdate, Member, spelled_time};
+use crate::mapping::last_said_at;
+use crate::wire::{Conversation, ConversationStatus, ConversationUpdate, Member, spelled_time};
 
 const OPERATION: &str = "import_messages";
 
@@ -88,17 +89,14 @@ impl Convore {
             return;
         }
         let mut request = ConversationUpdate::default();
-        if after.status != before.status {
+        // Closed or moved by somebody meanwhile is no work of ours.
+        if after.status == ConversationStatus::Open && after.status != before.status {
             request.status = Member::Value(before.status.clone());
         }
         if before.is_unread.value() == Some(&false) && after.is_unread.value() == Some(&true) {
             request.is_unread = Member::Value(false);
         }
-        let said = |row: &Conversation| {
-            row.last_message_date
-                .value()
-                .and_then(|text| text.parse::<Time>().ok())
-        };
+        let said = |row: &Conversation| last_said_at(row).ok().flatten();
         let wanted = said(before).map_or(*newest, |last| last.max(*newest));
         if said(&after).map(Time::to_millis) != Some(wanted.to_millis()) {
             request.last_message_date = Member::Value(spelled_time(wanted));

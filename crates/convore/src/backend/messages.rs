@@ -1,21 +1,20 @@
-//! Messages: lists through an index by time, single reads, edits.
+//! Messages: lists through an index by time, and single reads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adapterkit::Unmappable;
 use backend::{
-    Backend, Context, Error, Freshness, Kind, Location, Outcome, Page, PageRequest, Position,
-    Precondition, Result, Write,
+    Context, Error, Freshness, Kind, Location, Outcome, Page, PageRequest, Position, Result,
 };
-use conversation::{Message, MessageId, MessagePatch, Part, Patch};
+use conversation::{Message, MessageId};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::Convore;
 use super::caches::{Placed, mark};
 use super::pages::Listing;
 use crate::error::{Effect, Target};
-use crate::mapping::{message_to_canonical, message_update, said_at};
+use crate::mapping::{message_to_canonical, said_at};
 use crate::wire::{self, Conversation, MessageFormat};
 
 /// How many messages are asked for at once where a list shows them without their texts.
@@ -31,6 +30,34 @@ impl Convore {
         at: &Location,
         operation: &'static str,
     ) -> Result<Listing<Placed>> {
+        let Listing {
+            items: messages,
+            mut complete,
+        } = self.listed(cx, at, operation).await?;
+        let whole = stream::iter(messages)
+            .map(|message| self.read_again(cx, message, operation))
+            .buffered(READS_AT_ONCE);
+        let whole: Vec<wire::Message> = whole.try_collect().await?;
+        let mut items = Vec::with_capacity(whole.len());
+        for message in whole {
+            // Nobody knows what one says that is nowhere shown with its texts.
+            complete &= message.format != MessageFormat::Minimal;
+            match self.placed(message, operation) {
+                Some(placed) => items.push(placed),
+                None => complete = false,
+            }
+        }
+        items.sort_by(|one, other| one.place.cmp(&other.place));
+        Ok(Listing { items, complete })
+    }
+
+    /// All messages as the vendor lists them, in no order.
+    async fn listed(
+        &self,
+        cx: &Context,
+        at: &Location,
+        operation: &'static str,
+    ) -> Result<Listing<wire::Message>> {
         let mut messages: BTreeMap<String, wire::Message> = BTreeMap::new();
         let mut complete = true;
         let read = |cursor: Option<String>| async move {
@@ -50,19 +77,10 @@ impl Convore {
             Ok(())
         })
         .await?;
-        let whole = stream::iter(messages.into_values())
-            .map(|message| self.whole(cx, message, operation))
-            .buffered(READS_AT_ONCE);
-        let whole: Vec<wire::Message> = whole.try_collect().await?;
-        let mut items = Vec::with_capacity(whole.len());
-        for message in whole {
-            match self.placed(message, operation) {
-                Some(placed) => items.push(placed),
-                None => complete = false,
-            }
-        }
-        items.sort_by(|one, other| one.place.cmp(&other.place));
-        Ok(Listing { items, complete })
+        Ok(Listing {
+            items: messages.into_values().collect(),
+            complete,
+        })
     }
 
     /// A message at its place; one without a readable place is left out and named.
@@ -75,8 +93,37 @@ impl Convore {
         Some(Placed { place, message })
     }
 
-    /// The message with its texts: an object that says it has none is asked for once more by its id.
-    pub(super) async fn whole(
+    /// The message with its texts, wherever the vendor shows them: one that came without is asked for by its id, then
+    /// looked for in the list, because only a list can be asked to show everything.
+    async fn whole(
+        &self,
+        cx: &Context,
+        at: &Location,
+        message: wire::Message,
+        operation: &'static str,
+    ) -> Result<wire::Message> {
+        let message = self.read_again(cx, message, operation).await?;
+        self.look_up(cx, at, message, operation).await
+    }
+
+    /// The message as the list shows it, where it came without its texts.
+    async fn look_up(
+        &self,
+        cx: &Context,
+        at: &Location,
+        message: wire::Message,
+        operation: &'static str,
+    ) -> Result<wire::Message> {
+        if message.format != MessageFormat::Minimal {
+            return Ok(message);
+        }
+        let listing = self.listed(cx, at, operation).await?;
+        let mut listed = listing.items.into_iter();
+        Ok(listed.find(|one| one.id == message.id).unwrap_or(message))
+    }
+
+    /// The message as a read of it alone shows it, where it came without its texts.
+    async fn read_again(
         &self,
         cx: &Context,
         message: wire::Message,
@@ -155,8 +202,20 @@ impl Convore {
         })
     }
 
-    /// One message of this conversation, by the vendor's own call.
+    /// One message of this conversation, with its texts.
     pub(super) async fn read_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        operation: &'static str,
+    ) -> Result<wire::Message> {
+        let message = self.shown_message(cx, at, id, operation).await?;
+        self.look_up(cx, at, message, operation).await
+    }
+
+    /// One message of this conversation, as the vendor's own call shows it.
+    pub(super) async fn shown_message(
         &self,
         cx: &Context,
         at: &Location,
@@ -203,110 +262,11 @@ impl Convore {
         }
         let is_applied = |error: Error| error.outcome(Outcome::Applied);
         let message = self
-            .whole(cx, message, operation)
+            .whole(cx, at, message, operation)
             .await
             .map_err(is_applied)?;
         self.canonical_message(&message, at, operation)
             .map_err(is_applied)
-    }
-
-    pub(super) async fn edit(
-        &self,
-        cx: &Context,
-        at: &Location,
-        id: &MessageId,
-        mut patch: MessagePatch,
-        precondition: Option<&Precondition>,
-    ) -> Result<Message> {
-        let operation = "update_message";
-        self.read_row(cx, at, operation).await?;
-        let before = self.read_message(cx, at, id, operation).await?;
-        let current = self.canonical_message(&before, at, operation)?;
-        if let Some(precondition) = precondition {
-            precondition.check(&current)?;
-        }
-        if patch.subject == Patch::Clear && current.subject.is_none() {
-            patch.subject = Patch::Keep;
-        }
-        let removed = keep_files(&mut patch, &current);
-        let projection = self.preview(&Write::UpdateMessage(patch));
-        projection.check(cx, self.name())?;
-        let Write::UpdateMessage(patch) = projection.write else {
-            return Err(self.became_another(operation));
-        };
-        let request = message_update(&patch);
-        if request.is_none() && removed.is_empty() {
-            return Ok(current);
-        }
-        self.0.indexes.forget(&at.native);
-        let mut changed = None;
-        if let Some(request) = request {
-            let answer = self
-                .client()
-                .update_message(cx.deadline, id.as_str(), &request)
-                .await
-                .map_err(|failure| {
-                    self.failed(failure, operation, Target::Message, Effect::Write)
-                })?;
-            changed = Some(answer);
-        }
-        if !removed.is_empty() {
-            for file in &removed {
-                self.client()
-                    .delete_attachment(cx.deadline, file)
-                    .await
-                    .map_err(|failure| {
-                        self.failed(failure, operation, Target::Attachment, Effect::Write)
-                            .outcome(Outcome::Unknown)
-                    })?;
-            }
-            changed = None;
-        }
-        let changed = match changed {
-            Some(changed) => changed,
-            None => self
-                .read_message(cx, at, id, operation)
-                .await
-                .map_err(|error| error.outcome(Outcome::Applied))?,
-        };
-        self.stored(cx, at, changed, operation).await
-    }
-}
-
-/// Takes the files that the message has already out of a patch's parts, because only texts are written; gives those
-/// that the patch leaves out.
-fn keep_files(patch: &mut MessagePatch, current: &Message) -> Vec<String> {
-    let Patch::Set(parts) = &mut patch.parts else {
-        return Vec::new();
-    };
-    if parts.is_empty() {
-        return Vec::new();
-    }
-    let files: Vec<&Part> = current
-        .parts
-        .iter()
-        .filter(|part| file_id(part).is_some())
-        .collect();
-    let removed = files
-        .iter()
-        .filter(|file| parts.iter().all(|part| file_id(part) != file_id(file)))
-        .filter_map(|file| file_id(file).map(str::to_owned))
-        .collect();
-    parts.retain(|part| !files.contains(&part));
-    if parts.is_empty() {
-        // Nothing but files: the text goes.
-        parts.push(Part::text(""));
-    }
-    removed
-}
-
-fn file_id(part: &Part) -> Option<&str> {
-    match part {
-        Part::Image(media) | Part::File(media) | Part::Audio(media) | Part::Video(media) => media
-            .attachment_id
-            .as_ref()
-            .map(conversation::AttachmentId::as_str),
-        _ => None,
     }
 }
 

@@ -13,6 +13,8 @@ use crate::wire::{Page, Raw};
 
 /// The most pages of one list. At a hundred records each: far beyond what anybody keeps in one conversation.
 const PAGES_MAX: usize = 5_000;
+/// The most bytes of records of one list: all of them may be held at once.
+const LIST_MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// The records of a list.
 pub(super) struct Listing<T> {
@@ -43,10 +45,15 @@ impl Convore {
     {
         let mut seen = HashSet::new();
         let mut cursor: Option<String> = None;
+        let mut bytes = 0_usize;
         for _ in 0..PAGES_MAX {
             let page = read(cursor.take()).await.map_err(|failure| {
                 self.failed(failure, operation, Target::Collection, Effect::Read)
             })?;
+            bytes += page.data.iter().map(|raw| raw.text().len()).sum::<usize>();
+            if bytes > LIST_MAX_BYTES {
+                return Err(self.endless("convore's list is larger than is read", operation));
+            }
             page.data.into_iter().try_for_each(&mut take)?;
             let Some(next) = page
                 .next_cursor
@@ -93,5 +100,38 @@ impl Convore {
             record.id = id,
             "left out a record of convore that cannot be read"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::ConvoreConfig;
+    use crate::wire::{Extra, Member};
+
+    #[tokio::test]
+    async fn a_list_that_never_ends_is_not_read_into_memory() {
+        let config = ConvoreConfig::new("http://127.0.0.1:9", "key", "chnnl_1");
+        let convore = Convore::new("convore", &config).unwrap();
+        let record = Raw::from_text(format!("\"{}\"", "x".repeat(8 * 1024 * 1024))).unwrap();
+        let pages = AtomicUsize::new(0);
+        let read = |_| {
+            let page = Page {
+                data: vec![record.clone()],
+                next_cursor: Member::Value(pages.fetch_add(1, Ordering::Relaxed).to_string()),
+                total_count: Member::Absent,
+                extra: Extra::new(),
+            };
+            async move { Ok(page) }
+        };
+        let error = convore.read_all("list_messages", read, |_| Ok(())).await;
+        let error = error.unwrap_err();
+        assert_eq!(
+            (error.kind, error.outcome),
+            (Kind::InvalidResponse, Outcome::NotApplied)
+        );
+        assert_eq!(pages.into_inner(), 32);
     }
 }

@@ -6,7 +6,10 @@ use backend::{Backend, Context, Error, Kind, Location, Result, Write};
 use conversation::{ConversationPatch, Participant, Patch};
 
 use super::Convore;
-use crate::mapping::{conversation_update, participant_id, participants_to_canonical, with_ids};
+use crate::mapping::{
+    participant_id, participant_input, participants_from_canonical, participants_to_canonical,
+    with_ids,
+};
 use crate::wire::{ConversationUpdate, Member};
 
 impl Convore {
@@ -18,7 +21,7 @@ impl Convore {
     ) -> Result<Vec<Participant>> {
         let operation = "add_participants";
         let row = self.read_row(cx, at, operation).await?;
-        let mut all = participants_to_canonical(&row.participants);
+        let all = participants_to_canonical(&row.participants);
         let mut ids: HashSet<Box<str>> = all.iter().filter_map(|one| one.id.clone()).collect();
         let mut given = HashSet::new();
         for id in new.iter().filter_map(|one| one.id.clone()) {
@@ -44,19 +47,17 @@ impl Convore {
         if new.is_empty() {
             return Ok(all);
         }
-        for participant in new {
-            // An address may belong to somebody who is there already.
-            if participant.id.clone().is_some_and(|id| !ids.insert(id)) {
+        // An address may belong to somebody who is there already.
+        for id in new.iter().filter_map(|one| one.id.clone()) {
+            if !ids.insert(id) {
                 return Err(self.taken(operation));
             }
-            all.push(participant);
         }
-        let patch = ConversationPatch {
-            participants: Patch::Set(all.clone()),
-            ..ConversationPatch::default()
-        };
-        let Some(request) = conversation_update(&patch, &row, None) else {
-            return Ok(all);
+        let mut participants: Vec<_> = row.participants.iter().map(participant_input).collect();
+        participants.extend(participants_from_canonical(&new, &[]));
+        let request = ConversationUpdate {
+            participants: Member::Value(participants),
+            ..ConversationUpdate::default()
         };
         let changed = self.patch_row(cx, at, &request, operation).await?;
         Ok(participants_to_canonical(&changed.participants))
@@ -69,16 +70,18 @@ impl Convore {
 
     pub(super) async fn remove(&self, cx: &Context, at: &Location, id: &str) -> Result<()> {
         let operation = "remove_participant";
-        let mut row = self.read_row(cx, at, operation).await?;
-        let before = row.participants.len();
-        row.participants
-            .retain(|participant| participant_id(&participant.handle) != id);
-        if row.participants.len() == before {
+        let row = self.read_row(cx, at, operation).await?;
+        let others = row.participants.iter();
+        let others: Vec<_> = others
+            .filter(|participant| participant_id(&participant.handle) != id)
+            .map(participant_input)
+            .collect();
+        if others.len() == row.participants.len() {
             let error = Error::new(Kind::NotFound, "participant not found");
             return Err(error.at(self.name(), operation));
         }
         let request = ConversationUpdate {
-            participants: Member::Value(row.participants),
+            participants: Member::Value(others),
             ..ConversationUpdate::default()
         };
         self.patch_row(cx, at, &request, operation).await?;

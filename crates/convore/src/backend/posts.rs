@@ -1,12 +1,12 @@
 //! Saying something now: what the business says is sent, what a customer says is stored.
 
 use backend::{Backend, Context, Error, Kind, Location, Result, Write};
-use conversation::{Direction, Message, NewMessage, Time};
+use conversation::{Direction, Message, MessageId, NewMessage, Time, Violation};
 
 use super::Convore;
 use crate::error::{Effect, Target};
 use crate::mapping::{Sides, import_request, send_request};
-use crate::wire::Conversation;
+use crate::wire::{self, Conversation};
 
 const OPERATION: &str = "post_message";
 
@@ -64,17 +64,16 @@ impl Convore {
         row: &Conversation,
         new: &NewMessage,
     ) -> Result<Message> {
-        let newest = if new.in_reply_to.is_some() {
-            None
-        } else {
-            self.newest(cx, at, row).await?
+        let answered = match &new.in_reply_to {
+            Some(reply) => Some(self.answered(cx, at, &reply.id).await?),
+            None => self.newest(cx, at, row).await?,
         };
         let caller = Self::caller(cx);
         let sides = Sides {
             conversation: row,
             caller: &caller,
         };
-        let Some(request) = send_request(new, sides, newest.as_deref()) else {
+        let Some(request) = send_request(new, sides, answered.as_ref()) else {
             let message = "nobody would get this message: name recipients, or add a customer to the conversation";
             return Err(Error::new(Kind::InvalidRequest, message).at(self.name(), OPERATION));
         };
@@ -89,17 +88,37 @@ impl Convore {
         self.stored(cx, at, answer, OPERATION).await
     }
 
-    /// The id of the newest message, where there is any.
+    /// The message that is answered. The vendor finds the recipients by it, so it must be one of this conversation:
+    /// else those of another one would get what is said here.
+    async fn answered(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<wire::Message> {
+        let found = self.shown_message(cx, at, id, OPERATION).await;
+        found.map_err(|error| {
+            if error.kind != Kind::NotFound {
+                return error;
+            }
+            let detail = "the conversation has no message with this id";
+            let violation = Violation {
+                pointer: "/in_reply_to/id".to_owned(),
+                code: "unknown",
+                detail: detail.to_owned(),
+            };
+            Error::new(Kind::InvalidRequest, detail)
+                .violations(vec![violation])
+                .at(self.name(), OPERATION)
+        })
+    }
+
+    /// The newest message, where there is any.
     async fn newest(
         &self,
         cx: &Context,
         at: &Location,
         row: &Conversation,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<wire::Message>> {
         if row.message_count.value() == Some(&0) {
             return Ok(None);
         }
         let index = self.index_at(cx, at, row, true, OPERATION).await?;
-        Ok(index.last().map(|placed| placed.message.id.clone()))
+        Ok(index.last().map(|placed| placed.message.clone()))
     }
 }

@@ -3,54 +3,17 @@
 use backend::{
     Applied, Backend, Context, Error, Intent, Kind, Located, Location, Result, Settled, Write,
 };
-use conversation::{
-    Conversation, ConversationPatch, Direction, NewConversation, NewMessage, Participant, Patch,
-    Time,
-};
+use conversation::{ConversationPatch, Direction, NewConversation, NewMessage, Patch, Time};
 
 use super::Convore;
 use super::caches::Placed;
 use super::conversations::participants_of;
 use super::enumerate::Since;
-use crate::mapping::{
-    Sides, body_of, import_request, participant_id, same_words, stored_at, with_ids,
-};
+use super::likeness::{Wanted, addresses, is_changed};
+use crate::mapping::{Sides, body_of, import_request, participant_id, stored_at, with_ids};
 use crate::wire::{self, MessageDirection};
 
 const OPERATION: &str = "settle";
-
-/// How an intent's message would look there.
-struct Wanted {
-    direction: MessageDirection,
-    body: String,
-    /// When it was said; nothing where that is when it was stored.
-    said_at: Option<Time>,
-    /// The address of its author, where the write names one.
-    sender: Option<String>,
-}
-
-impl Wanted {
-    fn fits(&self, message: &wire::Message) -> bool {
-        let said_at = message.date.parse::<Time>().map(Time::to_millis);
-        message.direction == self.direction
-            && self
-                .said_at
-                .is_none_or(|wanted| said_at == Ok(wanted.to_millis()))
-            && self
-                .sender
-                .as_ref()
-                .is_none_or(|wanted| participant_id(&message.sender.handle) == *wanted)
-            && same_words(&words(message), &self.body)
-    }
-}
-
-/// The body of a message, or what stands for it.
-fn words(message: &wire::Message) -> String {
-    let text_body = message.text_body.value().map(String::as_str);
-    crate::mapping::parts_of(message.body.value().map(String::as_str), text_body)
-        .map(|part| body_of(&[part]))
-        .unwrap_or_default()
-}
 
 impl Convore {
     pub(super) async fn find_out(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
@@ -91,7 +54,7 @@ impl Convore {
         let (first, _) = self.0.window.bounds(intent);
         let mut candidates = Vec::new();
         let listing = self
-            .conversations_since(cx, Since::Created(first), OPERATION)
+            .conversations_since(cx, Since::MadeEmpty(first), OPERATION)
             .await?;
         for row in listing.items {
             let location = self.location(&row);
@@ -103,7 +66,7 @@ impl Convore {
                     .labels
                     .iter()
                     .all(|label| found.labels.contains(label))
-                && people(&found.participants) == people(&participants);
+                && addresses(&found.participants) == addresses(&participants);
             if looks_alike
                 && self.0.window.holds(intent, found.created_at)
                 && self.is_empty(cx, &row, &location).await?
@@ -146,6 +109,15 @@ impl Convore {
         }
     }
 
+    /// The row of a conversation, where there is one. What was thrown away since may have been written to before.
+    async fn row_of(&self, cx: &Context, at: &Location) -> Result<Option<wire::Conversation>> {
+        match self.stored_row(cx, at, OPERATION).await {
+            Ok(row) => Ok(Some(row)),
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// An update is done where the conversation is what it was to become: doing it again would change nothing.
     async fn settle_update(
         &self,
@@ -154,10 +126,8 @@ impl Convore {
         at: &Location,
         patch: &ConversationPatch,
     ) -> Result<Settled> {
-        let row = match self.read_row(cx, at, OPERATION).await {
-            Ok(row) => row,
-            Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
-            Err(error) => return Err(error),
+        let Some(row) = self.row_of(cx, at).await? else {
+            return Ok(self.0.window.nothing_found(intent));
         };
         let found = self.canonical(&row, at, OPERATION)?;
         let projection = self.preview(&Write::UpdateConversation(patch.clone()));
@@ -190,10 +160,8 @@ impl Convore {
         else {
             return Ok(Settled::Unknown);
         };
-        let row = match self.read_row(cx, at, OPERATION).await {
-            Ok(row) => row,
-            Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
-            Err(error) => return Err(error),
+        let Some(row) = self.row_of(cx, at).await? else {
+            return Ok(self.0.window.nothing_found(intent));
         };
         let caller = Self::caller(cx);
         let sides = Sides {
@@ -265,42 +233,4 @@ impl Convore {
         // What was left out may be it.
         Ok(!complete)
     }
-}
-
-/// Who takes part, in an order of its own. Sides are left out: roles stand for them.
-fn people(participants: &[Participant]) -> Vec<[&str; 2]> {
-    let mut people: Vec<[&str; 2]> = participants
-        .iter()
-        .map(|one| [&one.id, &one.name].map(|word| word.as_deref().unwrap_or_default()))
-        .collect();
-    people.sort_unstable();
-    people
-}
-
-/// Whether a conversation is what an update was to make of it. Labels may be more: twins come along.
-fn is_changed(found: &Conversation, wanted: &ConversationPatch) -> bool {
-    let title = match &wanted.title {
-        Patch::Set(title) => found.title.as_ref() == Some(title),
-        Patch::Keep | Patch::Clear => true,
-    };
-    let status = wanted
-        .status
-        .set()
-        .is_none_or(|status| *status == found.status);
-    let priority = match &wanted.priority {
-        Patch::Keep => true,
-        other => other.set() == found.priority.as_ref(),
-    };
-    let labels = match &wanted.labels {
-        Patch::Keep => true,
-        Patch::Clear => found.labels.is_empty(),
-        Patch::Set(labels) if labels.is_empty() => found.labels.is_empty(),
-        Patch::Set(labels) => labels.iter().all(|label| found.labels.contains(label)),
-    };
-    let participants = match &wanted.participants {
-        Patch::Keep => true,
-        Patch::Clear => found.participants.is_empty(),
-        Patch::Set(participants) => people(participants) == people(&found.participants),
-    };
-    title && status && priority && labels && participants
 }

@@ -3,6 +3,7 @@
 use adapterkit::{Extra, Member, Unmappable, difference, members, with_kept};
 use conversation::{
     Conversation, ConversationId, Counts, Extensions, JsonMap, Kind, MessageId, Priority, Status,
+    Time,
 };
 
 use super::EXTENSION;
@@ -62,6 +63,15 @@ pub fn conversation_from_canonical(
     with_kept(built, &homeless)
 }
 
+/// When the newest message of a conversation was said.
+///
+/// # Errors
+/// Where its time cannot be read.
+pub fn last_said_at(wire: &wire::Conversation) -> Result<Option<Time>, Unmappable> {
+    let last = wire.last_message_date.value();
+    last.map(|text| time(text, "last_message_date")).transpose()
+}
+
 /// What [`build`] does not bring back.
 fn kept(
     wire: &wire::Conversation,
@@ -112,11 +122,7 @@ fn label_names(labels: &[Label]) -> Vec<Box<str>> {
 /// Everything with a canonical home.
 fn core(wire: &wire::Conversation, backend: &str) -> Result<Conversation, Unmappable> {
     let created_at = time(&wire.created_at, "created_at")?;
-    let last_message_at = wire
-        .last_message_date
-        .value()
-        .map(|text| time(text, "last_message_date"))
-        .transpose()?;
+    let last_message_at = last_said_at(wire)?;
     let (status, status_native) = match &wire.status {
         ConversationStatus::Open => (Status::Open, None),
         ConversationStatus::Done => (Status::Closed, None),

@@ -173,10 +173,21 @@ fn side_of(direction: &Direction) -> Option<Side> {
     }
 }
 
+/// The text of a message: its body, else the vendor's plain text of that, else everything that it quotes too.
+#[must_use]
+pub fn text_of_message(wire: &wire::Message) -> Option<Part> {
+    let raw_body = wire
+        .raw_body
+        .value()
+        .filter(|_| wire.text_body.value().is_none());
+    let body = wire.body.value().or(raw_body);
+    let text_body = wire.text_body.value();
+    parts_of(body.map(String::as_str), text_body.map(String::as_str))
+}
+
 /// The text, then the files. A message that shows neither has an empty text.
 fn parts(wire: &wire::Message) -> Vec<Part> {
-    let text_body = wire.text_body.value().map(String::as_str);
-    let text = parts_of(wire.body.value().map(String::as_str), text_body);
+    let text = text_of_message(wire);
     let files = wire.attachments.value().into_iter().flatten();
     let mut parts: Vec<Part> = text.into_iter().chain(files.map(file_part)).collect();
     if parts.is_empty() {

@@ -117,6 +117,18 @@ pub fn participant_to_canonical(wire: &MessageParticipant, side: Option<Side>) -
     }
 }
 
+/// Somebody as a request may name them: what an answer shows may hold `null` and members that a careful server
+/// refuses to take back.
+#[must_use]
+pub fn participant_input(shown: &MessageParticipant) -> MessageParticipant {
+    MessageParticipant {
+        name: Member::from(shown.name.value().cloned()),
+        handle: wire_handle(shown.handle.kind.clone(), &shown.handle.value),
+        role: shown.role.clone(),
+        extra: Extra::new(),
+    }
+}
+
 /// The participants of a conversation, each once.
 #[must_use]
 pub fn participants_to_canonical(wire: &[MessageParticipant]) -> Vec<Participant> {
@@ -144,8 +156,9 @@ pub fn participant_from_canonical(
     })
 }
 
-/// The vendor's objects of a conversation's participants. One that is among `known` keeps what is known of it.
-pub(super) fn participants_from_canonical(
+/// The vendor's objects of a conversation's participants. One that is among `known` keeps its role.
+#[must_use]
+pub fn participants_from_canonical(
     participants: &[Participant],
     known: &[MessageParticipant],
 ) -> Vec<MessageParticipant> {
@@ -154,14 +167,13 @@ pub(super) fn participants_from_canonical(
         let Some(mut one) = participant_from_canonical(participant, role_of(participant)) else {
             continue;
         };
-        if let Some(same) = known.iter().find(|same| {
-            same.handle.kind == one.handle.kind && same.handle.value == one.handle.value
-        }) {
-            one.handle = same.handle.clone();
-            one.extra.clone_from(&same.extra);
-            if participant.side == side_of(&same.role) {
-                one.role = same.role.clone();
-            }
+        let is_same = |other: &&MessageParticipant| {
+            other.handle.kind == one.handle.kind && other.handle.value == one.handle.value
+        };
+        if let Some(same) = known.iter().find(is_same)
+            && participant.side == side_of(&same.role)
+        {
+            one.role = same.role.clone();
         }
         all.push(one);
     }

@@ -4,18 +4,19 @@
 use adapterkit::{Extra, Member};
 use conversation::{
     ConversationPatch, Direction, InReplyTo, MessagePatch, NewConversation, NewMessage,
-    Participant, Patch, Time,
+    Participant, Patch, ReplyKind, Time,
 };
 
 use super::body::body_of;
 use super::conversation::{wire_priority, wire_status};
 use super::participant::{
-    chat_handle, participant_from_canonical, participants_from_canonical, recipient_from_canonical,
+    chat_handle, participant_from_canonical, participant_input, participants_from_canonical,
+    recipient_from_canonical,
 };
 use crate::wire::{
-    Conversation, ConversationCreate, ConversationUpdate, Member as WireMember, MessageDirection,
-    MessageImport, MessageParticipant, MessageParticipantRole, MessageReplyType, MessageSend,
-    MessageUpdate, spelled_time,
+    Conversation, ConversationCreate, ConversationUpdate, Message, MessageDirection, MessageImport,
+    MessageParticipant, MessageParticipantRole, MessageReplyType, MessageSend, MessageUpdate,
+    spelled_time,
 };
 
 /// Who stands on which side of a conversation, for messages that do not say who writes or receives them.
@@ -47,8 +48,7 @@ impl Sides<'_> {
         };
         let mut sender = self
             .with_role(&role)
-            .cloned()
-            .unwrap_or_else(|| chat(otherwise));
+            .map_or_else(|| chat(otherwise), participant_input);
         sender.role = MessageParticipantRole::From;
         sender
     }
@@ -64,7 +64,7 @@ impl Sides<'_> {
                     MessageParticipantRole::Bcc => MessageParticipantRole::Bcc,
                     _ => MessageParticipantRole::To,
                 },
-                ..participant.clone()
+                ..participant_input(participant)
             })
             .collect()
     }
@@ -110,14 +110,14 @@ pub fn conversation_update(
     let request = ConversationUpdate {
         status: Member::from(patch.status.set().and_then(wire_status)),
         priority: match &patch.priority {
-            Patch::Keep => WireMember::Absent,
-            other => WireMember::Value(wire_priority(other.set())),
+            Patch::Keep => Member::Absent,
+            other => Member::Value(wire_priority(other.set())),
         },
         label_ids: Member::from(label_ids),
         participants: match &patch.participants {
-            Patch::Keep => WireMember::Absent,
-            Patch::Clear => WireMember::Value(Vec::new()),
-            Patch::Set(participants) => WireMember::Value(participants_from_canonical(
+            Patch::Keep => Member::Absent,
+            Patch::Clear => Member::Value(Vec::new()),
+            Patch::Set(participants) => Member::Value(participants_from_canonical(
                 participants,
                 &current.participants,
             )),
@@ -175,23 +175,58 @@ pub fn import_request(new: &NewMessage, sides: Sides<'_>, now: Time) -> MessageI
     }
 }
 
-/// The body of a send. With a message to answer (the one that is named, else the `newest`) the vendor finds channel,
-/// conversation, recipients and subject itself; without any they are named. Nothing where nobody would get it.
+/// To whom a message goes that names nobody; nothing where the vendor finds that out itself: whoever answers a customer
+/// writes to that customer. What follows the business' own message goes to those who got that one, because its author
+/// is the business; what is passed on goes to nobody by itself.
+fn unnamed_recipients(
+    new: &NewMessage,
+    sides: Sides<'_>,
+    answered: Option<&Message>,
+) -> Option<Vec<MessageParticipant>> {
+    let is_forward = |reply: &InReplyTo| reply.kind == ReplyKind::Forward;
+    let Some(answered) = answered else {
+        return Some(sides.customers());
+    };
+    if new.in_reply_to.as_ref().is_some_and(is_forward) {
+        return Some(Vec::new());
+    }
+    if answered.direction == MessageDirection::Inbound {
+        return None;
+    }
+    // Hidden copies are not continued.
+    let is_open = |one: &&MessageParticipant| {
+        matches!(
+            one.role,
+            MessageParticipantRole::To | MessageParticipantRole::Cc
+        )
+    };
+    let again: Vec<_> = answered.recipients.iter().filter(is_open).collect();
+    if again.is_empty() {
+        return Some(sides.customers());
+    }
+    Some(again.into_iter().map(participant_input).collect())
+}
+
+/// The body of a send. With a message to answer (the one that is named, else the newest) the vendor finds channel,
+/// conversation and subject itself; without any they are named. Nothing where nobody would get it.
 #[must_use]
 pub fn send_request(
     new: &NewMessage,
     sides: Sides<'_>,
-    newest: Option<&str>,
+    answered: Option<&Message>,
 ) -> Option<MessageSend> {
     let mut request = MessageSend::new(body_of(&new.parts));
     request.sender = Member::from(wire_author(new));
     request.subject = Member::from(new.subject.as_deref().map(str::to_owned));
-    let mut recipients = wire_recipients(new);
-    let (answered, reply_type) = reply(new.in_reply_to.as_ref());
-    let answered = answered.into_value().or_else(|| newest.map(str::to_owned));
-    if answered.is_some() {
-        request.reply_to_message_id = Member::from(answered);
-        request.reply_type = reply_type;
+    let named = Some(wire_recipients(new)).filter(|named| !named.is_empty());
+    let recipients = named.or_else(|| unnamed_recipients(new, sides, answered));
+    if recipients.as_ref().is_some_and(Vec::is_empty) {
+        return None;
+    }
+    request.recipients = Member::from(recipients);
+    if let Some(answered) = answered {
+        request.reply_to_message_id = Member::Value(answered.id.clone());
+        (_, request.reply_type) = reply(new.in_reply_to.as_ref());
     } else {
         request.channel_id = Member::Value(sides.conversation.channel_id.clone());
         request.conversation_id = Member::Value(sides.conversation.id.clone());
@@ -199,14 +234,7 @@ pub fn send_request(
             let subject = sides.conversation.subject.value().cloned();
             request.subject = Member::from(subject.filter(|subject| !subject.is_empty()));
         }
-        if recipients.is_empty() {
-            recipients = sides.customers();
-        }
-        if recipients.is_empty() {
-            return None;
-        }
     }
-    request.recipients = Member::from(Some(recipients).filter(|all| !all.is_empty()));
     Some(request)
 }
 

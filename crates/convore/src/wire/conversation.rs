@@ -157,6 +157,8 @@ impl Default for ConversationUpdate {
 pub struct ConversationListQuery {
     /// Only those that stand so.
     pub status: Option<ConversationStatus>,
+    /// Only those with messages, or only those without any.
+    pub has_messages: Option<bool>,
     /// Only those made after this time, or at it.
     pub created_at_after: Option<String>,
     /// Only those whose newest message was said after this time, or at it.
@@ -177,6 +179,11 @@ impl ConversationListQuery {
                 self.status
                     .as_ref()
                     .map(|status| status.as_str().to_owned()),
+            ),
+            (
+                "has_messages",
+                self.has_messages
+                    .map(|has_messages| has_messages.to_string()),
             ),
             ("created_at_after", self.created_at_after.clone()),
             (

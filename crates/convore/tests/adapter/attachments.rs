@@ -130,6 +130,29 @@ async fn an_edit_keeps_the_files_that_it_names_and_removes_the_others() {
 }
 
 #[tokio::test]
+async fn a_removal_that_answers_no_content_is_a_success() {
+    let (fake, convore) = pair().await;
+    let at = create(&convore).await;
+    let said = convore
+        .post_message(&cx(), &at, inbound("look"))
+        .await
+        .unwrap();
+    convore
+        .put_attachment(&cx(), &at, picture(Some(&said.id)))
+        .await
+        .unwrap();
+    fake.inject("DELETE", "/v1/attachments/", Fault::Status(204));
+    let patch = MessagePatch {
+        parts: Patch::Set(vec![Part::text("look")]),
+        ..MessagePatch::default()
+    };
+    convore
+        .update_message(&cx(), &at, &said.id, patch, None)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn failures_of_files_have_their_kinds() {
     let (fake, convore) = pair().await;
     let at = create(&convore).await;

@@ -9,6 +9,7 @@ use convore::wire::{ConversationStatus, LabelType, Member};
 use crate::fake::{FakeConvore, FakeOptions, Fault};
 use crate::support::{
     all, asked, body_of, by_mail, create, create_with, cx, inbound, missing, pair, pair_with,
+    strict,
 };
 
 #[tokio::test]
@@ -369,4 +370,32 @@ async fn words_that_nobody_knows_are_kept() {
     assert_eq!(found.priority, Some(Priority::Other("cosmic".into())));
     assert_eq!(found.extensions["convore"]["future"].get(), r#"{"a":1}"#);
     assert!(all(&convore, &at).await.is_empty());
+}
+
+#[tokio::test]
+async fn another_kind_becomes_mail_and_says_so() {
+    let (_fake, convore) = pair().await;
+    let new = NewConversation {
+        kind: Some(conversation::Kind::Direct),
+        ..NewConversation::default()
+    };
+    let error = convore
+        .create_conversation(&strict(), new.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(error.violations[0].pointer, "/kind");
+    let located = convore.create_conversation(&cx(), new).await.unwrap();
+    assert_eq!(located.conversation.kind, conversation::Kind::Mail);
+    let patch = ConversationPatch {
+        kind: Patch::Set(conversation::Kind::Group),
+        ..ConversationPatch::default()
+    };
+    let error = convore
+        .update_conversation(&cx(), &located.location, patch, None)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind, error.violations[0].pointer.as_str()),
+        (Kind::NotHeld, "/kind")
+    );
 }

@@ -268,6 +268,11 @@ async fn check(fault: Fault, kind: Kind, origin: Origin, of_a_write: Outcome) {
         } else {
             Outcome::NotApplied
         };
+        // What cannot be the id of a message is the id of none.
+        let (kind, origin) = match (name, kind) {
+            ("message", Kind::InvalidRequest) => (Kind::NotFound, Origin::Client),
+            _ => (kind, origin),
+        };
         assert_eq!(
             (error.kind, error.origin, error.outcome),
             (kind, origin, outcome),

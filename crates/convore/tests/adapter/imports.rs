@@ -316,3 +316,18 @@ async fn an_import_without_a_time_is_said_now() {
     assert!(stored.sent_at >= before);
     assert_eq!(stored.parts, [Part::text("now")]);
 }
+
+#[tokio::test]
+async fn what_somebody_else_changed_meanwhile_is_not_put_back() {
+    let (fake, convore) = pair().await;
+    let at = create(&convore).await;
+    // Closed by somebody while the import ran, and with a time that has no offset.
+    let edit = |row: &mut serde_json::Value| {
+        row["status"] = "done".into();
+        row["last_message_date"] = "2020-01-02T00:00:00".into();
+    };
+    fake.inject("GET", "/v1/conversations/", Fault::Edited(|_| ()));
+    fake.inject("GET", "/v1/conversations/", Fault::Edited(edit));
+    import(&convore, &at, vec![said_at("x", "2020-01-02T00:00:00Z")]).await;
+    assert!(fake.requests().iter().all(|asked| asked.method != "PATCH"));
+}

@@ -266,3 +266,52 @@ async fn what_has_no_canonical_home_is_kept() {
     );
     assert_eq!(message.direction.as_str(), "sideways");
 }
+
+#[tokio::test]
+async fn texts_that_only_a_list_shows_are_taken_from_it() {
+    let options = FakeOptions {
+        writes_are_minimal: true,
+        reads_are_minimal: true,
+        ..FakeOptions::default()
+    };
+    let (_fake, convore) = pair_with(options).await;
+    let at = create(&convore).await;
+    let said = convore
+        .post_message(&cx(), &at, inbound("hello"))
+        .await
+        .unwrap();
+    let found = convore.get_message(&cx(), &at, &said.id).await.unwrap();
+    let changed = convore
+        .update_message(&cx(), &at, &said.id, edited("other"), None)
+        .await
+        .unwrap();
+    assert_eq!(texts(&[said, found, changed]), ["hello", "hello", "other"]);
+}
+
+#[tokio::test]
+async fn a_message_that_shows_its_raw_body_alone_is_not_empty() {
+    let (fake, convore) = pair().await;
+    let at = create(&convore).await;
+    convore
+        .post_message(&cx(), &at, inbound("hello"))
+        .await
+        .unwrap();
+    let edit = |page: &mut serde_json::Value| {
+        page["data"][0]["body"] = serde_json::Value::Null;
+        page["data"][0]["text_body"] = serde_json::Value::Null;
+    };
+    fake.inject("GET", "/v1/messages", Fault::Edited(edit));
+    assert_eq!(texts(&all(&convore, &at).await), ["hello"]);
+}
+
+#[tokio::test]
+async fn an_id_of_another_shape_is_not_found() {
+    let (fake, convore) = pair().await;
+    let at = create(&convore).await;
+    for status in [400, 404, 410, 422] {
+        fake.inject("GET", "/v1/messages/", Fault::Status(status));
+        let id: MessageId = "not-of-convore".parse().unwrap();
+        let error = convore.get_message(&cx(), &at, &id).await.unwrap_err();
+        assert_eq!(error.kind, Kind::NotFound, "{status}");
+    }
+}

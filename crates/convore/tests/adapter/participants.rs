@@ -4,7 +4,10 @@ use backend::{Backend, Kind};
 use conversation::{ConversationPatch, Participant, ParticipantKind, Patch, Side};
 use convore::wire::MessageParticipantRole;
 
-use crate::support::{by_mail, create_with, cx, email, missing, pair, somebody, strict};
+use crate::fake::Fault;
+use crate::support::{
+    by_mail, create_with, cx, email, inbound, missing, outbound, pair, somebody, strict,
+};
 
 fn named(name: &str) -> Participant {
     Participant {
@@ -124,7 +127,6 @@ async fn what_convore_does_not_hold_of_people_is_refused_by_name() {
     assert_eq!(
         pointers,
         [
-            "/participants/0/kind",
             "/participants/0/avatar_url",
             "/participants/0/handles/1",
             "/participants/0/handles/2"
@@ -185,4 +187,83 @@ async fn an_update_keeps_what_is_known_of_those_who_stay() {
         [("ana@example.test", "to"), ("cy@example.test", "bcc")]
     );
     assert_eq!(stored[1].name.value().map(String::as_str), Some("Cyril"));
+}
+
+#[tokio::test]
+async fn nothing_that_only_answers_have_is_sent_back() {
+    let (fake, convore) = pair().await;
+    let at = create_with(&convore, by_mail()).await;
+    // `null` for a name, members that the vendor adds, and somebody in two roles. The fake's description refuses the
+    // first two in requests.
+    let edit = |row: &mut serde_json::Value| {
+        let people = row["participants"].as_array_mut().unwrap();
+        people[0]["name"] = serde_json::Value::Null;
+        people[0]["contact_id"] = "cntct_1".into();
+        people[0]["handle"]["verified"] = true.into();
+        if people.len() == 2 {
+            people.push(people[0].clone());
+            people[2]["role"] = "cc".into();
+        }
+    };
+    let odd = || fake.inject("GET", "/v1/conversations/", Fault::Edited(edit));
+    let roles = || {
+        let stored = fake.conversation(&at.native).unwrap().participants;
+        let roles = stored.iter().map(|one| one.role.as_str().to_owned());
+        roles.collect::<Vec<_>>()
+    };
+    odd();
+    let cy = somebody("Cy", "cy@example.test", Side::Customer);
+    convore
+        .add_participants(&cx(), &at, vec![cy])
+        .await
+        .unwrap();
+    assert_eq!(roles(), ["from", "to", "cc", "from"]);
+    odd();
+    convore
+        .remove_participant(&cx(), &at, "email:cy@example.test")
+        .await
+        .unwrap();
+    assert_eq!(roles(), ["from", "to", "cc"]);
+    odd();
+    let patch = ConversationPatch {
+        participants: Patch::Set(convore.list_participants(&cx(), &at).await.unwrap()),
+        ..ConversationPatch::default()
+    };
+    odd();
+    convore
+        .update_conversation(&cx(), &at, patch, None)
+        .await
+        .unwrap();
+    // As sender of what a customer says, and as recipient of a first message.
+    for new in [outbound("welcome"), inbound("hello")] {
+        odd();
+        convore.post_message(&cx(), &at, new).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_kind_of_participant_tells_the_side_and_is_not_kept() {
+    let (_fake, convore) = pair().await;
+    let of_kind = |kind, address: &str| Participant {
+        kind,
+        side: None,
+        ..somebody("X", address, Side::Customer)
+    };
+    let new = conversation::NewConversation {
+        participants: vec![
+            of_kind(ParticipantKind::Person, "a@example.test"),
+            of_kind(ParticipantKind::Assistant, "b@example.test"),
+        ],
+        ..by_mail()
+    };
+    let error = convore
+        .create_conversation(&strict(), new.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(error.violations[0].pointer, "/participants/0/kind");
+    let at = create_with(&convore, new).await;
+    let found = convore.list_participants(&cx(), &at).await.unwrap();
+    let sides: Vec<_> = found.iter().map(|one| one.side.clone()).collect();
+    assert_eq!(sides, [Some(Side::Customer), Some(Side::Business)]);
+    assert!(found.iter().all(|one| one.kind == ParticipantKind::Unknown));
 }

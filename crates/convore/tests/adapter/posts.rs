@@ -308,3 +308,119 @@ async fn sends_at_once_are_all_sent() {
     let ids: HashSet<_> = sent.into_iter().map(|sent| sent.unwrap().id).collect();
     assert_eq!((ids.len(), fake.messages(&at.native).len()), (6, 7));
 }
+
+#[tokio::test]
+async fn what_follows_the_business_own_words_goes_to_those_who_got_them() {
+    let (fake, convore) = pair().await;
+    let at = create_with(&convore, by_mail()).await;
+    let recipient = |kind, address: &str| Recipient {
+        kind,
+        participant_id: None,
+        name: None,
+        handle: Some(email(address)),
+    };
+    let first = NewMessage {
+        recipients: vec![
+            recipient(RecipientKind::To, "cy@example.test"),
+            recipient(RecipientKind::Cc, "bo@example.test"),
+            recipient(RecipientKind::Bcc, "di@example.test"),
+        ],
+        ..outbound("first")
+    };
+    let first = convore.post_message(&cx(), &at, first).await.unwrap();
+    let named = |reply: Option<InReplyTo>| NewMessage {
+        in_reply_to: reply,
+        ..outbound("again")
+    };
+    let reply = InReplyTo {
+        id: first.id.clone(),
+        kind: ReplyKind::Reply,
+    };
+    for new in [named(None), named(Some(reply))] {
+        convore.post_message(&cx(), &at, new).await.unwrap();
+        let body = body_of(&fake, "POST", "/v1/messages");
+        assert_eq!(
+            body["recipients"],
+            json!([
+                {"handle": {"type": "email", "value": "cy@example.test"}, "role": "to"},
+                {"handle": {"type": "email", "value": "bo@example.test"}, "role": "cc"},
+            ])
+        );
+    }
+    // History of the business that tells no recipients: the customers of the conversation get what follows.
+    let at = create_with(&convore, by_mail()).await;
+    import(&convore, &at, vec![outbound("history")]).await;
+    convore
+        .post_message(&cx(), &at, outbound("news"))
+        .await
+        .unwrap();
+    let body = body_of(&fake, "POST", "/v1/messages");
+    assert_eq!(body["recipients"][0]["handle"]["value"], "bo@example.test");
+}
+
+#[tokio::test]
+async fn an_answer_to_somebody_elses_message_or_to_nobody_is_not_sent() {
+    let (fake, convore) = pair().await;
+    let (here, there) = (
+        create_with(&convore, by_mail()).await,
+        create(&convore).await,
+    );
+    let cx = cx();
+    let ours = convore.post_message(&cx, &here, inbound("ours")).await;
+    let theirs = convore.post_message(&cx, &there, inbound("theirs")).await;
+    let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+    let reply = |id: &conversation::MessageId, kind| NewMessage {
+        in_reply_to: Some(InReplyTo {
+            id: id.clone(),
+            kind,
+        }),
+        ..outbound("secret")
+    };
+    let unknown = "msg_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap();
+    for id in [theirs.id, unknown] {
+        let new = reply(&id, ReplyKind::Reply);
+        let error = convore.post_message(&cx, &here, new).await.unwrap_err();
+        assert_eq!(
+            (error.kind, error.outcome),
+            (Kind::InvalidRequest, Outcome::NotApplied)
+        );
+        assert_eq!(error.violations[0].pointer, "/in_reply_to/id");
+    }
+    // Nobody is named to whom it is passed on.
+    let new = reply(&ours.id, ReplyKind::Forward);
+    let error = convore.post_message(&cx, &here, new).await.unwrap_err();
+    assert_eq!(error.kind, Kind::InvalidRequest);
+    assert!(
+        fake.requests()
+            .iter()
+            .all(|asked| asked.method != "POST" || asked.path != "/v1/messages")
+    );
+}
+
+#[tokio::test]
+async fn any_plain_text_comes_back_as_it_was_said() {
+    let (_fake, convore) = pair().await;
+    let at = create_with(&convore, by_mail()).await;
+    for text in [
+        "",
+        " ",
+        "  both ends  ",
+        "a  b\t\tc",
+        "one\r\ntwo\rthree\n\n\nfour\n",
+        "<br>",
+        "&amp;",
+        "&lt;b&gt; &nbsp; &#39;",
+        "a > b && c < d \"quoted\" 'too'",
+        "\u{a0}\u{200b}\u{feff}",
+        "👩‍👩‍👧 ünïcode \u{1}\u{7f}",
+    ] {
+        for new in [inbound(text), outbound(text)] {
+            let said = convore.post_message(&cx(), &at, new).await.unwrap();
+            assert_eq!(said.parts, [Part::text(text)]);
+            let found = convore.get_message(&cx(), &at, &said.id).await.unwrap();
+            assert_eq!(found.parts, [Part::text(text)]);
+        }
+        let stored = import(&convore, &at, vec![said_at(text, "2020-01-01T00:00:00Z")]).await;
+        assert_eq!(stored[0].parts, [Part::text(text)]);
+    }
+}

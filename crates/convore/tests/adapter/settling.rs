@@ -11,7 +11,7 @@ use convore::wire::{ConversationStatus, Member};
 
 use crate::fake::{FakeConvore, FakeOptions, Fault};
 use crate::support::{
-    by_mail, create, create_with, cx, import, inbound, outbound, pair, pair_with, said_at,
+    by_mail, create, create_with, cx, import, inbound, missing, outbound, pair, pair_with, said_at,
 };
 
 const HOUR: i64 = 3_600_000_000;
@@ -252,8 +252,79 @@ async fn a_lost_update_is_done_where_everything_is_as_it_was_to_be() {
         row.subject = Member::Value("other".to_owned());
     });
     assert_eq!(settle(&convore, &noted).await, Settled::Unknown);
+    assert_eq!(
+        settle(&convore, &intent(&cx, Some(&missing()), noted.write)).await,
+        Settled::Unknown,
+        "it may still come"
+    );
+}
+
+#[tokio::test]
+async fn what_was_thrown_away_since_may_have_been_written_to() {
+    let (fake, convore) = pair().await;
+    let at = create_with(&convore, by_mail()).await;
+    let cx = cx();
+    let noted = intent(&cx, Some(&at), Write::PostMessage(outbound("sent")));
+    fake.inject("POST", "/v1/messages", Fault::CutAfter);
+    convore
+        .post_message(&cx, &at, outbound("sent"))
+        .await
+        .unwrap_err();
     fake.change(&at.native, |row| row.status = ConversationStatus::Trash);
-    assert_eq!(settle(&convore, &noted).await, Settled::NotApplied);
+    message(settle(&convore, &noted).await);
+}
+
+#[tokio::test]
+async fn an_import_is_found_where_times_have_no_offset() {
+    let (fake, convore) = pair().await;
+    let at = create_with(&convore, by_mail()).await;
+    let new = said_at("x", "2020-01-02T00:00:00.123Z");
+    let cx = cx();
+    let noted = intent(&cx, Some(&at), Write::ImportMessage(new.clone()));
+    import(&convore, &at, vec![new]).await;
+    let edit = |page: &mut serde_json::Value| {
+        page["data"][0]["date"] = "2020-01-02T00:00:00.123".into();
+    };
+    fake.inject("GET", "/v1/messages", Fault::Edited(edit));
+    message(settle(&convore, &noted).await);
+}
+
+#[tokio::test]
+async fn a_create_is_found_where_the_account_has_other_names_for_people() {
+    let (fake, convore) = pair().await;
+    let cx = cx();
+    let noted = intent(&cx, None, Write::CreateConversation(by_mail()));
+    let at = create_with(&convore, by_mail()).await;
+    fake.change(&at.native, |row| {
+        row.participants[0].name = Member::Value("Robert".to_owned());
+        row.participants[0].handle.value = "bo@EXAMPLE.test".to_owned();
+    });
+    assert!(matches!(
+        settle(&convore, &noted).await,
+        Settled::Applied(Applied::Conversation(_))
+    ));
+    assert!(
+        crate::support::asked(&fake)
+            .iter()
+            .filter(|one| one.contains("created_at_after="))
+            .all(|one| one.contains("has_messages=false"))
+    );
+}
+
+#[tokio::test]
+async fn messages_that_show_no_texts_prove_nothing() {
+    let options = FakeOptions {
+        lists_are_minimal: true,
+        reads_are_minimal: true,
+        ..FakeOptions::default()
+    };
+    let (_fake, convore) = pair_with(options).await;
+    let at = create_with(&convore, by_mail()).await;
+    import(&convore, &at, vec![said_at("x", "2020-01-01T00:00:00Z")]).await;
+    let long_ago = Time::now().saturating_add_micros(-HOUR);
+    let never = Write::PostMessage(inbound("never"));
+    let noted = intent_at(&cx(), Some(&at), never, long_ago);
+    assert_eq!(settle(&convore, &noted).await, Settled::Unknown);
 }
 
 #[tokio::test]
@@ -279,7 +350,7 @@ async fn a_list_with_a_bad_record_proves_nothing() {
     fake.inject(
         "GET",
         "/v1/conversations",
-        Fault::Edited(|page| page["data"][0] = 7.into()),
+        Fault::Edited(|page| page["data"] = serde_json::json!([7])),
     );
     assert_eq!(settle(&convore, &noted).await, Settled::Unknown);
 }

@@ -96,6 +96,7 @@ pub(crate) fn list(call: &Call) -> Result<Answer, Refusal> {
         after("last_message_date_after")?,
     );
     let status = call.query.get("status");
+    let has_messages = call.query.get("has_messages").map(|word| word == "true");
     let data = call.server.data();
     let mut items = Vec::new();
     for id in data.conversations.keys() {
@@ -109,6 +110,7 @@ pub(crate) fn list(call: &Call) -> Result<Answer, Refusal> {
             .map(|text| millis(text))
             .transpose()?;
         let fits = status.is_none_or(|status| row.status.as_str() == status)
+            && has_messages.is_none_or(|wanted| data.has_messages(id) == wanted)
             && created.is_none_or(|after| millis(&row.created_at).is_ok_and(|at| at >= after))
             && said.is_none_or(|after| last.is_some_and(|at| at >= after));
         if fits {

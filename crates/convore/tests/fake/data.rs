@@ -110,6 +110,12 @@ impl Data {
         Some(row)
     }
 
+    /// Whether somebody has written to a conversation.
+    pub(crate) fn has_messages(&self, id: &str) -> bool {
+        let mut messages = self.messages.values();
+        messages.any(|one| one.conversation_id == id)
+    }
+
     /// The message with its files.
     pub(crate) fn with_files(&self, id: &str) -> Option<wire::Message> {
         let mut message = self.messages.get(id)?.clone();

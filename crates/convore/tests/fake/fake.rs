@@ -46,6 +46,8 @@ pub(crate) struct FakeOptions {
     pub(crate) imports_are_news: bool,
     /// Lists show messages without their texts, whatever was asked for.
     pub(crate) lists_are_minimal: bool,
+    /// A read of one message shows it without its texts.
+    pub(crate) reads_are_minimal: bool,
     /// Writes answer with messages without their texts.
     pub(crate) writes_are_minimal: bool,
     /// Bodies are written anew: in a `div`, with other spellings of line breaks and quotes.
@@ -68,6 +70,7 @@ impl Default for FakeOptions {
             sends_start_conversations: false,
             imports_are_news: false,
             lists_are_minimal: false,
+            reads_are_minimal: false,
             writes_are_minimal: false,
             rewrites_bodies: false,
             tells_counts: true,

@@ -33,7 +33,7 @@ pub(crate) fn list(call: &Call) -> Result<Answer, Refusal> {
 pub(crate) fn get(call: &Call, id: &str) -> Result<Answer, Refusal> {
     let message = call.server.data().with_files(id);
     let message = message.ok_or_else(|| Answer::refused(404, "message"))?;
-    Ok(call.ok(&message))
+    Ok(call.ok(&shown(message, call.server.options.reads_are_minimal)))
 }
 
 /// As much as is asked for.

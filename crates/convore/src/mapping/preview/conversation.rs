@@ -12,8 +12,8 @@ const UNJUDGED: &str = "convore's `no_priority` reads as no priority at all";
 pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
     let mut new = new.clone();
     if new.kind.as_ref().is_some_and(|kind| *kind != Kind::Mail) {
-        new.kind = None;
-        fates.reject("/kind", KIND);
+        new.kind = Some(Kind::Mail);
+        fates.convert("/kind", KIND);
     }
     new.title = fates.subject("/title", new.title);
     new.status = new.status.filter(|value| status(value, fates));

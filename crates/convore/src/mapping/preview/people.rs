@@ -3,7 +3,7 @@
 use conversation::{Handle, Participant, ParticipantKind, Recipient, RecipientKind, Side};
 
 use super::super::participant::{
-    address, handle_from_canonical, participant_id, participant_to_canonical,
+    address, handle_from_canonical, participant_id, participant_to_canonical, role_of, side_of,
 };
 use super::{Fates, NO_NUL};
 use crate::wire::{MessageParticipant, MessageParticipantRole};
@@ -13,9 +13,9 @@ fn person(pointer: &str, sent: &Participant, fates: &mut Fates) -> Participant {
     let mut held = sent.clone();
     if held.kind != ParticipantKind::Unknown {
         held.kind = ParticipantKind::Unknown;
-        fates.reject(
+        fates.convert(
             format!("{pointer}/kind"),
-            "convore does not tell people from programs",
+            "convore does not tell people from programs: nobody's kind is known",
         );
     }
     fates.take(format!("{pointer}/avatar_url"), &mut held.avatar_url);
@@ -83,10 +83,14 @@ pub(super) fn participants(sent: Vec<Participant>, fates: &mut Fates) -> Vec<Par
         let pointer = format!("/participants/{index}");
         let mut held = person(&pointer, participant, fates);
         match &participant.side {
-            None => fates.convert(
-                format!("{pointer}/side"),
-                "convore gives every participant a role: customers `from`, the business `to`",
-            ),
+            None => {
+                // The kind told it, and is gone now.
+                held.side = side_of(&role_of(participant)).filter(|side| *side == Side::Business);
+                fates.convert(
+                    format!("{pointer}/side"),
+                    "convore gives every participant a role: customers `from`, the business `to`",
+                );
+            }
             Some(Side::Other(_)) => {
                 held.side = None;
                 fates.reject(
