@@ -193,13 +193,16 @@ async fn adopt(
 ) -> Result<bool> {
     let Located {
         location,
-        conversation,
+        mut conversation,
     } = located;
     if let Some(entry) = directory
         .find_native(&location.backend, &location.native)
         .await?
     {
         if !entry.deleted && entry.location.id == conversation.id {
+            // Lists may tell less than reads do: some do not say when something was last said.
+            let known = entry.document.last_message_at;
+            conversation.last_message_at = conversation.last_message_at.or(known);
             // Also where nothing changed: it may have been taken for gone.
             directory.refresh(conversation.id, &conversation).await?;
         }

@@ -12,7 +12,8 @@ use backend::{
     Applied, Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context,
     ConversationPage, ConversationQuery, Enumerates, Error, Event, EventStream, Health, Intent,
     Kind, Level, Located, Location, NewAttachment, Outcome, Page, PageRequest, Precondition,
-    Projection, RespondRequest, Result, ServiceStatus, Settled, Template, Tool, Write,
+    Projection, RespondRequest, Result, ServiceStatus, SettleSupport, Settled, Template, Tool,
+    Write,
 };
 use conversation::{
     Activity, ActivityKind, AttachmentId, Conversation, ConversationId, ConversationPatch, Message,
@@ -196,6 +197,15 @@ impl Router {
             .await
             .map(|_| ())
             .map_err(|error| error.outcome(Outcome::Applied))
+    }
+
+    /// Whether the directory has or had this conversation of a vendor.
+    async fn is_known(&self, location: &Location) -> Result<bool> {
+        let found = self
+            .directory
+            .find_native(&location.backend, &location.native)
+            .await?;
+        Ok(found.is_some())
     }
 
     /// Notes a changed conversation. The write itself is done, so a failure here is only late news: the next read of
@@ -651,6 +661,11 @@ impl Backend for Router {
             .ok_or_else(|| Error::new(Kind::NotFound, "backend not found"))?;
         let settled = slot.backend.settle(cx, intent).await?;
         if let Settled::Applied(Applied::Conversation(located)) = &settled {
+            // Where it was found by its looks, one that is known may be what another create has made.
+            let is_likely = slot.backend.capabilities().settle == SettleSupport::Likely;
+            if is_likely && self.is_known(&located.location).await? {
+                return Ok(Settled::Unknown);
+            }
             // The process may have died before the directory knew it.
             self.own(cx, located).await?;
         }

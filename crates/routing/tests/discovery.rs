@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::{
-    Backend, Context, ConversationPage, ConversationQuery, Enumerates, Kind, Location, Principal,
-    Scope,
+    Applied, Backend, Context, ConversationPage, ConversationQuery, Enumerates, Intent, Kind,
+    Location, Principal, Scope, Settled, Write,
 };
 use conversation::{ConversationId, NewConversation, Time};
 use routing::{Discovery, Router, RouterSettings, Slot};
@@ -243,4 +243,58 @@ async fn neither_a_tombstone_nor_what_a_create_may_have_made_is_adopted() {
     let made = creating.await.unwrap().unwrap().location.id;
     assert_eq!(listed(router, &cx("acme", Some("bob"))).await, [made]);
     assert!(listed(router, &ann).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_list_that_tells_less_than_a_read_takes_nothing_away() {
+    let World { router, vendor, .. } = &world(Enumerates::User, None, Duration::ZERO);
+    let ann = cx("acme", Some("ann"));
+    let id = vendor.hold("acme/ann", None);
+    let said_at = Time::now();
+    vendor.note_message(id, said_at);
+    let shown = async || {
+        let page = page(router, &ann).await.page;
+        page.items[0].conversation.last_message_at
+    };
+    assert_eq!(shown().await, Some(said_at));
+    // What the read told is written back beside the list.
+    vendor.break_reads();
+    for _ in 0..1_000 {
+        if shown().await == Some(said_at) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let looks = vendor.looks().len();
+    while vendor.looks().len() < looks + 5 {
+        assert_eq!(shown().await, Some(said_at));
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_create_never_takes_what_another_create_has_made() {
+    let World { router, vendor, .. } = &world(Enumerates::User, None, LONG);
+    let ann = cx("acme", Some("ann"));
+    let lost = Intent {
+        id: ann.intent,
+        location: None,
+        write: Write::CreateConversation(NewConversation::default()),
+        started_at: Time::now(),
+        deadline_at: Time::now(),
+    };
+    let answered = router
+        .create_conversation(&ann, NewConversation::default())
+        .await
+        .unwrap();
+    let settled = router.settle(&ann, &lost).await.unwrap();
+    assert_eq!(settled, Settled::Unknown, "it looks like the answered one");
+    let made = vendor.hold("acme/ann", None);
+    let Settled::Applied(Applied::Conversation(found)) = router.settle(&ann, &lost).await.unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(found.location.id, made);
+    assert_ne!(made, answered.location.id);
+    assert!(is_found(router, &ann, made).await, "it is known now");
 }

@@ -24,6 +24,8 @@ const CACHE_TIME: Duration = Duration::from_secs(5);
 const CACHE_ENTRIES_MAX: u64 = 10_000;
 /// The longest name of an end user.
 const USER_MAX_CHARS: usize = 255;
+/// The longest name of a tenant.
+const TENANT_MAX_CHARS: usize = 64;
 
 /// A key as it was found, with the principal that it makes.
 #[derive(Debug)]
@@ -190,6 +192,15 @@ pub(crate) fn is_user_name(user: &str) -> bool {
     !user.is_empty()
         && user.chars().count() <= USER_MAX_CHARS
         && !user.chars().any(char::is_control)
+}
+
+/// Whether a text can name a tenant: names at vendors are made of tenant and end user, and are told apart by what no
+/// tenant has in it.
+pub(crate) fn is_tenant_name(tenant: &str) -> bool {
+    (1..=TENANT_MAX_CHARS).contains(&tenant.len())
+        && tenant
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 #[cfg(test)]

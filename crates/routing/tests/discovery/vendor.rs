@@ -1,13 +1,14 @@
 //! A vendor that shows each user their own conversations, and can be made to wait.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use backend::{
-    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
-    ConversationQuery, Enumerates, Error, EventStream, Health, Intent, Kind, Level, Located,
-    Location, NewAttachment, Page, PageRequest, Precondition, Projection, RespondRequest, Result,
-    ServiceStatus, Settled, Template, Tool, Write,
+    Applied, Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context,
+    ConversationPage, ConversationQuery, Enumerates, Error, EventStream, Health, Intent, Kind,
+    Level, Located, Location, NewAttachment, Page, PageRequest, Precondition, Projection,
+    RespondRequest, Result, ServiceStatus, SettleSupport, Settled, Template, Tool, Write,
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationId, ConversationPatch, Message, MessageId,
@@ -25,6 +26,8 @@ pub(crate) struct Vendor {
     held: Mutex<Vec<Held>>,
     looks: Mutex<Vec<String>>,
     refused: Mutex<Vec<String>>,
+    said: Mutex<Vec<(ConversationId, Time)>>,
+    reads_fail: AtomicBool,
     is_open: watch::Sender<bool>,
     creates_go: watch::Sender<bool>,
     looked: watch::Sender<u32>,
@@ -42,6 +45,8 @@ impl Vendor {
             held: Mutex::default(),
             looks: Mutex::default(),
             refused: Mutex::default(),
+            said: Mutex::default(),
+            reads_fail: AtomicBool::default(),
             is_open: watch::Sender::new(true),
             creates_go: watch::Sender::new(true),
             looked: watch::Sender::new(0),
@@ -64,6 +69,16 @@ impl Vendor {
         };
         self.held.lock().unwrap().push((whom.to_owned(), located));
         id
+    }
+
+    /// Says from now on when the last message was said, to readers only: lists do not tell.
+    pub(crate) fn note_message(&self, id: ConversationId, at: Time) {
+        self.said.lock().unwrap().push((id, at));
+    }
+
+    /// Answers reads of conversations no more.
+    pub(crate) fn break_reads(&self) {
+        self.reads_fail.store(true, Ordering::Relaxed);
     }
 
     /// As whom it was looked through, once for each look.
@@ -136,6 +151,7 @@ impl Backend for Vendor {
             conversation_list: Level::Full,
             conversation_delete: Level::Full,
             enumerates: self.enumerates,
+            settle: SettleSupport::Likely,
             ..Capabilities::holds_everything()
         }
     }
@@ -155,7 +171,14 @@ impl Backend for Vendor {
     }
 
     async fn get_conversation(&self, _cx: &Context, at: &Location) -> Result<Conversation> {
-        self.find(at)
+        if self.reads_fail.load(Ordering::Relaxed) {
+            return Err(Error::new(Kind::Unavailable, "not now"));
+        }
+        let mut conversation = self.find(at)?;
+        let said = self.said.lock().unwrap();
+        let newest = said.iter().rfind(|(id, _)| *id == conversation.id);
+        conversation.last_message_at = newest.map(|(_, at)| *at);
+        Ok(conversation)
     }
 
     async fn list_conversations(
@@ -346,7 +369,12 @@ impl Backend for Vendor {
         }
     }
 
+    /// Takes what was held last for what the lost create has made.
     async fn settle(&self, _cx: &Context, _intent: &Intent) -> Result<Settled> {
-        Ok(Settled::Unknown)
+        let held = self.held.lock().unwrap();
+        let (_, last) = held.last().unwrap();
+        Ok(Settled::Applied(Applied::Conversation(Box::new(
+            last.clone(),
+        ))))
     }
 }

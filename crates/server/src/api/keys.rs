@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
-use crate::auth::{KeyRequest, NewKey, is_user_name};
+use crate::auth::{KeyRequest, NewKey, is_tenant_name, is_user_name};
 use crate::call::{Call, invalid_header};
 use crate::checks::{self, violation};
 use crate::gateway::App;
@@ -135,8 +135,14 @@ pub(crate) async fn create(
 
 fn violations_of(request: &CreateRequest) -> Vec<Violation> {
     let mut violations = Vec::new();
+    if !is_tenant_name(&request.tenant) {
+        violations.push(violation(
+            "/tenant",
+            "invalid-value",
+            "1 to 64 characters out of A-Z a-z 0-9 _ -",
+        ));
+    }
     let names = [
-        ("/tenant", Some(&request.tenant)),
         ("/name", Some(&request.name)),
         ("/user", request.user.as_ref()),
     ];

@@ -292,6 +292,16 @@ async fn wrong_key_request_names_each_member() {
         .map(|(_, pointer)| pointer)
         .collect();
     assert_eq!(pointers, ["/tenant", "/scopes", "/expires_at"]);
+    // At vendors `a/b` and its user `c` would be `a` and its user `b/c`.
+    for tenant in ["a/b", "a:b", "a@b", "ä", "a b", &"a".repeat(65)] {
+        let answer = server
+            .post("/admin/v1/keys")
+            .json(&json!({"tenant": tenant, "name": "n", "scopes": ["read"]}))
+            .send()
+            .await;
+        answer.problem(422, "invalid-request");
+        assert_eq!(answer.pointers()[0].1, "/tenant", "{tenant}");
+    }
     let stored = server
         .post("/admin/v1/keys")
         .header("idempotency-key", "a")
