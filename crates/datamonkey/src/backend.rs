@@ -20,7 +20,7 @@ use backend::ports::Bootstraps;
 use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
-    Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
+    Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
     SettleWindow, Settled, Template, Tool, Write,
 };
 use conversation::{
@@ -34,6 +34,7 @@ use crate::client::{Caller, DatamonkeyClient};
 use crate::config::DatamonkeyConfig;
 use crate::error::{Call, to_error};
 use crate::mapping::{self, POST_IS_IMPOSSIBLE};
+use crate::wire::Member;
 use bootstraps::KnownBootstraps;
 use identity::Locks;
 
@@ -70,7 +71,7 @@ impl Datamonkey {
     /// A backend called `name`. Nothing is connected yet.
     ///
     /// `credentials` keeps the tokens of end users: `user:<tenant>/<user>` is the one that new conversations are made
-    /// with, `user:<tenant>/<user>@<subject>` the one of a user of the vendor, which the conversations that were made
+    /// with, `<subject>@user:<tenant>/<user>` the one of a user of the vendor, which the conversations that were made
     /// with it carry.
     ///
     /// # Errors
@@ -128,6 +129,22 @@ impl Datamonkey {
         )
         .source(error)
         .at(self.name(), operation)
+    }
+
+    /// What a list holds. One without its member is no list of the vendor: taken for an empty one, it would be proof
+    /// that a lost write has left nothing.
+    fn listed<T>(
+        &self,
+        list: Member<Vec<T>>,
+        member: &'static str,
+        operation: &'static str,
+    ) -> Result<Vec<T>> {
+        match list {
+            Member::Absent => Err(self
+                .unmappable(Unmappable(member), operation)
+                .outcome(Outcome::NotApplied)),
+            list => Ok(list.into_value().unwrap_or_default()),
+        }
     }
 
     fn unsupported(&self, operation: &'static str) -> Error {

@@ -244,6 +244,17 @@ fn times_that_cannot_be_held_are_named() {
     let wire = of(r#"{"role":"user","content":"a","timestamp":-9223372036854775808}"#);
     let error = message_to_canonical(&wire, id(), ConversationId::from_bits(1)).unwrap_err();
     assert_eq!(error.0, "timestamp");
+    // One such message does not hide its conversation.
+    let wire: ChatConversation = serde_json::from_str(
+        r#"{"created":5,"id":"c","messages":[{"role":"user","content":"a","timestamp":7},
+            {"role":"user","content":"b","timestamp":9223372036854775807}],"title":"","updated":6}"#,
+    )
+    .unwrap();
+    let conversation = conversation_to_canonical(&wire, "d").unwrap();
+    let newest = conversation
+        .last_message_at
+        .map(|newest| newest.as_millis());
+    assert_eq!(newest, Some(7));
 }
 
 fn pointers(write: &Write) -> Vec<(String, Fate)> {

@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use backend::ports::{Bootstrap, CredentialName};
-use backend::{Kind, Result};
+use backend::{Kind, Outcome, Result};
 
 use super::Datamonkey;
-use super::identity::Identity;
+use super::identity::{Identity, is_identity_of};
 use crate::client::Caller;
 use crate::error::{Call, to_error};
 
@@ -72,7 +72,8 @@ impl Datamonkey {
     }
 
     async fn all_bootstraps(&self) -> Result<Vec<Bootstrap>> {
-        let all = self.0.credentials.bootstraps(self.name()).await?;
+        let all = self.0.credentials.bootstraps(self.name()).await;
+        let all = all.map_err(|error| error.outcome(Outcome::NotApplied))?;
         self.0.bootstraps.replace(&all);
         Ok(all)
     }
@@ -87,10 +88,9 @@ impl Datamonkey {
         user: &CredentialName,
     ) -> Result<HashSet<Box<str>>> {
         let all = self.all_bootstraps().await?;
-        let of_user = format!("{}@", user.reference);
         for bootstrap in all
             .iter()
-            .filter(|bootstrap| bootstrap.reference.starts_with(&of_user))
+            .filter(|bootstrap| is_identity_of(&bootstrap.reference, user))
         {
             let name = CredentialName {
                 backend: bootstrap.backend.clone(),

@@ -39,7 +39,7 @@ impl Datamonkey {
             return Ok(ConversationPage::default());
         };
         let token = self.usable(stored)?.ok_or_else(|| self.ended(OPERATION))?;
-        let Identity { reference, token } = self.identity(&user, token);
+        let Identity { reference, token } = self.known_identity(&user, token).await?;
         let caller = Caller {
             deadline: cx.deadline,
             token: Some(token.secret),
@@ -92,7 +92,7 @@ impl Datamonkey {
             .list_conversations(caller)
             .await
             .map_err(|failure| self.failed(failure, operation, Call::Read))?;
-        let records = list.conversations.into_value().unwrap_or_default();
+        let records = self.listed(list.conversations, "conversations", operation)?;
         let rows = records.into_iter().filter_map(|record| match record {
             Record::Read(row) => Some(row),
             Record::Unreadable(raw) => {

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::Datamonkey;
-use super::tokens::{Token, sign};
+use super::tokens::{Token, is_subject, sign};
 use crate::client::{Caller, Created};
 use crate::error::{ACCESS_ENDED, Call};
 use crate::wire::CreateRequest;
@@ -38,6 +38,22 @@ impl Locks {
         let number = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or_default();
         self.0[number].lock().await
     }
+}
+
+/// The name of the token of one user of the vendor, as one end user of ours reaches it. Never that of another end user,
+/// whatever they are called: end users may have an `@` in their names, and no subject has the `:` of `user:`.
+fn identity_name(user: &CredentialName, subject: &str) -> CredentialName {
+    CredentialName {
+        backend: user.backend.clone(),
+        reference: format!("{subject}@{}", user.reference).into(),
+    }
+}
+
+/// Whether a reference is that of a user of the vendor whom this end user reaches.
+pub(super) fn is_identity_of(reference: &str, user: &CredentialName) -> bool {
+    reference
+        .split_once('@')
+        .is_some_and(|(subject, of)| is_subject(subject) && of == &*user.reference)
 }
 
 /// A user of the vendor, as an end user of ours reaches it.
@@ -71,14 +87,15 @@ impl Datamonkey {
 
     pub(super) fn identity(&self, user: &CredentialName, token: Token) -> Identity {
         Identity {
-            reference: format!("{}@{}", user.reference, token.subject).into(),
+            reference: identity_name(user, &token.subject).reference,
             token,
         }
     }
 
     /// The stored token. One that cannot be read is as good as none.
     pub(super) async fn stored(&self, name: &CredentialName) -> Result<Option<Token>> {
-        let Some(secret) = self.0.credentials.get(name).await? else {
+        let secret = self.0.credentials.get(name).await;
+        let Some(secret) = secret.map_err(|error| error.outcome(Outcome::NotApplied))? else {
             return Ok(None);
         };
         let token = Token::read(secret).ok();
@@ -181,9 +198,25 @@ impl Datamonkey {
 
     async fn long_living(&self, user: &CredentialName) -> Result<Option<Identity>> {
         let token = self.token_of(user).await?;
-        Ok(token
-            .filter(|token| token.lives_long(Time::now(), self.skew_micros()))
-            .map(|token| self.identity(user, token)))
+        match token.filter(|token| token.lives_long(Time::now(), self.skew_micros())) {
+            Some(token) => self.known_identity(user, token).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The identity behind the token of an end user. Its conversations will name it: one whose token an operator has set
+    /// by hand gets its own name here.
+    pub(super) async fn known_identity(
+        &self,
+        user: &CredentialName,
+        token: Token,
+    ) -> Result<Identity> {
+        let name = identity_name(user, &token.subject);
+        if self.token_of(&name).await?.is_none() {
+            let put = self.0.credentials.put(&name, &token.secret).await;
+            put.map_err(|error| error.outcome(Outcome::NotApplied))?;
+        }
+        Ok(self.identity(user, token))
     }
 
     /// A new user of the vendor. What fails here has made nothing of what the caller wants.
@@ -259,7 +292,7 @@ impl Datamonkey {
             self.leave(caller, &identity, &created.conversation.id)
                 .await;
         }
-        let message = "datamonkey takes none of its own tokens: it makes a new user each time";
+        let message = "datamonkey takes none of its own tokens and makes a new user each time: does a proxy drop the header `user_token`?";
         Error::new(Kind::UpstreamAuth, message).outcome(Outcome::NotApplied)
     }
 
@@ -291,18 +324,15 @@ impl Datamonkey {
         );
     }
 
-    /// Where the operator signs tokens, a user of the vendor can be gone although its tokens live: the server forgets
-    /// users after 30 idle days, with all their conversations (seen in its source, commit 8fa7f84), and then fails to
-    /// make new ones. One without any conversation may be replaced without loss.
+    /// A user of the vendor can be gone although its tokens live: the server forgets users after 30 idle days, with all
+    /// their conversations (seen in its source, commit 8fa7f84), or was set up anew with the same key. Then it fails to
+    /// make new ones (measured). One without any conversation may be replaced without loss.
     pub(super) async fn replace_forgotten(
         &self,
         caller: &Caller,
         user: &CredentialName,
         used: &Identity,
     ) -> Result<Option<Identity>> {
-        if self.0.signing_key.is_none() {
-            return Ok(None);
-        }
         let caller = Caller {
             token: Some(used.token.secret.clone()),
             ..caller.clone()
@@ -310,8 +340,7 @@ impl Datamonkey {
         let Ok(list) = self.client().list_conversations(&caller).await else {
             return Ok(None);
         };
-        let is_empty = list.conversations.value().is_none_or(Vec::is_empty);
-        if !is_empty {
+        if !list.conversations.value().is_some_and(Vec::is_empty) {
             return Ok(None);
         }
         let _held = self.hold(&caller, user).await?;

@@ -16,7 +16,8 @@ impl Datamonkey {
             .list_messages(&reach.caller, reach.native())
             .await
             .map_err(|failure| self.failed(failure, reach.operation, Call::Read))?;
-        let (index, unreadable) = placed(list.messages.into_value().unwrap_or_default());
+        let (index, unreadable) =
+            placed(self.listed(list.messages, "messages", reach.operation)?);
         for position in unreadable {
             tracing::warn!(
                 backend.name = self.name(),

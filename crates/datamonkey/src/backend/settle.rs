@@ -7,7 +7,7 @@ use backend::{Applied, Context, Error, Intent, Kind, Located, Location, Result, 
 use conversation::{NewConversation, Time, text_of};
 
 use super::Datamonkey;
-use super::identity::{Identity, Reach};
+use super::identity::{Identity, Reach, is_identity_of};
 use crate::client::Caller;
 use crate::mapping::{Placed, conversation_to_canonical, create_request, preview};
 use crate::wire::{ChatConversation, MessageRole};
@@ -115,13 +115,12 @@ impl Datamonkey {
         user: &CredentialName,
         time: Time,
     ) -> Result<(Vec<Identity>, bool)> {
-        let of_user = format!("{}@", user.reference);
         let names = self.0.credentials.names().await?;
         let mut identities = Vec::new();
         let mut all_live = true;
         for name in names
             .iter()
-            .filter(|name| &*name.backend == self.name() && name.reference.starts_with(&of_user))
+            .filter(|name| &*name.backend == self.name() && is_identity_of(&name.reference, user))
         {
             let Some(stored) = self.stored(name).await? else {
                 continue;

@@ -14,8 +14,8 @@ const LIFETIME_SECONDS: i64 = 24 * 60 * 60;
 /// How long before its end a token is too old for a create, in microseconds: a create with a token that ends on the
 /// way silently makes another user.
 const MARGIN_MICROS: i64 = 60_000_000;
-/// The longest name of a vendor's user that is taken, in characters; the server's are UUIDs.
-const SUBJECT_MAX_CHARS: usize = 128;
+/// The longest name of a vendor's user that is taken, in bytes; the server's are UUIDs.
+const SUBJECT_MAX_BYTES: usize = 128;
 
 /// What a token says. Its signature is not checked: only the server has to believe it.
 #[derive(Deserialize)]
@@ -67,11 +67,7 @@ impl Token {
         // The error below may quote the token.
         let claims: Claims =
             insecure_decode_claims(secret.expose_secret()).map_err(|_| unreadable())?;
-        // The subject becomes part of a credential's reference.
-        let usable =
-            |character: char| character.is_ascii_alphanumeric() || "-_.:".contains(character);
-        let length = claims.sub.chars().count();
-        if !(1..=SUBJECT_MAX_CHARS).contains(&length) || !claims.sub.chars().all(usable) {
+        if !is_subject(&claims.sub) {
             return Err(unreadable());
         }
         Ok(Self {
@@ -91,6 +87,15 @@ impl Token {
         let needed = MARGIN_MICROS.saturating_add(skew_micros);
         self.lives(now.saturating_add_micros(needed))
     }
+}
+
+/// Whether this can name a user of the vendor. It becomes part of a credential's reference, whose other parts are told
+/// from it by `@` and `:`.
+pub(super) fn is_subject(text: &str) -> bool {
+    (1..=SUBJECT_MAX_BYTES).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 /// The end as a time: seconds, whole or not.
@@ -165,6 +170,7 @@ mod tests {
             serde_json::json!({"sub": ""}),
             serde_json::json!({"sub": 42}),
             serde_json::json!({"sub": "a@b"}),
+            serde_json::json!({"sub": "user:t"}),
             serde_json::json!({"sub": "x".repeat(200)}),
         ] {
             assert_eq!(token(&claims).unwrap_err().kind, Kind::InvalidResponse);

@@ -28,9 +28,10 @@ pub fn conversation_to_canonical(
     let messages = wire.messages.value().map(Vec::as_slice).unwrap_or_default();
     let newest = messages
         .iter()
-        .filter_map(|record| record.read()?.timestamp.into_value())
+        // A message whose time cannot be held is left out of its list too.
+        .filter_map(|record| time(record.read()?.timestamp.into_value()?, "timestamp").ok())
         .max();
-    conversation.last_message_at = newest.map(|newest| time(newest, "timestamp")).transpose()?;
+    conversation.last_message_at = newest;
     if wire.title.value().is_none() || !wire.extra.is_empty() {
         // Messages are entities of their own.
         let mut sent = members(wire)?;

@@ -102,7 +102,10 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
         .is_some_and(|kind| *kind != Kind::Assistant)
     {
         new.kind = None;
-        fates.reject("/kind", "datamonkey knows conversations with its ai only");
+        fates.convert(
+            "/kind",
+            "datamonkey knows conversations with its ai only: this one reads as `assistant`",
+        );
     }
     if new.title.as_deref() == Some("") {
         new.title = None;

@@ -97,7 +97,7 @@ async fn what_a_crash_leaves_is_deleted_by_the_next_process() {
 async fn the_bootstrap_of_an_identity_that_has_ended_is_forgotten() {
     let pair = Pair::new().await;
     pair.create().await;
-    for (reference, kept) in [("user:t/ada@gone", 1), ("user:t/bob@gone", 2)] {
+    for (reference, kept) in [("gone@user:t/ada", 1), ("gone@user:t/bob", 2)] {
         pair.credentials.add_bootstrap(Bootstrap {
             backend: NAME.into(),
             native: "conv-1-gone".into(),

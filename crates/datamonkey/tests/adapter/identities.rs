@@ -8,7 +8,7 @@ use conversation::NewConversation;
 use futures_util::future::join_all;
 
 use crate::fake::{FakeOptions, Fault, Operation};
-use crate::support::{Pair, ask, cx, cx_for, cx_of, titled, titles};
+use crate::support::{NAME, Pair, ask, cx, cx_for, cx_of, subject_of, titled, titles};
 
 /// Tokens that are too old for a create from the beginning, though the server still takes them.
 fn short_lived() -> FakeOptions {
@@ -41,7 +41,7 @@ async fn the_first_create_gets_a_token_by_a_conversation_that_nobody_sees() {
     assert_eq!(pair.fake.titles(), ["mine"]);
     assert_eq!((pair.fake.users(), pair.open_bootstraps().await), (1, 0));
     let reference = located.location.credential.unwrap();
-    assert!(reference.starts_with("user:t/ada@"), "{reference}");
+    assert!(reference.ends_with("@user:t/ada"), "{reference}");
     let name = CredentialName {
         backend: "monkey".into(),
         reference,
@@ -135,14 +135,7 @@ async fn a_token_that_ends_soon_makes_no_conversation_and_the_earlier_ones_stay_
 async fn after_the_end_of_a_token_nothing_is_sent_and_the_error_says_why() {
     let pair = Pair::new().await;
     let at = pair.create().await;
-    let subject = at
-        .credential
-        .as_deref()
-        .unwrap()
-        .rsplit('@')
-        .next()
-        .unwrap()
-        .to_owned();
+    let subject = subject_of(&at);
     let ended = pair.fake.sign(&subject, Some(-10));
     pair.put_token("ada", &subject, &ended).await;
     let asked = pair.asked().len();
@@ -202,7 +195,7 @@ async fn a_stored_token_that_cannot_be_read_is_as_good_as_none() {
     pair.create().await;
     assert_eq!(pair.fake.users(), 2);
     let lost = Location {
-        credential: Some("user:t/ada@x".into()),
+        credential: Some("x@user:t/ada".into()),
         ..at
     };
     let error = pair
@@ -398,14 +391,7 @@ async fn with_the_signing_key_access_never_ends() {
     let pair = Pair::signing(short_lived()).await;
     assert!(!pair.datamonkey.capabilities().access_expires);
     let at = pair.create().await;
-    let subject = at
-        .credential
-        .as_deref()
-        .unwrap()
-        .rsplit('@')
-        .next()
-        .unwrap()
-        .to_owned();
+    let subject = subject_of(&at);
     let ended = pair.fake.sign(&subject, Some(-3600));
     pair.put_token("ada", &subject, &ended).await;
     pair.create().await;
@@ -446,24 +432,28 @@ async fn a_wrong_signing_key_is_named() {
 
 #[tokio::test]
 async fn a_user_whom_the_server_has_forgotten_is_replaced() {
-    let pair = Pair::signing(FakeOptions::default()).await;
-    pair.create().await;
-    pair.fake.forget_users();
-    let located = pair
-        .datamonkey
-        .create_conversation(&cx(), titled("new"))
-        .await
-        .unwrap();
-    assert_eq!(located.conversation.title.as_deref(), Some("new"));
-    assert_eq!(
-        (pair.fake.users(), pair.fake.titles()),
-        (1, vec!["new".to_owned()])
-    );
+    for pair in [
+        Pair::signing(FakeOptions::default()).await,
+        Pair::new().await,
+    ] {
+        pair.create().await;
+        pair.fake.forget_users();
+        let located = pair
+            .datamonkey
+            .create_conversation(&cx(), titled("new"))
+            .await
+            .unwrap();
+        assert_eq!(located.conversation.title.as_deref(), Some("new"));
+        assert_eq!(
+            (pair.fake.users(), pair.fake.titles()),
+            (1, vec!["new".to_owned()])
+        );
+    }
 }
 
 #[tokio::test]
 async fn a_failed_create_of_a_user_who_has_conversations_replaces_nobody() {
-    let pair = Pair::signing(FakeOptions::default()).await;
+    let pair = Pair::new().await;
     pair.create().await;
     pair.fake.inject(
         Operation::Create,
@@ -489,7 +479,77 @@ async fn who_has_no_end_user_is_known_by_the_key() {
     principal.user = None;
     cx.principal = principal.into();
     let at = pair.create_as(&cx).await;
-    assert!(at.credential.unwrap().starts_with("user:t/key-k@"));
+    assert!(at.credential.unwrap().ends_with("@user:t/key-k"));
     assert_eq!(titles(&pair.datamonkey, &cx).await.len(), 1);
     assert!(pair.listed(&cx_of("ada")).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_was_set_by_hand_is_used_like_any_other() {
+    let pair = Pair::new().await;
+    let token = pair.fake.sign("by-hand", Some(3600));
+    pair.fake.make(&token, "theirs");
+    let name = CredentialName::of_user(NAME, "t", "ada");
+    pair.credentials.put(&name, &token.into()).await.unwrap();
+    let query = backend::ConversationQuery::all(10);
+    let page = pair.datamonkey.list_conversations(&cx(), &query).await;
+    let listed = page.unwrap().page.items.pop().unwrap().location;
+    let made = pair.create().await;
+    for at in [&listed, &made] {
+        assert_eq!(subject_of(at), "by-hand");
+        pair.datamonkey.get_conversation(&cx(), at).await.unwrap();
+    }
+    assert_eq!(pair.credentials.stores(), 0, "nothing was bootstrapped");
+    // It ends, and the conversations stay with it.
+    pair.credentials
+        .put(&name, &pair.fake.sign("other", Some(3600)).into())
+        .await
+        .unwrap();
+    pair.datamonkey
+        .get_conversation(&cx(), &made)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn users_whose_names_look_like_anothers_reference_stay_apart() {
+    let pair = Pair::new().await;
+    let adas = pair.create().await;
+    for name in [
+        "ada@example.org".to_owned(),
+        format!("ada@{}", subject_of(&adas)),
+        format!("{}@user:t/ada", subject_of(&adas)),
+    ] {
+        let like_ada = pair.create_as(&cx_of(&name)).await;
+        assert_ne!(like_ada.credential, adas.credential, "{name}");
+        assert_eq!(pair.listed(&cx_of(&name)).await.len(), 1, "{name}");
+    }
+    pair.datamonkey
+        .get_conversation(&cx(), &adas)
+        .await
+        .unwrap();
+    assert_eq!(pair.listed(&cx()).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_opened_has_sent_nothing() {
+    let pair = Pair::new().await;
+    let at = pair.create().await;
+    let asked = pair.asked().len();
+    pair.credentials.seal();
+    let create = pair
+        .datamonkey
+        .create_conversation(&cx(), NewConversation::default())
+        .await
+        .unwrap_err();
+    let answer = crate::support::events(&pair.datamonkey, &at, crate::support::question("x"))
+        .await
+        .unwrap_err();
+    for error in [create, answer] {
+        assert_eq!(
+            (error.kind, error.outcome),
+            (Kind::Internal, Outcome::NotApplied)
+        );
+    }
+    assert_eq!(pair.asked().len(), asked);
 }

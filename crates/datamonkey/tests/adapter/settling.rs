@@ -8,7 +8,7 @@ use conversation::{NewMessage, Role, Time, text_of};
 use uuid::Uuid;
 
 use crate::fake::{FakeOptions, Fault, Operation};
-use crate::support::{NAME, Pair, ask, cx, events, question, titled};
+use crate::support::{NAME, Pair, ask, cx, cx_of, events, question, subject_of, titled};
 
 /// An adapter that believes a server to be done with a write at the write's deadline.
 async fn impatient() -> Pair {
@@ -207,7 +207,7 @@ async fn a_create_that_was_lost_is_found_if_there_is_only_one() {
             .credential
             .as_deref()
             .unwrap()
-            .starts_with("user:t/ada@")
+            .ends_with("@user:t/ada")
     );
     pair.datamonkey
         .get_conversation(&cx(), &found.location)
@@ -341,14 +341,7 @@ async fn what_was_made_with_a_token_that_has_ended_stays_unknown() {
     let pair = impatient().await;
     let at = pair.create().await;
     let started = Time::now().saturating_add_micros(-120_000_000);
-    let subject = at
-        .credential
-        .as_deref()
-        .unwrap()
-        .rsplit('@')
-        .next()
-        .unwrap()
-        .to_owned();
+    let subject = subject_of(&at);
     let ended = pair.fake.sign(&subject, Some(-10));
     pair.put_token("ada", &subject, &ended).await;
     assert_eq!(settled(&pair, &lost("x", started)).await, Settled::Unknown);
@@ -378,9 +371,14 @@ async fn a_failed_look_is_an_error_and_no_verdict() {
         (Operation::List, lost("x", Time::now())),
         (Operation::Messages, asked("x", &at, Time::now())),
     ] {
-        pair.fake.inject(operation, Fault::html(503));
-        let error = pair.datamonkey.settle(&cx(), &intent).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Unavailable);
+        for (fault, kind) in [
+            (Fault::html(503), Kind::Unavailable),
+            (Fault::json(200, "{}"), Kind::InvalidResponse),
+        ] {
+            pair.fake.inject(operation, fault);
+            let error = pair.datamonkey.settle(&cx(), &intent).await.unwrap_err();
+            assert_eq!(error.kind, kind);
+        }
     }
 }
 
@@ -414,10 +412,21 @@ async fn another_users_conversations_settle_nothing() {
         settled(&pair, &lost("lost", started)).await,
         Settled::NotApplied
     );
+    for user in ["ada@example.org", "x@user:t/ada"] {
+        pair.datamonkey
+            .create_conversation(&cx_of(user), titled("lost"))
+            .await
+            .unwrap();
+        assert_eq!(
+            settled(&pair, &lost("lost", started)).await,
+            Settled::NotApplied,
+            "{user}"
+        );
+    }
     pair.credentials.add_bootstrap(Bootstrap {
         backend: NAME.into(),
         native: "conv-0-x".into(),
-        reference: "user:t/carol@x".into(),
+        reference: "x@user:t/carol".into(),
     });
     assert_eq!(
         settled(&pair, &lost("lost", started)).await,

@@ -16,6 +16,12 @@ use secrecy::SecretString;
 use crate::credentials::MemoryCredentials;
 use crate::fake::{FakeDatamonkey, FakeOptions};
 
+/// The vendor's name of the user whose token reaches a conversation.
+pub(crate) fn subject_of(at: &Location) -> String {
+    let reference = at.credential.as_deref().unwrap();
+    reference.split_once('@').unwrap().0.to_owned()
+}
+
 /// The backend's name.
 pub(crate) const NAME: &str = "monkey";
 
@@ -87,7 +93,7 @@ impl Pair {
         let secret = SecretString::from(token.to_owned());
         let identity = CredentialName {
             backend: NAME.into(),
-            reference: format!("{}@{subject}", name.reference).into(),
+            reference: format!("{subject}@{}", name.reference).into(),
         };
         self.credentials.put(&name, &secret).await.unwrap();
         self.credentials.put(&identity, &secret).await.unwrap();

@@ -14,6 +14,7 @@ struct Kept {
     bootstraps: Vec<Bootstrap>,
     stores: usize,
     is_broken: bool,
+    is_sealed: bool,
 }
 
 /// The state of a gateway, as far as tokens go.
@@ -35,6 +36,11 @@ impl MemoryCredentials {
         self.kept().is_broken = is_broken;
     }
 
+    /// Makes every read of a token fail, as with another sealing key.
+    pub(crate) fn seal(&self) {
+        self.kept().is_sealed = true;
+    }
+
     /// Notes a bootstrap without a token, as a crashed process leaves it.
     pub(crate) fn add_bootstrap(&self, bootstrap: Bootstrap) {
         self.kept().bootstraps.push(bootstrap);
@@ -44,7 +50,11 @@ impl MemoryCredentials {
 #[async_trait]
 impl Credentials for MemoryCredentials {
     async fn get(&self, name: &CredentialName) -> Result<Option<SecretString>> {
-        Ok(self.kept().secrets.get(name).cloned())
+        let kept = self.kept();
+        if kept.is_sealed {
+            return Err(Error::new(Kind::Internal, "another key has sealed this"));
+        }
+        Ok(kept.secrets.get(name).cloned())
     }
 
     async fn put(&self, name: &CredentialName, secret: &SecretString) -> Result<()> {
