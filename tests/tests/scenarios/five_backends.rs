@@ -103,3 +103,32 @@ async fn the_same_conversation_is_held_on_every_backend() {
         client.get(&path).await.expect(404);
     }
 }
+
+#[tokio::test]
+async fn a_create_that_one_backend_takes_is_taken_by_all_and_strict_names_what_changes() {
+    let vendors = Vendors::start().await;
+    let dragoman = vendors.launch().start();
+    let client = client(&dragoman);
+    let backends = client.get("/v1/backends").await.expect(200);
+    let body = json!({"title": "a question", "kind": "direct"});
+    for backend in backends["data"].as_array().expect("a list") {
+        let name = backend["name"].as_str().expect("a name");
+        let create = |handling: &str| {
+            client
+                .request(reqwest::Method::POST, "/v1/conversations")
+                .header("dragoman-backend", name)
+                .header("prefer", format!("handling={handling}"))
+                .json(&body)
+        };
+        let made = client.send(create("lenient")).await.expect(201);
+        assert_eq!(made["title"], "a question", "{name}");
+        let strict = client.send(create("strict")).await;
+        if made["kind"] == "direct" {
+            strict.expect(201);
+        } else {
+            let refused = strict.expect(422);
+            assert_eq!(refused["code"], "not-held-by-backend", "{name}");
+            assert_eq!(refused["errors"][0]["pointer"], "/kind", "{name}");
+        }
+    }
+}

@@ -142,7 +142,10 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
         .is_some_and(|kind| *kind != Kind::Assistant)
     {
         new.kind = None;
-        fates.reject("/kind", "chatter knows conversations with its ai only");
+        fates.convert(
+            "/kind",
+            "chatter knows conversations with its ai only: this one reads as `assistant`",
+        );
     }
     if let Some(title) = new.title.take()
         && fates.title(&title).is_some()
