@@ -1,7 +1,7 @@
 //! The conformance suite: what every backend is held to, chosen by what it says it can do.
 //!
-//! One case for each `# Behavior` bullet of [`backend::Backend`], in the same words. This crate knows no vendor, opens
-//! no sockets and is used by tests only.
+//! One case for each `# Behavior` bullet of [`backend::Backend`], in the same words. This crate knows no vendor and
+//! is used by tests only.
 //!
 //! A backend opts in with a test of its own (`harness = false` in its `Cargo.toml`):
 //!
@@ -29,6 +29,7 @@ mod bench;
 pub mod builders;
 mod case;
 mod cases;
+pub mod cuttable;
 mod expect;
 mod harness;
 mod json;

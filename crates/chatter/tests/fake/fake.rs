@@ -8,7 +8,6 @@
 mod answer;
 mod chat;
 mod check;
-mod connection;
 mod conversations;
 mod data;
 mod faults;

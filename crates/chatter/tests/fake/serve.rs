@@ -12,10 +12,10 @@ use chatter::wire::{self, Member};
 
 use super::answer::{Answer, Budget, Problems, Refusal, Rest};
 use super::check::Check;
-use super::connection::{Connection, CuttableListener};
 use super::faults::Fault;
 use super::routes::{self, Miss, Operation};
 use super::{FakeChatter, Generation, SeenRequest, Server, chat, conversations, stream, tools};
+use testkit::cuttable::{Connection, CuttableListener};
 
 /// Larger bodies are refused by the fake, not by the vendor; no test needs them.
 const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;

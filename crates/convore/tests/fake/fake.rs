@@ -7,7 +7,6 @@
 
 mod answer;
 mod attachments;
-mod connection;
 mod conversations;
 mod data;
 mod faults;

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer::{Answer, Query, Refusal};
-use super::connection::{Connection, CuttableListener};
 use super::faults::Fault;
 use super::{FakeConvore, SeenRequest, Server, attachments, conversations, labels, messages};
+use testkit::cuttable::{Connection, CuttableListener};
 
 /// Larger bodies are refused by the fake; no test needs them.
 const BODY_MAX_BYTES: usize = 32 * 1024 * 1024;

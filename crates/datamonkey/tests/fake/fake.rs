@@ -10,7 +10,6 @@ mod access;
 mod answer;
 mod body;
 mod chat;
-mod connection;
 mod data;
 mod faults;
 mod routes;

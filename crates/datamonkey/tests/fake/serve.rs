@@ -9,10 +9,10 @@ use axum::http::Response;
 
 use super::access::token_of;
 use super::answer::{Answer, Refusal};
-use super::connection::{Connection, CuttableListener};
 use super::faults::Fault;
 use super::routes::{self, Operation, Route};
 use super::{SeenRequest, Server, chat};
+use testkit::cuttable::{Connection, CuttableListener};
 
 /// Larger bodies are refused by the fake, not by the vendor; no test needs them.
 const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;

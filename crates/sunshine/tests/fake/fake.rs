@@ -7,7 +7,6 @@
 mod answer;
 mod attachments;
 mod auth;
-mod connection;
 mod content;
 mod conversations;
 mod data;

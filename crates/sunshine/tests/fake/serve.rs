@@ -11,13 +11,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
-use super::connection::{Connection, CuttableListener};
 use super::faults::Fault;
 use super::routes::{self, Operation as Op};
 use super::{
     DESCRIPTION, SeenRequest, Server, attachments, auth, conversations, messages, participants,
     users,
 };
+use testkit::cuttable::{Connection, CuttableListener};
 
 /// What the vendor takes as an upload.
 const UPLOAD_MAX_BYTES: usize = 50 * 1024 * 1024;

@@ -1,4 +1,5 @@
-//! Connections that can be cut, so that an answer is lost.
+//! Connections of a fake server that can be cut: after an answer, as some real servers do after an error without saying
+//! `Connection: close`, or at once, so that an answer is lost.
 
 use std::io;
 use std::pin::Pin;
@@ -10,25 +11,44 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-#[derive(Default)]
+/// What shall happen to a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Open,
+    CloseAfterAnswer { answer_begun: bool },
+    Closed,
+}
+
 struct Shared {
-    closed: bool,
+    fate: Fate,
     reader: Option<Waker>,
 }
 
 /// A handle on one client's connection.
 #[derive(Clone)]
-pub(crate) struct Connection(Arc<Mutex<Shared>>);
+pub struct Connection(Arc<Mutex<Shared>>);
 
 impl Connection {
     fn new() -> Self {
-        Self(Arc::default())
+        Self(Arc::new(Mutex::new(Shared {
+            fate: Fate::Open,
+            reader: None,
+        })))
+    }
+
+    /// Closes the connection once the answer that comes next has been sent.
+    pub fn close_after_answer(&self) {
+        self.with(|shared| {
+            shared.fate = Fate::CloseAfterAnswer {
+                answer_begun: false,
+            }
+        });
     }
 
     /// Closes the connection now; no answer arrives.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.with(|shared| {
-            shared.closed = true;
+            shared.fate = Fate::Closed;
             if let Some(waker) = shared.reader.take() {
                 waker.wake();
             }
@@ -40,7 +60,7 @@ impl Connection {
     }
 
     fn is_closed(&self) -> bool {
-        self.with(|shared| shared.closed)
+        self.with(|shared| shared.fate == Fate::Closed)
     }
 }
 
@@ -51,7 +71,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Connection {
 }
 
 /// A TCP listener whose connections can be cut.
-pub(crate) struct CuttableListener(pub(crate) TcpListener);
+pub struct CuttableListener(pub TcpListener);
 
 impl Listener for CuttableListener {
     type Io = CuttableStream;
@@ -74,7 +94,7 @@ impl Listener for CuttableListener {
 }
 
 /// One connection.
-pub(crate) struct CuttableStream {
+pub struct CuttableStream {
     stream: TcpStream,
     connection: Connection,
 }
@@ -104,11 +124,23 @@ impl AsyncWrite for CuttableStream {
         if self.connection.is_closed() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
+        self.connection.with(|shared| {
+            if let Fate::CloseAfterAnswer { answer_begun } = &mut shared.fate {
+                *answer_begun = true;
+            }
+        });
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        let answered = self
+            .connection
+            .with(|shared| shared.fate == Fate::CloseAfterAnswer { answer_begun: true });
+        if flushed.is_ready() && answered {
+            self.connection.cut();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
