@@ -23,12 +23,14 @@
 //! ```
 
 mod failure;
+mod fates;
 mod kept;
 mod listed;
 mod operation;
 mod wire;
 
 pub use failure::{Effect, Failure, Refusal, from_refusal, from_transport};
+pub use fates::{Fates, member_pointer};
 pub use kept::{Unmappable, difference, members, with_kept};
 pub use listed::{LeftOut, Listed, name_left_out, read_list, without_unreadable};
 pub use operation::Operation;

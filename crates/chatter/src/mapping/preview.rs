@@ -1,9 +1,9 @@
 //! What would really be sent for a write, and the fate of each of its fields.
 
-use backend::{FieldFate, Projection, RespondRequest, Write};
+use adapterkit::{Fates, member_pointer};
+use backend::{Projection, RespondRequest, Write};
 use conversation::{
-    Assistant, ConversationPatch, JsonMap, Kind, NewConversation, NewMessage, Part, Patch, Role,
-    Status, TextFormat, text_of,
+    Assistant, ConversationPatch, Kind, NewConversation, NewMessage, Patch, Status, text_of,
 };
 
 use super::conversation::WORKFLOW_CONFIG;
@@ -25,7 +25,7 @@ pub const POST_IS_IMPOSSIBLE: &str = "chatter stores a message only together wit
 /// The fate of a write on a server of this generation; where the generation is not known yet, on the newest.
 #[must_use]
 pub fn preview(write: &Write, generation: Option<Generation>) -> Projection {
-    let mut fates = Fates::default();
+    let mut fates = Fates::new("chatter");
     let write = match write {
         Write::CreateConversation(new) => Write::CreateConversation(create(new, &mut fates)),
         Write::UpdateConversation(patch) => Write::UpdateConversation(update(patch, &mut fates)),
@@ -41,7 +41,7 @@ pub fn preview(write: &Write, generation: Option<Generation>) -> Projection {
     };
     Projection {
         write,
-        fates: fates.0,
+        fates: fates.into_inner(),
     }
 }
 
@@ -64,74 +64,38 @@ pub fn chat_request(request: &RespondRequest, text: &str, native: &str) -> ChatR
     chat
 }
 
-#[derive(Default)]
-struct Fates(Vec<FieldFate>);
-
-impl Fates {
-    fn reject(&mut self, pointer: impl Into<String>, detail: &str) {
-        self.0.push(FieldFate::rejected(pointer, detail));
+/// A title that the vendor holds.
+fn held_title(title: &str, fates: &mut Fates) -> Option<()> {
+    if title.chars().count() > TITLE_MAX_CHARS {
+        fates.reject_beyond(
+            "/title",
+            "chatter's titles have at most 255 characters",
+            TITLE_MAX_CHARS as u64,
+        );
+    } else if title.contains('\0') {
+        fates.reject("/title", "chatter refuses the character NUL");
+    } else if title.trim().is_empty() {
+        fates.convert("/title", "a title of blanks counts as none");
+    } else {
+        return Some(());
     }
+    None
+}
 
-    fn convert(&mut self, pointer: impl Into<String>, detail: &str) {
-        self.0.push(FieldFate::converted(pointer, detail));
-    }
-
-    /// Rejects a field that the vendor has no place for, and takes it out.
-    fn take<T: Default + PartialEq>(&mut self, pointer: &str, field: &mut T) {
-        if *field != T::default() {
-            *field = T::default();
-            self.reject(pointer, "chatter has no place for this");
-        }
-    }
-
-    /// Rejects a field of an assistant, and takes it out.
-    fn take_setting<T>(&mut self, pointer: &str, field: &mut Option<T>, detail: &str) {
-        if field.take().is_some() {
-            self.reject(pointer, detail);
-        }
-    }
-
-    fn map(&mut self, pointer: &str, map: &mut JsonMap) {
-        for name in std::mem::take(map).keys() {
-            self.reject(member(pointer, name), "chatter has no place for this");
-        }
-    }
-
-    fn title(&mut self, title: &str) -> Option<()> {
-        if title.chars().count() > TITLE_MAX_CHARS {
-            let fate =
-                FieldFate::rejected("/title", "chatter's titles have at most 255 characters");
-            self.0.push(fate.limit(TITLE_MAX_CHARS as u64));
-        } else if title.contains('\0') {
-            self.reject("/title", "chatter refuses the character NUL");
-        } else if title.trim().is_empty() {
-            self.convert("/title", "a title of blanks counts as none");
-        } else {
-            return Some(());
-        }
-        None
-    }
-
-    fn temperature(&mut self, pointer: &str, temperature: &mut Option<f64>) {
-        if temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
-            self.take_setting(pointer, temperature, "chatter's temperature is 0 to 2");
-        }
-    }
-
-    fn max_tokens(&mut self, pointer: &str, tokens: &mut Option<u64>, most: u64) {
-        if let Some(value) = *tokens
-            && !(1..=most).contains(&value)
-        {
-            *tokens = None;
-            let detail = format!("chatter's limit for an answer is 1 to {most} tokens");
-            self.0
-                .push(FieldFate::rejected(pointer, detail).limit(most));
-        }
+fn check_temperature(pointer: &str, temperature: &mut Option<f64>, fates: &mut Fates) {
+    if temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
+        fates.take_because(pointer, temperature, "chatter's temperature is 0 to 2");
     }
 }
 
-fn member(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+fn check_max_tokens(pointer: &str, tokens: &mut Option<u64>, most: u64, fates: &mut Fates) {
+    if let Some(value) = *tokens
+        && !(1..=most).contains(&value)
+    {
+        *tokens = None;
+        let detail = format!("chatter's limit for an answer is 1 to {most} tokens");
+        fates.reject_beyond(pointer, &detail, most);
+    }
 }
 
 fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
@@ -148,7 +112,7 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
         );
     }
     if let Some(title) = new.title.take()
-        && fates.title(&title).is_some()
+        && held_title(&title, fates).is_some()
     {
         new.title = Some(title);
     }
@@ -178,19 +142,20 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
     }
     if let Some(assistant) = &mut new.assistant {
         let dropped = "chatter accepts this and drops it";
-        fates.temperature("/assistant/temperature", &mut assistant.temperature);
-        fates.max_tokens(
+        check_temperature("/assistant/temperature", &mut assistant.temperature, fates);
+        check_max_tokens(
             "/assistant/max_tokens",
             &mut assistant.max_tokens,
             STORED_MAX_TOKENS,
+            fates,
         );
-        fates.take_setting(
+        fates.take_because(
             "/assistant/system_prompt",
             &mut assistant.system_prompt,
             dropped,
         );
         if assistant.retrieval == Some(true) {
-            fates.take_setting("/assistant/retrieval", &mut assistant.retrieval, dropped);
+            fates.take_because("/assistant/retrieval", &mut assistant.retrieval, dropped);
         }
         if assistant.retrieval.take().is_some() {
             fates.convert(
@@ -199,12 +164,12 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
             );
         }
         no_place_in_assistant(assistant, fates);
-        fates.take_setting(
+        fates.take_because(
             "/assistant/provider",
             &mut assistant.provider,
             "chatter chooses per answer, not per conversation",
         );
-        fates.take_setting(
+        fates.take_because(
             "/assistant/workflow",
             &mut assistant.workflow,
             "chatter chooses per answer, not per conversation",
@@ -214,7 +179,7 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
             .as_ref()
             .is_some_and(|config| !config.get().starts_with('{'))
         {
-            fates.take_setting(
+            fates.take_because(
                 "/assistant/workflow_config",
                 &mut assistant.workflow_config,
                 "chatter takes an object only",
@@ -226,12 +191,12 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
 }
 
 fn no_place_in_assistant(assistant: &mut Assistant, fates: &mut Fates) {
-    fates.take_setting(
+    fates.take_because(
         "/assistant/model",
         &mut assistant.model,
         "chatter has no place for this",
     );
-    fates.take_setting(
+    fates.take_because(
         "/assistant/top_p",
         &mut assistant.top_p,
         "chatter has no place for this",
@@ -249,7 +214,7 @@ fn update(patch: &ConversationPatch, fates: &mut Fates) -> ConversationPatch {
         fates.reject("/kind", "chatter knows conversations with its ai only");
     }
     if let Patch::Set(title) = &patch.title
-        && fates.title(title).is_none()
+        && held_title(title, fates).is_none()
     {
         patch.title = if title.trim().is_empty() {
             Patch::Clear
@@ -282,7 +247,7 @@ fn update(patch: &ConversationPatch, fates: &mut Fates) -> ConversationPatch {
         Patch::Set(settings) => {
             for (name, value) in settings.iter() {
                 if let Err(detail) = setting(name, value) {
-                    fates.reject(member("/assistant", name), detail);
+                    fates.reject(member_pointer("/assistant", name), detail);
                     dropped.push(name.clone());
                 }
             }
@@ -339,7 +304,7 @@ fn respond(
     fates: &mut Fates,
 ) -> RespondRequest {
     let mut request = request.clone();
-    fates.map("/metadata", &mut request.metadata);
+    fates.take_members("/metadata", &mut request.metadata);
     request.input = request.input.map(|input| self::input(&input, fates));
     if let Some(assistant) = &mut request.assistant {
         answer_settings(assistant, generation, fates);
@@ -348,82 +313,27 @@ fn respond(
     request
 }
 
-/// The vendor takes one text of the user; everything else about the message has no place.
+/// The vendor takes one text of the user, without NUL.
 fn input(sent: &NewMessage, fates: &mut Fates) -> NewMessage {
-    let mut input = sent.clone();
-    if input.role != Role::User {
-        fates.reject("/input/role", "chatter answers messages of the user only");
-    }
-    let direction = input.direction.take();
-    if direction.is_some_and(|direction| direction != Role::User.direction()) {
-        fates.reject(
-            "/input/direction",
-            "chatter derives the direction from the role",
-        );
-    }
-    fates.take("/input/author", &mut input.author);
-    fates.take("/input/recipients", &mut input.recipients);
-    fates.take("/input/subject", &mut input.subject);
-    fates.take("/input/in_reply_to", &mut input.in_reply_to);
-    fates.take("/input/status", &mut input.status);
-    fates.take("/input/rating", &mut input.rating);
-    fates.take("/input/usage", &mut input.usage);
-    fates.take("/input/model", &mut input.model);
-    fates.take("/input/provider", &mut input.provider);
-    fates.take("/input/finish_reason", &mut input.finish_reason);
-    fates.take("/input/latency_ms", &mut input.latency_ms);
-    fates.take("/input/client_message_id", &mut input.client_message_id);
-    fates.take("/input/sent_at", &mut input.sent_at);
-    fates.take("/input/edited_at", &mut input.edited_at);
-    fates.take("/input/extensions", &mut input.extensions);
-    fates.map("/input/source", &mut input.source);
-    fates.map("/input/metadata", &mut input.metadata);
-    for (index, part) in input.parts.iter().enumerate() {
-        let plain = matches!(part, Part::Text(text) if text.format == TextFormat::Plain);
-        if !plain && text_of(std::slice::from_ref(part)).is_empty() {
-            fates.reject(
-                format!("/input/parts/{index}"),
-                "chatter holds text only, and this part has no words",
-            );
-        } else if !plain {
-            fates.convert(
-                format!("/input/parts/{index}"),
-                "chatter holds plain text only",
-            );
-        }
-    }
-    let plain_parts = input
-        .parts
-        .iter()
-        .filter(|part| matches!(part, Part::Text(_)))
-        .count();
-    if plain_parts > 1 && plain_parts == input.parts.len() {
-        fates.convert(
-            "/input/parts",
-            "chatter holds one text: the parts are joined by an empty line",
-        );
-    }
-    let text = text_of(&input.parts);
-    if text.is_empty() {
-        fates.reject("/input/parts", "chatter refuses an empty message");
-    } else if text.contains('\0') {
+    let input = fates.question(sent);
+    if text_of(&input.parts).contains('\0') {
         fates.reject("/input/parts", "chatter refuses the character NUL");
     }
-    input.parts = vec![Part::text(text)];
     input
 }
 
 fn answer_settings(assistant: &mut Assistant, generation: Option<Generation>, fates: &mut Fates) {
-    fates.temperature("/assistant/temperature", &mut assistant.temperature);
-    fates.max_tokens(
+    check_temperature("/assistant/temperature", &mut assistant.temperature, fates);
+    check_max_tokens(
         "/assistant/max_tokens",
         &mut assistant.max_tokens,
         CHAT_MAX_TOKENS,
+        fates,
     );
     no_place_in_assistant(assistant, fates);
     let new_only = "chatter takes this only where it makes a conversation";
-    fates.take_setting("/assistant/profile_id", &mut assistant.profile_id, new_only);
-    fates.take_setting(
+    fates.take_because("/assistant/profile_id", &mut assistant.profile_id, new_only);
+    fates.take_because(
         "/assistant/workflow_config",
         &mut assistant.workflow_config,
         new_only,
@@ -434,7 +344,7 @@ fn answer_settings(assistant: &mut Assistant, generation: Option<Generation>, fa
         .as_deref()
         .is_some_and(|name| !WORKFLOWS.contains(&name))
     {
-        fates.take_setting(
+        fates.take_because(
             "/assistant/workflow",
             &mut assistant.workflow,
             "chatter knows plain, rag, tools and full",
@@ -446,7 +356,7 @@ fn answer_settings(assistant: &mut Assistant, generation: Option<Generation>, fa
             .is_some_and(|name| name != "plain")
     {
         let detail = "every workflow but plain fails on this generation of chatter";
-        fates.take_setting("/assistant/workflow", &mut assistant.workflow, detail);
+        fates.take_because("/assistant/workflow", &mut assistant.workflow, detail);
     }
     if old {
         let unused = "stored nowhere and not told to the model by this generation of chatter";

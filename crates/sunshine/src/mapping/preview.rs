@@ -1,17 +1,17 @@
 //! What would really be sent for a write, and the fate of each of its fields.
 
-mod fates;
+mod checks;
 mod fit;
 mod message;
 mod parts;
 mod thread;
 
+use adapterkit::Fates;
 use backend::{FieldFate, Projection, Write};
 
 use conversation::Participant;
 
 use crate::config::ImportMode;
-use fates::Fates;
 pub use thread::is_customer;
 
 /// Why history cannot be stored.
@@ -20,7 +20,7 @@ pub const IMPORT_IS_IMPOSSIBLE: &str = "sunshine stores a message only as said n
 /// The fate of a write.
 #[must_use]
 pub fn preview(write: &Write, import_mode: ImportMode) -> Projection {
-    let mut fates = Fates::default();
+    let mut fates = Fates::new("sunshine");
     let write = match write {
         Write::CreateConversation(new) => {
             Write::CreateConversation(thread::create(new, &mut fates))
@@ -54,7 +54,7 @@ pub fn preview(write: &Write, import_mode: ImportMode) -> Projection {
 /// What is left of participants who are to join, and the fate of each of their fields.
 #[must_use]
 pub fn projected_participants(new: &[Participant]) -> (Vec<Participant>, Vec<FieldFate>) {
-    let mut fates = Fates::default();
+    let mut fates = Fates::new("sunshine");
     let mut kept = Vec::new();
     for (index, participant) in new.iter().enumerate() {
         let pointer = format!("/participants/{index}");

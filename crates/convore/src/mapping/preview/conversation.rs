@@ -2,7 +2,7 @@
 
 use conversation::{Assistant, ConversationPatch, Kind, NewConversation, Patch, Priority, Status};
 
-use super::{Fates, NO_NUL, NO_PLACE, people};
+use super::{Fates, NO_NUL, held_subject, people};
 
 const KIND: &str = "every conversation of convore is a mail thread";
 const ARCHIVED: &str = "convore knows open, closed and spam only";
@@ -15,7 +15,7 @@ pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversatio
         new.kind = Some(Kind::Mail);
         fates.convert("/kind", KIND);
     }
-    new.title = fates.subject("/title", new.title);
+    new.title = held_subject("/title", new.title, fates);
     new.status = new.status.filter(|value| status(value, fates));
     new.priority = match new.priority {
         Some(Priority::None) => {
@@ -31,9 +31,9 @@ pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversatio
     fates.take("/icon_url", &mut new.icon_url);
     let assistant = new.assistant.take();
     if assistant.is_some_and(|assistant| assistant != Assistant::default()) {
-        fates.reject("/assistant", NO_PLACE);
+        fates.no_place("/assistant");
     }
-    fates.map("/metadata", &mut new.metadata);
+    fates.take_members("/metadata", &mut new.metadata);
     fates.take("/extensions", &mut new.extensions);
     new
 }
@@ -92,7 +92,7 @@ pub(super) fn update(patch: &ConversationPatch, fates: &mut Fates) -> Conversati
 /// A field that the vendor has no place for: setting it is refused, clearing it changes nothing.
 fn no_place<T>(field: &mut Patch<T>, pointer: &str, fates: &mut Fates) {
     if field.set().is_some() {
-        fates.reject(pointer, NO_PLACE);
+        fates.no_place(pointer);
     }
     *field = Patch::Keep;
 }

@@ -6,7 +6,7 @@ use conversation::{
 };
 
 use super::super::body::{body_of, parts_of};
-use super::{Fates, NO_NUL, NO_PLACE, people};
+use super::{Fates, NO_NUL, held_subject, people};
 
 /// How far a time may lie ahead of our clock before it counts as the future, in microseconds.
 const AHEAD_MAX_MICROS: i64 = 5_000_000;
@@ -69,7 +69,7 @@ fn common(sent: &NewMessage, fates: &mut Fates) -> NewMessage {
     };
     new.author = people::author(new.author, &side, fates);
     new.recipients = people::recipients(new.recipients, fates);
-    new.subject = fates.subject("/subject", new.subject);
+    new.subject = held_subject("/subject", new.subject, fates);
     new.parts = parts(&new.parts, fates);
     if let Some(reply) = &new.in_reply_to
         && matches!(reply.kind, ReplyKind::Other(_))
@@ -89,8 +89,8 @@ fn common(sent: &NewMessage, fates: &mut Fates) -> NewMessage {
     fates.take("/client_message_id", &mut new.client_message_id);
     fates.take("/edited_at", &mut new.edited_at);
     fates.take("/extensions", &mut new.extensions);
-    fates.map("/source", &mut new.source);
-    fates.map("/metadata", &mut new.metadata);
+    fates.take_members("/source", &mut new.source);
+    fates.take_members("/metadata", &mut new.metadata);
     new
 }
 
@@ -222,7 +222,7 @@ pub(super) fn update(patch: &MessagePatch, fates: &mut Fates) -> MessagePatch {
         ),
     ] {
         if given {
-            fates.reject(pointer, NO_PLACE);
+            fates.no_place(pointer);
         }
     }
     (patch.metadata, patch.extensions) = (Patch::Keep, Patch::Keep);

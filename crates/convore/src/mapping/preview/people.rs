@@ -161,15 +161,15 @@ pub(super) fn recipients(sent: Vec<Recipient>, fates: &mut Fates) -> Vec<Recipie
             ..Participant::default()
         };
         // A recipient has one handle, and its id another name.
-        let mut inner = Fates::default();
+        let mut inner = Fates::new("convore");
         let held = person(&pointer, &sent, &mut inner);
-        fates.0.extend(inner.0.into_iter().map(|mut fate| {
+        for mut fate in inner.into_inner() {
             fate.pointer = fate.pointer.replace("/handles/0", "/handle").replace(
                 &format!("{pointer}/id"),
                 &format!("{pointer}/participant_id"),
             );
-            fate
-        }));
+            fates.push(fate);
+        }
         if address(&held).is_none() {
             fates.reject(
                 &pointer,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use conversation::{Action, ActionKind, Field, Item, JsonMap, Media, Part, RawJson};
 
-use super::fates::{is_scalar, is_text, is_url};
+use super::checks::{is_scalar, is_text, is_url};
 use crate::limits::{
     ANSWER_MAX_CHARS, FIELDS_MAX, ITEM_ACTIONS_MAX, ITEMS_MAX, LABEL_MAX_CHARS, LIST_ACTIONS_MAX,
     METADATA_MAX_BYTES, OPTIONS_MAX, TEXT_MAX_CHARS, URL_MAX_CHARS,

@@ -1,10 +1,11 @@
 //! Messages that are posted or imported.
 
+use adapterkit::Fates;
 use conversation::{
     Direction, MessageStatus, NewMessage, Participant, ParticipantKind, Role, Side,
 };
 
-use super::fates::Fates;
+use super::checks::{check_face, check_metadata};
 use super::parts;
 
 /// Why internal messages stay away.
@@ -56,9 +57,9 @@ fn said(new: &NewMessage, fates: &mut Fates) -> NewMessage {
         .take()
         .and_then(|author| author_of(author, is_user, fates));
     fates.take("/recipients", &mut new.recipients);
-    fates.take_some("/subject", &mut new.subject);
+    fates.take("/subject", &mut new.subject);
     new.parts = parts::held(&new.parts, is_user, fates);
-    fates.take_some("/in_reply_to", &mut new.in_reply_to);
+    fates.take("/in_reply_to", &mut new.in_reply_to);
     if new
         .status
         .as_ref()
@@ -67,16 +68,16 @@ fn said(new: &NewMessage, fates: &mut Fates) -> NewMessage {
         fates.reject("/status", "sunshine keeps no state of a message");
     }
     new.status = None;
-    fates.take_some("/rating", &mut new.rating);
-    fates.take_some("/usage", &mut new.usage);
-    fates.take_some("/model", &mut new.model);
-    fates.take_some("/provider", &mut new.provider);
-    fates.take_some("/finish_reason", &mut new.finish_reason);
-    fates.take_some("/latency_ms", &mut new.latency_ms);
+    fates.take("/rating", &mut new.rating);
+    fates.take("/usage", &mut new.usage);
+    fates.take("/model", &mut new.model);
+    fates.take("/provider", &mut new.provider);
+    fates.take("/finish_reason", &mut new.finish_reason);
+    fates.take("/latency_ms", &mut new.latency_ms);
     fates.take("/source", &mut new.source);
-    fates.metadata("/metadata", &mut new.metadata, false);
-    fates.take_some("/client_message_id", &mut new.client_message_id);
-    fates.take_some("/edited_at", &mut new.edited_at);
+    check_metadata("/metadata", &mut new.metadata, false, fates);
+    fates.take("/client_message_id", &mut new.client_message_id);
+    fates.take("/edited_at", &mut new.edited_at);
     fates.take("/extensions", &mut new.extensions);
     new
 }
@@ -120,7 +121,7 @@ fn author_of(author: Participant, is_user: bool, fates: &mut Fates) -> Option<Pa
         author.kind = ParticipantKind::Person;
         fates.reject("/author/kind", "sunshine's users are persons");
     }
-    fates.face("/author", &mut author);
+    check_face("/author", &mut author, fates);
     fates.take("/author/handles", &mut author.handles);
     Some(author)
 }

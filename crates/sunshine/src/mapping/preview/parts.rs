@@ -1,8 +1,9 @@
 //! Parts: which together are one content, which become text, which cannot be sent.
 
+use adapterkit::Fates;
 use conversation::{Field, Media, Part, TextFormat, text_of};
 
-use super::fates::{Fates, is_text};
+use super::checks::is_text;
 use super::fit::{fits, is_media_url};
 use crate::limits::TEXT_MAX_CHARS;
 use crate::mapping::content::content_from_parts;
@@ -23,7 +24,7 @@ pub(super) fn held(sent: &[Part], is_user: bool, fates: &mut Fates) -> Vec<Part>
     if kept.is_empty() {
         return Vec::new();
     }
-    let mut changes = Fates::default();
+    let mut changes = Fates::new("sunshine");
     let normal: Vec<Part> = kept
         .iter()
         .map(|(index, part)| normalised(*index, part, &mut changes))
@@ -211,7 +212,7 @@ fn as_text(kept: &[(usize, Part)], fates: &mut Fates) -> Vec<Part> {
         fates.reject_beyond(
             first,
             "sunshine's texts have at most 4,096 characters",
-            TEXT_MAX_CHARS,
+            TEXT_MAX_CHARS as u64,
         );
         return Vec::new();
     }

@@ -1,11 +1,12 @@
 //! New conversations and changes to them.
 
+use adapterkit::Fates;
 use backend::FieldFate;
 use conversation::{
     ConversationPatch, Kind, NewConversation, Participant, ParticipantKind, Patch, Side, Status,
 };
 
-use super::fates::{Fates, NO_PLACE, is_text, is_url};
+use super::checks::{NO_PLACE, check_face, check_metadata, is_text, is_url};
 use crate::limits::{
     EXTERNAL_ID_MAX_CHARS, LABEL_MAX_CHARS, PARTICIPANTS_MAX, TITLE_MAX_CHARS, URL_MAX_CHARS,
 };
@@ -43,9 +44,9 @@ pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversatio
         new.status = None;
         fates.reject("/status", NO_STATUS);
     }
-    fates.take_some("/priority", &mut new.priority);
+    fates.take("/priority", &mut new.priority);
     fates.take("/labels", &mut new.labels);
-    fates.take_some("/owner", &mut new.owner);
+    fates.take("/owner", &mut new.owner);
     new.icon_url = icon(new.icon_url.take(), fates);
     if new
         .assistant
@@ -54,7 +55,7 @@ pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversatio
     {
         fates.reject("/assistant", NO_ASSISTANT);
     }
-    fates.metadata("/metadata", &mut new.metadata, false);
+    check_metadata("/metadata", &mut new.metadata, false, fates);
     fates.take("/extensions", &mut new.extensions);
     new
 }
@@ -93,7 +94,7 @@ fn participants(sent: &[Participant], fates: &mut Fates) -> Vec<Participant> {
             fates.reject_beyond(
                 pointer,
                 "a new conversation of sunshine's has at most 10 participants",
-                PARTICIPANTS_MAX,
+                PARTICIPANTS_MAX as u64,
             );
             continue;
         }
@@ -124,11 +125,11 @@ pub(super) fn user(
         fates.reject_beyond(
             format!("{pointer}/id"),
             "sunshine's ids for users have at most 1,024 characters, the tenant's name included",
-            ID_MAX_CHARS,
+            ID_MAX_CHARS as u64,
         );
         return None;
     }
-    fates.face(pointer, &mut participant);
+    check_face(pointer, &mut participant, fates);
     let mut has_email = false;
     let handles = std::mem::take(&mut participant.handles);
     for (index, handle) in handles.into_iter().enumerate() {
@@ -189,7 +190,7 @@ fn icon(url: Option<Box<str>>, fates: &mut Fates) -> Option<Box<str>> {
     fates.reject_beyond(
         "/icon_url",
         "sunshine takes the url of a picture, of at most 2,048 characters",
-        URL_MAX_CHARS,
+        URL_MAX_CHARS as u64,
     );
     None
 }
@@ -226,7 +227,7 @@ pub(super) fn update(patch: &ConversationPatch, fates: &mut Fates) -> Conversati
         patch.icon_url = icon(Some(url.clone()), fates).map_or(Patch::Keep, Patch::Set);
     }
     if let Patch::Set(changes) = &mut patch.metadata {
-        fates.metadata("/metadata", changes, true);
+        check_metadata("/metadata", changes, true, fates);
         if changes.is_empty() {
             patch.metadata = Patch::Keep;
         }
