@@ -1,7 +1,7 @@
 //! The gateway's state: what outlives a process beside the conversations themselves.
 //!
-//! [`State`] implements every port that a store serves. All of them are right with several processes over one
-//! database: the database decides.
+//! [`State`] implements every port that a store serves. All but the leases are right with several processes over one
+//! database, because the database decides; leases belong to the one process that serves from it.
 
 use std::sync::Arc;
 

@@ -15,7 +15,8 @@ pub struct Lease {
     pub fence: u64,
 }
 
-/// Leases. Times are the database's, so that replicas need not agree on a clock.
+/// Leases. Time runs by one clock for all holders, the serving process's or a shared database's, so that replicas need
+/// not agree on theirs.
 #[async_trait]
 pub trait Leases: Send + Sync + 'static {
     /// Takes the lease for `ttl`, unless somebody else holds it; then `None`, at once.
