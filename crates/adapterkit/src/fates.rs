@@ -1,6 +1,6 @@
 //! The fates of a write's fields, as a preview finds them.
 
-use backend::FieldFate;
+use backend::{FieldFate, Projection, Write};
 use conversation::{JsonMap, NewMessage, Part, Role, TextFormat, text_of};
 
 /// What is found of the fields of one write. What is rejected is taken out of the write, so that the rest is what the
@@ -9,6 +9,7 @@ use conversation::{JsonMap, NewMessage, Part, Role, TextFormat, text_of};
 pub struct Fates {
     vendor: &'static str,
     found: Vec<FieldFate>,
+    is_held: bool,
 }
 
 impl Fates {
@@ -18,6 +19,7 @@ impl Fates {
         Self {
             vendor,
             found: Vec::new(),
+            is_held: true,
         }
     }
 
@@ -25,6 +27,16 @@ impl Fates {
     #[must_use]
     pub fn into_inner(self) -> Vec<FieldFate> {
         self.found
+    }
+
+    /// What would be sent, with what was found.
+    #[must_use]
+    pub fn into_projection(self, write: Write) -> Projection {
+        Projection {
+            write,
+            fates: self.found,
+            is_held: self.is_held,
+        }
     }
 
     /// Adds what was found elsewhere.
@@ -37,9 +49,21 @@ impl Fates {
         self.push(FieldFate::rejected(pointer, detail));
     }
 
-    /// This is beyond a limit of the vendor.
-    pub fn reject_beyond(&mut self, pointer: impl Into<String>, detail: &str, limit: u64) {
-        self.push(FieldFate::rejected(pointer, detail).limit(limit));
+    /// The vendor has no place for the write as a whole; this field is why.
+    pub fn refuse(&mut self, pointer: impl Into<String>, detail: &str) {
+        self.is_held = false;
+        self.reject(pointer, detail);
+    }
+
+    /// This is beyond a limit of the vendor; `value` is what was sent, where it is counted.
+    pub fn reject_beyond(
+        &mut self,
+        pointer: impl Into<String>,
+        detail: &str,
+        limit: u64,
+        value: Option<u64>,
+    ) {
+        self.push(FieldFate::rejected(pointer, detail).exceeds(limit, value));
     }
 
     /// The vendor has no such field.

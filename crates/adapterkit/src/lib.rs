@@ -27,6 +27,7 @@ mod fates;
 mod kept;
 mod listed;
 mod operation;
+mod settling;
 mod wire;
 
 pub use failure::{Effect, Failure, Refusal, from_refusal, from_transport};
@@ -34,6 +35,7 @@ pub use fates::{Fates, member_pointer};
 pub use kept::{Unmappable, difference, members, with_kept};
 pub use listed::{LeftOut, Listed, name_left_out, read_list, without_unreadable};
 pub use operation::Operation;
+pub use settling::settle_by_reading;
 pub use wire::{Extra, Member, Raw};
 
 /// What the macros need at the place where they are used.

@@ -279,6 +279,9 @@ pub struct Capabilities {
     pub precondition: PreconditionSupport,
     /// How surely lost writes are found.
     pub settle: SettleSupport,
+    /// True where `updated_at`, `last_message_at` or `counts` of a conversation move with every message that is added:
+    /// while they stand still, its messages need not be read again.
+    pub change_mark: bool,
     /// True where access to a conversation ends by itself.
     pub access_expires: bool,
     /// True where each write is one transaction that needs no lease of the gateway.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::FieldFate;
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -125,6 +127,7 @@ pub struct Trace {
     backend: OnceLock<Box<str>>,
     route: OnceLock<Box<str>>,
     attempts: AtomicU32,
+    fates: Mutex<Vec<(Box<str>, FieldFate)>>,
 }
 
 impl Trace {
@@ -141,6 +144,27 @@ impl Trace {
     /// Notes one more attempt at the backend.
     pub fn note_attempt(&self) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes what became of fields of the conversation or message with this id.
+    pub fn note_fates(&self, of: &str, fates: Vec<FieldFate>) {
+        if fates.is_empty() {
+            return;
+        }
+        let fates = fates.into_iter().map(|fate| (of.into(), fate));
+        self.lock().extend(fates);
+    }
+
+    /// What became of fields that are not held exactly by the backend alone: the id of the conversation or message,
+    /// and the fate.
+    #[must_use]
+    pub fn fates(&self) -> Vec<(Box<str>, FieldFate)> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Box<str>, FieldFate)>> {
+        // A list that is only added to is whole after every step.
+        self.fates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The backend that answered.
@@ -179,6 +203,11 @@ pub struct Context {
     pub fidelity: FidelityPolicy,
     /// Whether a read may come from a cache.
     pub freshness: Freshness,
+    /// True where a write copies something whole: what it does not give reads as absent, also where the backend would
+    /// add something by itself. Imported messages are always copies.
+    pub copying: bool,
+    /// The number of the lease that the writer holds. Rows of the gateway's own refuse a writer with an older one.
+    pub fence: Option<u64>,
     /// What rules look at.
     pub route: Arc<RouteHints>,
     /// What the caller is told about the way that the call took.
@@ -201,6 +230,8 @@ impl Context {
             idempotency_key: None,
             fidelity: FidelityPolicy::default(),
             freshness: Freshness::default(),
+            copying: false,
+            fence: None,
             route: Arc::default(),
             trace: Arc::default(),
         }

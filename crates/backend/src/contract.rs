@@ -7,6 +7,7 @@ use conversation::{
     Activity, AttachmentId, Conversation, ConversationId, ConversationPatch, JsonMap, Message,
     MessageId, MessagePatch, NewConversation, NewMessage, Participant, RawJson,
 };
+use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -136,6 +137,17 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// - an unknown conversation is not found
     /// - a deleted conversation is not found
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation>;
+
+    /// Reads several conversations. Each is told as soon as it is known, with its place in `at`, in any order; dropping
+    /// the stream ends the reading.
+    ///
+    /// # Behavior
+    /// - several conversations are each read as if alone
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)>;
 
     /// Enumerates the conversations that the principal's credential reaches. An adapter or the store enumerates in
     /// its own order and refuses filters; the router filters and sorts.

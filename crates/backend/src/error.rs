@@ -46,6 +46,8 @@ pub enum Kind {
     StorageFull,
     /// The backend refused our credential.
     UpstreamAuth,
+    /// Access to the conversation has ended by itself, and nothing can renew it: what the gateway keeps is all there is.
+    AccessEnded,
     /// The backend failed, or answered what its contract does not allow.
     UpstreamFailed,
     /// The backend's answer cannot be read.
@@ -77,6 +79,7 @@ impl Kind {
             Self::Unavailable => "unavailable",
             Self::StorageFull => "storage-full",
             Self::UpstreamAuth => "upstream-auth",
+            Self::AccessEnded => "access-ended",
             Self::UpstreamFailed => "upstream-failed",
             Self::InvalidResponse => "invalid-response",
             Self::Timeout => "timeout",
@@ -190,7 +193,9 @@ impl Error {
                 (Retry::Temporary, Origin::Gateway, Outcome::NotApplied)
             }
             Kind::StorageFull => (Retry::Temporary, Origin::Gateway, Outcome::NotApplied),
-            Kind::UpstreamAuth => (Retry::Permanent, Origin::Upstream, Outcome::NotApplied),
+            Kind::UpstreamAuth | Kind::AccessEnded => {
+                (Retry::Permanent, Origin::Upstream, Outcome::NotApplied)
+            }
             Kind::UpstreamFailed | Kind::InvalidResponse => {
                 (Retry::Permanent, Origin::Upstream, Outcome::Unknown)
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use conversation::Message;
+use conversation::{Conversation, Message};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::{
@@ -46,6 +46,23 @@ pub trait BackendExt: Backend {
 }
 
 impl<B: Backend + ?Sized> BackendExt for B {}
+
+/// How many conversations are read at once where the backend reads only one at a time.
+const READ_PARALLEL: usize = 8;
+
+/// [`Backend::get_conversations`] of a backend that reads one at a time: at most 8 at once.
+pub fn each_conversation<'a>(
+    backend: &'a dyn Backend,
+    cx: &'a Context,
+    at: &'a [Location],
+) -> BoxStream<'a, (usize, Result<Conversation>)> {
+    stream::iter(at.iter().enumerate())
+        .map(move |(place, location)| async move {
+            (place, backend.get_conversation(cx, location).await)
+        })
+        .buffer_unordered(READ_PARALLEL)
+        .boxed()
+}
 
 fn walk<'a, T, F, R>(first: PageRequest, read: F) -> BoxStream<'a, Result<T>>
 where

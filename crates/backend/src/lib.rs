@@ -27,9 +27,9 @@ pub use contract::{
 };
 pub use error::{Error, ErrorDetails, Kind, Origin, Outcome, Result, Retry, Upstream};
 pub use event::{Event, EventStream};
-pub use ext::BackendExt;
+pub use ext::{BackendExt, each_conversation};
 pub use page::{Cursor, Order, Page, PageRequest, Position};
 pub use projection::{Fate, FieldFate, Projection, Write};
 pub use query::{ConversationFilter, ConversationPage, ConversationQuery, SortKey};
-pub use request::{Precondition, RespondRequest};
+pub use request::{History, Precondition, RespondRequest};
 pub use settle::{Applied, Intent, SettleWindow, Settled};

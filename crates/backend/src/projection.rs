@@ -1,6 +1,9 @@
 //! What a write becomes at a backend, and the fate of each of its fields.
 
-use conversation::{ConversationPatch, MessagePatch, NewConversation, NewMessage, Violation};
+use conversation::{
+    ConversationPatch, Digest, Exceeds, MessageId, MessagePatch, NewConversation, NewMessage,
+    Participant, Violation,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Error, FidelityPolicy, Kind, RespondRequest, Result};
@@ -13,14 +16,72 @@ pub enum Write {
     CreateConversation(NewConversation),
     /// Change a conversation.
     UpdateConversation(ConversationPatch),
+    /// Delete a conversation.
+    DeleteConversation,
     /// Say something now.
     PostMessage(NewMessage),
     /// Store something that was said elsewhere.
     ImportMessage(NewMessage),
+    /// Store several things that were said elsewhere, in one call. Never previewed: each alone is.
+    ImportMessages(Vec<NewMessage>),
     /// Change a message.
-    UpdateMessage(MessagePatch),
+    UpdateMessage {
+        /// Which.
+        id: MessageId,
+        /// How.
+        patch: MessagePatch,
+    },
+    /// Delete a message.
+    DeleteMessage {
+        /// Which.
+        id: MessageId,
+    },
+    /// Rate a message.
+    RateMessage {
+        /// Which.
+        id: MessageId,
+        /// The vote, 0 to 5.
+        value: f64,
+    },
     /// Have an answer made.
     Respond(RespondRequest),
+    /// Add participants.
+    AddParticipants(Vec<Participant>),
+    /// Remove a participant.
+    RemoveParticipant {
+        /// Which.
+        id: Box<str>,
+    },
+    /// Store bytes. They are named by their digest: an intent does not hold files.
+    PutAttachment {
+        /// The message of which they become a part.
+        message_id: Option<MessageId>,
+        /// File name, where known.
+        name: Option<Box<str>>,
+        /// SHA-256 of the bytes.
+        digest: Digest,
+    },
+}
+
+impl Write {
+    /// The operation that does it, as the trait's method is called.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::CreateConversation(_) => "create_conversation",
+            Self::UpdateConversation(_) => "update_conversation",
+            Self::DeleteConversation => "delete_conversation",
+            Self::PostMessage(_) => "post_message",
+            Self::ImportMessage(_) | Self::ImportMessages(_) => "import_messages",
+            Self::UpdateMessage { .. } => "update_message",
+            Self::DeleteMessage { .. } => "delete_message",
+            Self::RateMessage { .. } => "rate_message",
+            Self::Respond(_) => "respond",
+            Self::AddParticipants(_) => "add_participants",
+            Self::RemoveParticipant { .. } => "remove_participant",
+            Self::PutAttachment { .. } => "put_attachment",
+        }
+    }
 }
 
 /// What becomes of a field.
@@ -46,38 +107,51 @@ pub struct FieldFate {
     pub fate: Fate,
     /// Why, and which limit or form: words for a person.
     pub detail: String,
-    /// The limit that it crosses, where it crosses one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    /// The limit that it crosses, and by what, where it crosses one.
+    #[serde(flatten)]
+    pub exceeds: Option<Exceeds>,
+    /// True where nothing foretold it: the backend answered something else than what it was given.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unexpected: bool,
+    /// True where the backend has changed the field since, past the gateway.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub drifted: bool,
 }
 
 impl FieldFate {
+    fn new(pointer: impl Into<String>, fate: Fate, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            fate,
+            detail: detail.into(),
+            exceeds: None,
+            unexpected: false,
+            drifted: false,
+        }
+    }
+
     /// A field that the backend cannot hold.
     #[must_use]
     pub fn rejected(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            fate: Fate::Rejected,
-            detail: detail.into(),
-            limit: None,
-        }
+        Self::new(pointer, Fate::Rejected, detail)
     }
 
     /// A field that the backend holds in another form.
     #[must_use]
     pub fn converted(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            fate: Fate::Converted,
-            detail: detail.into(),
-            limit: None,
-        }
+        Self::new(pointer, Fate::Converted, detail)
     }
 
-    /// With the limit that is crossed.
+    /// A field that the gateway keeps beside the backend.
     #[must_use]
-    pub fn limit(mut self, limit: u64) -> Self {
-        self.limit = Some(limit);
+    pub fn overlay(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(pointer, Fate::Overlay, detail)
+    }
+
+    /// With the limit that is crossed, and what was sent, where it was counted.
+    #[must_use]
+    pub fn exceeds(mut self, limit: u64, value: Option<u64>) -> Self {
+        self.exceeds = Some(Exceeds { limit, value });
         self
     }
 }
@@ -89,15 +163,25 @@ pub struct Projection {
     pub write: Write,
     /// Every field that is not exact.
     pub fates: Vec<FieldFate>,
+    /// False where the backend has no place for the write as a whole, whatever is left out of it: nothing would be
+    /// sent, and a rejected fate says why.
+    pub is_held: bool,
 }
 
 impl Projection {
     /// A write that the backend holds exactly.
     #[must_use]
     pub fn exact(write: Write) -> Self {
+        Self::of(write, Vec::new())
+    }
+
+    /// A write of which the backend holds something.
+    #[must_use]
+    pub fn of(write: Write, fates: Vec<FieldFate>) -> Self {
         Self {
             write,
-            fates: Vec::new(),
+            fates,
+            is_held: true,
         }
     }
 
@@ -119,6 +203,7 @@ impl Projection {
                 pointer: fate.pointer.clone(),
                 code: "not-held",
                 detail: fate.detail.clone(),
+                exceeds: fate.exceeds,
             })
             .collect();
         if violations.is_empty() {

@@ -21,6 +21,23 @@ pub struct RespondRequest {
     /// Metadata of the answer.
     #[serde(default, skip_serializing_if = "JsonMap::is_empty")]
     pub metadata: JsonMap,
+    /// What the AI is told of messages that its backend does not hold: imported history, for one. The backend's
+    /// setting where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<History>,
+}
+
+/// What an AI is told of the conversation beyond what its backend holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum History {
+    /// Nothing.
+    None,
+    /// The newest messages as a transcript.
+    Transcript {
+        /// The longest transcript, in tokens, counted as a quarter of its characters.
+        max_tokens: u64,
+    },
 }
 
 /// What a resource must be for a write to happen.

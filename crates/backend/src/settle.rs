@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use conversation::{Message, Time};
+use conversation::{Message, Participant, Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Located, Location, Write};
+use crate::{Attachment, Located, Location, Write};
 
 /// A write that was begun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,14 @@ pub enum Applied {
     Conversation(Box<Located>),
     /// It stored or changed this message; of an answer, the answer.
     Message(Box<Message>),
+    /// It stored these messages, in the order in which they were sent.
+    Messages(Vec<Message>),
+    /// It left these participants.
+    Participants(Vec<Participant>),
+    /// It stored these bytes.
+    Attachment(Box<Attachment>),
+    /// It was done, and there is nothing to show: a delete.
+    Nothing,
 }
 
 /// What became of a write.

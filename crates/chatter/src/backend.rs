@@ -20,12 +20,13 @@ use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
     Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
-    SettleWindow, Settled, Template, Tool, Write,
+    SettleWindow, Settled, Template, Tool, Write, each_conversation,
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
     NewConversation, NewMessage, Participant, Violation,
 };
+use futures_util::stream::BoxStream;
 use tokio::sync::OnceCell;
 
 use crate::capabilities::capabilities;
@@ -242,6 +243,7 @@ impl Chatter {
             pointer: pointer.to_owned(),
             code: "not-held",
             detail: detail.to_owned(),
+            exceeds: None,
         };
         Error::new(Kind::NotHeld, detail)
             .violations(vec![violation])
@@ -305,6 +307,14 @@ impl Backend for Chatter {
         let reach = self.reach(cx, at, "get_conversation").await?;
         let row = self.read_row(&reach).await?;
         self.canonical(&row, &reach)
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        each_conversation(self, cx, at)
     }
 
     async fn list_conversations(

@@ -113,6 +113,7 @@ pub(crate) fn capabilities(generation: Option<Generation>) -> Capabilities {
         message_order: MessageOrder::None,
         precondition: PreconditionSupport::Partial,
         settle: SettleSupport::Likely,
+        change_mark: true,
         access_expires: false,
         transactional: false,
         delivers: false,

@@ -155,6 +155,7 @@ fn invalid(pointer: &str, detail: &str) -> Error {
         pointer: pointer.to_owned(),
         code: "unknown-value",
         detail: detail.to_owned(),
+        exceeds: None,
     };
     Error::new(Kind::InvalidRequest, detail).violations(vec![violation])
 }
@@ -210,6 +211,7 @@ fn violation(error: &ValidationError) -> Violation {
         pointer,
         code,
         detail: format!("chatter: {}", error.msg),
+        exceeds: None,
     }
 }
 

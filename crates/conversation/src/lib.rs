@@ -30,7 +30,8 @@ mod validate;
 
 pub use canonical_json::canonical_json;
 pub use digest::{
-    Digest, conversation_digest, etag, portable_digest, strict_digest, strict_message_digest,
+    Digest, InvalidDigest, conversation_digest, etag, portable_digest, strict_digest,
+    strict_message_digest,
 };
 pub use html::html_to_text;
 pub use id::{AttachmentId, ConversationId, InvalidId, MessageId};
@@ -47,4 +48,4 @@ pub use patch::{ConversationPatch, MessagePatch, Patch, merge_map};
 pub use text::text_of;
 pub use thread::{Assistant, Conversation, Counts, Kind, NewConversation, Priority, Status, Usage};
 pub use time::{InvalidTime, Time};
-pub use validate::{Violation, validate_conversation, validate_message};
+pub use validate::{Exceeds, Violation, validate_conversation, validate_message};

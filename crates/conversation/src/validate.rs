@@ -1,5 +1,7 @@
 //! What a caller may send: the rules that hold on every backend, each violation with its JSON pointer.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Action, Extensions, Handle, Item, JsonMap, NewConversation, NewMessage, Part, Participant,
     Rating, too_large_integer,
@@ -14,6 +16,18 @@ pub struct Violation {
     pub code: &'static str,
     /// What is wrong and what is allowed.
     pub detail: String,
+    /// The limit that is crossed, and by what, where it is a number.
+    pub exceeds: Option<Exceeds>,
+}
+
+/// A limit, and the value that crosses it: characters, bytes or items, as the detail says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exceeds {
+    /// The most that is allowed.
+    pub limit: u64,
+    /// What was sent, where it was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<u64>,
 }
 
 /// The longest title, label, name or id in characters.
@@ -32,6 +46,7 @@ impl Check {
             pointer: pointer.into(),
             code,
             detail: detail.into(),
+            exceeds: None,
         });
     }
 

@@ -23,12 +23,13 @@ use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
     Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
-    SettleWindow, Settled, Template, Tool, Write,
+    SettleWindow, Settled, Template, Tool, Write, each_conversation,
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
     NewConversation, NewMessage, Participant, Violation,
 };
+use futures_util::stream::BoxStream;
 
 use crate::capabilities::capabilities;
 use crate::client::ConvoreClient;
@@ -132,6 +133,7 @@ impl Convore {
             pointer: pointer.to_owned(),
             code: "not-held",
             detail: detail.to_owned(),
+            exceeds: None,
         };
         Error::new(Kind::NotHeld, detail)
             .violations(vec![violation])
@@ -172,6 +174,14 @@ impl Backend for Convore {
         let operation = "get_conversation";
         let row = self.read_row(cx, at, operation).await?;
         self.canonical(&row, at, operation)
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        each_conversation(self, cx, at)
     }
 
     async fn list_conversations(

@@ -111,6 +111,7 @@ pub(crate) fn capabilities() -> Capabilities {
         message_order: MessageOrder::None,
         precondition: PreconditionSupport::Partial,
         settle: SettleSupport::Likely,
+        change_mark: true,
         access_expires: false,
         transactional: false,
         delivers: true,

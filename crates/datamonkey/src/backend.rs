@@ -21,12 +21,13 @@ use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
     Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
-    SettleWindow, Settled, Template, Tool, Write,
+    SettleWindow, Settled, Template, Tool, Write, each_conversation,
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
     NewConversation, NewMessage, Participant, Violation,
 };
+use futures_util::stream::BoxStream;
 use secrecy::SecretString;
 
 use crate::capabilities::capabilities;
@@ -156,6 +157,7 @@ impl Datamonkey {
             pointer: pointer.to_owned(),
             code: "not-held",
             detail: detail.to_owned(),
+            exceeds: None,
         };
         Error::new(Kind::NotHeld, detail)
             .violations(vec![violation])
@@ -226,6 +228,14 @@ impl Backend for Datamonkey {
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
         let reach = self.reach(cx, at, "get_conversation").await?;
         self.read(&reach).await
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        each_conversation(self, cx, at)
     }
 
     async fn list_conversations(

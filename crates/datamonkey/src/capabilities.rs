@@ -99,6 +99,7 @@ pub(crate) fn capabilities(access_expires: bool) -> Capabilities {
         message_order: MessageOrder::None,
         precondition: PreconditionSupport::Partial,
         settle: SettleSupport::Likely,
+        change_mark: true,
         access_expires,
         transactional: false,
         delivers: false,

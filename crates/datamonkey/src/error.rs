@@ -91,6 +91,7 @@ fn from_refusal(refusal: &Refusal, call: Call) -> Error {
                 pointer: "/input/parts".to_owned(),
                 code: "unknown-value",
                 detail: detail.to_owned(),
+                exceeds: None,
             };
             Error::new(Kind::InvalidRequest, detail).violations(vec![violation])
         }

@@ -300,6 +300,7 @@ fn preview_names_every_setting_and_member_that_has_no_place() {
         assistant: Some(assistant),
         template: Some("t".into()),
         metadata: metadata(),
+        context: None,
     };
     assert_eq!(
         pointers(&Write::Respond(request)),

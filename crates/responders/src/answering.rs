@@ -337,6 +337,14 @@ impl Backend for Answering {
         self.inner.get_conversation(cx, at).await
     }
 
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        self.inner.get_conversations(cx, at)
+    }
+
     async fn list_conversations(
         &self,
         cx: &Context,

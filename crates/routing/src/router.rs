@@ -13,13 +13,14 @@ use backend::{
     ConversationPage, ConversationQuery, Enumerates, Error, Event, EventStream, Health, Intent,
     Kind, Level, Located, Location, NewAttachment, Outcome, Page, PageRequest, Precondition,
     Projection, RespondRequest, Result, ServiceStatus, SettleSupport, Settled, Template, Tool,
-    Write,
+    Write, each_conversation,
 };
 use conversation::{
     Activity, ActivityKind, AttachmentId, Conversation, ConversationId, ConversationPatch, Message,
     MessageId, MessagePatch, NewConversation, NewMessage, Participant, Time,
 };
 use futures_util::Stream;
+use futures_util::stream::BoxStream;
 
 use crate::holding::Holding;
 use crate::placing::{Rule, place};
@@ -328,6 +329,14 @@ impl Backend for Router {
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
         let found = self.locate(cx, at.id).await?;
         found.backend().get_conversation(cx, &found.location).await
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        each_conversation(self, cx, at)
     }
 
     async fn list_conversations(

@@ -195,6 +195,7 @@ pub(crate) fn violation(
         pointer: pointer.into(),
         code,
         detail: detail.into(),
+        exceeds: None,
     }
 }
 

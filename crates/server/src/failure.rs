@@ -79,7 +79,7 @@ fn code_of(error: &Error) -> Code {
             ErrorOrigin::Upstream | ErrorOrigin::Network => Code::UpstreamUnreachable,
         },
         Kind::StorageFull => Code::StorageFull,
-        Kind::UpstreamAuth => Code::UpstreamAuth,
+        Kind::UpstreamAuth | Kind::AccessEnded => Code::UpstreamAuth,
         Kind::UpstreamFailed => Code::UpstreamError,
         Kind::InvalidResponse => Code::UpstreamInvalidResponse,
         Kind::Timeout => Code::Timeout,

@@ -7,12 +7,13 @@ use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
     Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
-    Settled, Template, Tool, Write,
+    Settled, Template, Tool, Write, each_conversation,
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
     NewConversation, NewMessage, Participant,
 };
+use futures_util::stream::BoxStream;
 
 use crate::sqlite::Store;
 
@@ -92,6 +93,14 @@ impl Backend for StoreBackend {
     async fn get_conversation(&self, _cx: &Context, at: &Location) -> Result<Conversation> {
         self.read_conversation(at)
             .map_err(|error| error.at(self.name(), "get_conversation"))
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        each_conversation(self, cx, at)
     }
 
     async fn list_conversations(

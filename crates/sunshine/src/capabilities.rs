@@ -130,6 +130,7 @@ pub(crate) fn capabilities(import_mode: ImportMode) -> Capabilities {
         message_order: MessageOrder::Native,
         precondition: PreconditionSupport::Partial,
         settle: SettleSupport::Certain,
+        change_mark: false,
         access_expires: false,
         transactional: false,
         delivers: true,

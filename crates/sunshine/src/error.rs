@@ -138,6 +138,7 @@ fn unknown_user(subject: Subject) -> Error {
                 pointer: "/author/id".to_owned(),
                 code: "unknown-value",
                 detail: detail.to_owned(),
+                exceeds: None,
             };
             Error::new(Kind::InvalidRequest, detail).violations(vec![violation])
         }

@@ -354,8 +354,11 @@ fn metadata_beyond_its_size_is_refused() {
         .insert("a".into(), RawJson::string(&"x".repeat(3_950)));
     let fates = fates(Write::CreateConversation(new));
     assert_eq!(
-        (&*fates[0].pointer, fates[0].limit),
-        ("/metadata", Some(3_900))
+        (
+            &*fates[0].pointer,
+            fates[0].exceeds.and_then(|exceeds| exceeds.value)
+        ),
+        ("/metadata", Some(3_958))
     );
 }
 

@@ -85,6 +85,13 @@ pub trait Directory: Send + Sync + 'static {
     /// tombstone, because a wrong credential looks the same.
     async fn mark_gone(&self, id: ConversationId) -> Result<()>;
 
+    /// Binds a conversation to another place: its public id, owner and first home stay. An entry that was made for that
+    /// place meanwhile is deleted for ever, because it is this conversation.
+    ///
+    /// # Errors
+    /// [`crate::Kind::NotFound`] where the conversation is not known.
+    async fn rebind(&self, location: &Location) -> Result<()>;
+
     /// Marks as deleted, for ever.
     async fn tombstone(&self, id: ConversationId) -> Result<()>;
 

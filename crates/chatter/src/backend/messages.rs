@@ -173,6 +173,7 @@ impl Chatter {
                 pointer: "/value".to_owned(),
                 code: "out-of-range",
                 detail: detail.clone(),
+                exceeds: None,
             };
             return Err(Error::new(Kind::InvalidRequest, detail).violations(vec![violation]));
         }

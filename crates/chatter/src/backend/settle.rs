@@ -1,6 +1,6 @@
 //! What became of a write whose answer was lost, found by comparing content and times.
 
-use adapterkit::name_left_out;
+use adapterkit::{name_left_out, settle_by_reading};
 use backend::{
     Applied, Context, Error, Intent, Kind, Located, Location, Order, Result, Settled, Write,
 };
@@ -36,9 +36,18 @@ impl Chatter {
                     .await
             }
             // These are refused before anything is sent.
-            (Write::PostMessage(_) | Write::ImportMessage(_) | Write::UpdateMessage(_), _) => {
-                Ok(Settled::NotApplied)
-            }
+            (Write::PostMessage(_) | Write::ImportMessage(_), _) => Ok(Settled::NotApplied),
+            (
+                Write::DeleteConversation
+                | Write::ImportMessages(_)
+                | Write::UpdateMessage { .. }
+                | Write::DeleteMessage { .. }
+                | Write::RateMessage { .. }
+                | Write::AddParticipants(_)
+                | Write::RemoveParticipant { .. }
+                | Write::PutAttachment { .. },
+                _,
+            ) => settle_by_reading(self, cx, intent, &self.0.window).await,
             (Write::UpdateConversation(_) | Write::Respond(_), None) => Err(Error::new(
                 Kind::Internal,
                 "an intent names no conversation",

@@ -31,18 +31,23 @@ pub fn preview(write: &Write, generation: Option<Generation>) -> Projection {
         Write::UpdateConversation(patch) => Write::UpdateConversation(update(patch, &mut fates)),
         Write::Respond(request) => Write::Respond(respond(request, generation, &mut fates)),
         Write::PostMessage(_) | Write::ImportMessage(_) => {
-            fates.reject("/parts", POST_IS_IMPOSSIBLE);
+            fates.refuse("/parts", POST_IS_IMPOSSIBLE);
             write.clone()
         }
-        Write::UpdateMessage(_) => {
-            fates.reject("/parts", "chatter cannot change a message");
+        Write::UpdateMessage { .. } => {
+            fates.refuse("/parts", "chatter cannot change a message");
             write.clone()
         }
+        // Deletes, votes, participants and files are tried: nothing of them can be left out.
+        Write::DeleteConversation
+        | Write::ImportMessages(_)
+        | Write::DeleteMessage { .. }
+        | Write::RateMessage { .. }
+        | Write::AddParticipants(_)
+        | Write::RemoveParticipant { .. }
+        | Write::PutAttachment { .. } => write.clone(),
     };
-    Projection {
-        write,
-        fates: fates.into_inner(),
-    }
+    fates.into_projection(write)
 }
 
 /// The body of a chat call. Takes what [`preview`] left over.
@@ -71,6 +76,7 @@ fn held_title(title: &str, fates: &mut Fates) -> Option<()> {
             "/title",
             "chatter's titles have at most 255 characters",
             TITLE_MAX_CHARS as u64,
+            Some(title.chars().count() as u64),
         );
     } else if title.contains('\0') {
         fates.reject("/title", "chatter refuses the character NUL");
@@ -94,7 +100,7 @@ fn check_max_tokens(pointer: &str, tokens: &mut Option<u64>, most: u64, fates: &
     {
         *tokens = None;
         let detail = format!("chatter's limit for an answer is 1 to {most} tokens");
-        fates.reject_beyond(pointer, &detail, most);
+        fates.reject_beyond(pointer, &detail, most, Some(value));
     }
 }
 

@@ -27,9 +27,12 @@ impl Convore {
             patch.subject = Patch::Keep;
         }
         let removed = keep_files(&mut patch, &current);
-        let projection = self.preview(&Write::UpdateMessage(patch));
+        let projection = self.preview(&Write::UpdateMessage {
+            id: id.clone(),
+            patch,
+        });
         projection.check(cx, self.name())?;
-        let Write::UpdateMessage(patch) = projection.write else {
+        let Write::UpdateMessage { patch, .. } = projection.write else {
             return Err(self.became_another(operation));
         };
         let request = message_update(&patch);

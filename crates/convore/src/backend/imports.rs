@@ -23,6 +23,7 @@ impl Convore {
                 pointer: "/messages".to_owned(),
                 code: "too-many",
                 detail: detail.clone(),
+                exceeds: None,
             };
             return Err(Error::new(Kind::InvalidRequest, detail)
                 .violations(vec![violation])

@@ -101,6 +101,7 @@ impl Convore {
                 pointer: "/in_reply_to/id".to_owned(),
                 code: "unknown",
                 detail: detail.to_owned(),
+                exceeds: None,
             };
             Error::new(Kind::InvalidRequest, detail)
                 .violations(vec![violation])

@@ -1,5 +1,6 @@
 //! What became of a write whose answer was lost, found by comparing content and times.
 
+use adapterkit::settle_by_reading;
 use backend::{
     Applied, Backend, Context, Error, Intent, Kind, Located, Location, Result, Settled, Write,
 };
@@ -25,8 +26,17 @@ impl Convore {
             (Write::PostMessage(new) | Write::ImportMessage(new), Some(at)) => {
                 self.settle_message(cx, intent, at, new).await
             }
-            // An intent does not say which message was to change.
-            (Write::UpdateMessage(_), _) => Ok(Settled::Unknown),
+            (
+                Write::DeleteConversation
+                | Write::ImportMessages(_)
+                | Write::UpdateMessage { .. }
+                | Write::DeleteMessage { .. }
+                | Write::RateMessage { .. }
+                | Write::AddParticipants(_)
+                | Write::RemoveParticipant { .. }
+                | Write::PutAttachment { .. },
+                _,
+            ) => settle_by_reading(self, cx, intent, &self.0.window).await,
             // These are refused before anything is sent.
             (Write::Respond(_), _) => Ok(Settled::NotApplied),
             (

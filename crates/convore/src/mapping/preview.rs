@@ -25,16 +25,24 @@ pub fn preview(write: &Write) -> Projection {
         }
         Write::PostMessage(new) => Write::PostMessage(message::post(new, &mut fates)),
         Write::ImportMessage(new) => Write::ImportMessage(message::import(new, &mut fates)),
-        Write::UpdateMessage(patch) => Write::UpdateMessage(message::update(patch, &mut fates)),
+        Write::UpdateMessage { id, patch } => Write::UpdateMessage {
+            id: id.clone(),
+            patch: message::update(patch, &mut fates),
+        },
         Write::Respond(_) => {
-            fates.reject("/input", NO_AI);
+            fates.refuse("/input", NO_AI);
             write.clone()
         }
+        // Deletes, votes, participants and files are tried: nothing of them can be left out.
+        Write::DeleteConversation
+        | Write::ImportMessages(_)
+        | Write::DeleteMessage { .. }
+        | Write::RateMessage { .. }
+        | Write::AddParticipants(_)
+        | Write::RemoveParticipant { .. }
+        | Write::PutAttachment { .. } => write.clone(),
     };
-    Projection {
-        write,
-        fates: fates.into_inner(),
-    }
+    fates.into_projection(write)
 }
 
 /// A subject as it is held, where it is held at all.

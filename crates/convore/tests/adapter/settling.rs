@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backend::{Applied, Backend, Context, Intent, Location, Outcome, Settled, Write};
 use conversation::{
-    ConversationPatch, MessagePatch, NewConversation, NewMessage, Participant, Patch, Side, Time,
+    ConversationPatch, NewConversation, NewMessage, Participant, Patch, Side, Time,
 };
 use convore::Convore;
 use convore::wire::{ConversationStatus, Member};
@@ -363,7 +363,10 @@ async fn what_an_intent_does_not_tell_is_unknown() {
     let noted = intent(
         &cx,
         Some(&at),
-        Write::UpdateMessage(MessagePatch::default()),
+        Write::RateMessage {
+            id: "msg_1".parse().unwrap(),
+            value: 5.0,
+        },
     );
     assert_eq!(settle(&convore, &noted).await, Settled::Unknown);
     let noted = intent(&cx, Some(&at), Write::Respond(Default::default()));

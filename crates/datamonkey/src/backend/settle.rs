@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use adapterkit::settle_by_reading;
 use backend::ports::CredentialName;
 use backend::{Applied, Context, Error, Intent, Kind, Located, Location, Result, Settled, Write};
 use conversation::{NewConversation, Time, text_of};
@@ -29,13 +30,20 @@ impl Datamonkey {
                     .await
             }
             // These are refused before anything is sent.
+            (Write::UpdateConversation(_) | Write::PostMessage(_) | Write::ImportMessage(_), _) => {
+                Ok(Settled::NotApplied)
+            }
             (
-                Write::UpdateConversation(_)
-                | Write::PostMessage(_)
-                | Write::ImportMessage(_)
-                | Write::UpdateMessage(_),
+                Write::DeleteConversation
+                | Write::ImportMessages(_)
+                | Write::UpdateMessage { .. }
+                | Write::DeleteMessage { .. }
+                | Write::RateMessage { .. }
+                | Write::AddParticipants(_)
+                | Write::RemoveParticipant { .. }
+                | Write::PutAttachment { .. },
                 _,
-            ) => Ok(Settled::NotApplied),
+            ) => settle_by_reading(self, cx, intent, &self.0.window).await,
             (Write::Respond(_), None) => Err(Error::new(
                 Kind::Internal,
                 "an intent names no conversation",

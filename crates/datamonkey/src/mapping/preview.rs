@@ -25,18 +25,23 @@ pub fn preview(write: &Write) -> Projection {
         Write::UpdateConversation(patch) => Write::UpdateConversation(update(patch, &mut fates)),
         Write::Respond(request) => Write::Respond(respond(request, &mut fates)),
         Write::PostMessage(_) | Write::ImportMessage(_) => {
-            fates.reject("/parts", POST_IS_IMPOSSIBLE);
+            fates.refuse("/parts", POST_IS_IMPOSSIBLE);
             write.clone()
         }
-        Write::UpdateMessage(_) => {
-            fates.reject("/parts", "datamonkey cannot change a message");
+        Write::UpdateMessage { .. } => {
+            fates.refuse("/parts", "datamonkey cannot change a message");
             write.clone()
         }
+        // Deletes, votes, participants and files are tried: nothing of them can be left out.
+        Write::DeleteConversation
+        | Write::ImportMessages(_)
+        | Write::DeleteMessage { .. }
+        | Write::RateMessage { .. }
+        | Write::AddParticipants(_)
+        | Write::RemoveParticipant { .. }
+        | Write::PutAttachment { .. } => write.clone(),
     };
-    Projection {
-        write,
-        fates: fates.into_inner(),
-    }
+    fates.into_projection(write)
 }
 
 /// The body that sends a message. Takes what [`preview`] left over.

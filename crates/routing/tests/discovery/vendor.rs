@@ -9,11 +9,13 @@ use backend::{
     ConversationPage, ConversationQuery, Enumerates, Error, EventStream, Health, Intent, Kind,
     Level, Located, Location, NewAttachment, Page, PageRequest, Precondition, Projection,
     RespondRequest, Result, ServiceStatus, SettleSupport, Settled, Template, Tool, Write,
+    each_conversation,
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationId, ConversationPatch, Message, MessageId,
     MessagePatch, NewConversation, NewMessage, Participant, Time,
 };
+use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
 /// A conversation, and as whom it is shown: `<tenant>/<user>`.
@@ -179,6 +181,14 @@ impl Backend for Vendor {
         let newest = said.iter().rfind(|(id, _)| *id == conversation.id);
         conversation.last_message_at = newest.map(|(_, at)| *at);
         Ok(conversation)
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        each_conversation(self, cx, at)
     }
 
     async fn list_conversations(

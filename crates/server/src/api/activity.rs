@@ -3,7 +3,7 @@
 use axum::extract::State;
 use backend::{Location, Write};
 use bytes::Bytes;
-use conversation::{Activity, ActivityKind, MessagePatch};
+use conversation::{Activity, ActivityKind, ConversationPatch};
 use http::{HeaderMap, StatusCode};
 
 use crate::answer::Answer;
@@ -33,7 +33,7 @@ pub(crate) async fn send(
     let attempt = Attempt {
         location: Some(at.clone()),
         // Activity is no write that can be settled; saying it again changes nothing more.
-        write: Write::UpdateMessage(MessagePatch::default()),
+        write: Write::UpdateConversation(ConversationPatch::default()),
         body: body.bytes(),
         recovery: Recovery::RunAgain,
     };

@@ -5,7 +5,7 @@ use std::ops::Range;
 use axum::extract::State;
 use backend::{AttachmentContent, Location, NewAttachment, Write};
 use bytes::Bytes;
-use conversation::{ConversationId, Digest, MessageId, MessagePatch};
+use conversation::{ConversationId, Digest, MessageId};
 use http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE,
 };
@@ -82,8 +82,11 @@ pub(crate) async fn put(
     let at = Location::unresolved(conversation);
     let attempt = Attempt {
         location: Some(at.clone()),
-        // An attachment is no write that can be settled.
-        write: Write::UpdateMessage(MessagePatch::default()),
+        write: Write::PutAttachment {
+            message_id: message_id.clone(),
+            name: name.as_deref().map(Into::into),
+            digest: digest.unwrap_or_else(|| Digest::of(&[])),
+        },
         body: digest.as_ref().map_or(&[], |digest| digest.as_bytes()),
         // Bytes by themselves may be stored a second time, as nothing shows the first ones. In a message they would
         // be shown twice.

@@ -141,7 +141,7 @@ pub(crate) async fn create(
 fn created(applied: Applied) -> Result<Answer, Problem> {
     match applied {
         Applied::Conversation(located) => created_answer(&located),
-        Applied::Message(_) => Err(super::wrong_kind()),
+        _ => Err(super::wrong_kind()),
     }
 }
 

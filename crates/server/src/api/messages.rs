@@ -67,7 +67,7 @@ pub(crate) async fn post(
 fn posted(applied: Applied) -> Result<Answer, Problem> {
     match applied {
         Applied::Message(message) => posted_answer(&message),
-        Applied::Conversation(_) => Err(super::wrong_kind()),
+        _ => Err(super::wrong_kind()),
     }
 }
 
@@ -192,7 +192,10 @@ pub(crate) async fn update(
     checks::message_patch(&patch)?;
     let attempt = Attempt {
         location: Some(at.clone()),
-        write: Write::UpdateMessage(patch.clone()),
+        write: Write::UpdateMessage {
+            id: id.clone(),
+            patch: patch.clone(),
+        },
         body: body.bytes(),
         // A merge patch gives the same the second time.
         recovery: Recovery::RunAgain,
@@ -248,8 +251,11 @@ pub(crate) async fn rate(
     }
     let attempt = Attempt {
         location: Some(at.clone()),
-        // A rating is no write that can be settled; saying it again changes nothing more.
-        write: Write::UpdateMessage(MessagePatch::default()),
+        // Saying it again changes nothing more.
+        write: Write::RateMessage {
+            id: id.clone(),
+            value,
+        },
         body: body.bytes(),
         recovery: Recovery::RunAgain,
     };

@@ -117,7 +117,7 @@ fn settled(applied: Applied) -> Result<Answer, Problem> {
                 input: None,
             },
         ),
-        Applied::Conversation(_) => Err(super::wrong_kind()),
+        _ => Err(super::wrong_kind()),
     }
 }
 

@@ -59,6 +59,7 @@ fn not_told() -> Error {
         code: "unknown-value",
         detail: "use one of: read, typing_start, typing_stop; participants are added and removed"
             .to_owned(),
+        exceeds: None,
     }])
 }
 

@@ -184,6 +184,7 @@ fn too_large(backend: &str) -> Error {
         pointer: String::new(),
         code: "too-long",
         detail: format!("an attachment has at most {ATTACHMENT_MAX_BYTES} bytes"),
+        exceeds: None,
     }])
 }
 

@@ -89,11 +89,13 @@ impl StoreBackend {
                         pointer: "/assistant".to_owned(),
                         code: "invalid",
                         detail: detail.clone(),
+                        exceeds: None,
                     },
                     Violation {
                         pointer: "/extensions".to_owned(),
                         code: "invalid",
                         detail,
+                        exceeds: None,
                     },
                 ])
             })?;

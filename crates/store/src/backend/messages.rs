@@ -225,6 +225,7 @@ impl StoreBackend {
                 pointer: "/messages".to_owned(),
                 code: "too-many",
                 detail,
+                exceeds: None,
             };
             return Err(
                 Error::new(Kind::InvalidRequest, "too many messages in one import")
@@ -307,6 +308,7 @@ impl StoreBackend {
                         pointer: "/extensions".to_owned(),
                         code: "invalid",
                         detail,
+                        exceeds: None,
                     };
                     Error::new(Kind::InvalidRequest, "the change does not fit the message")
                         .violations(vec![violation])

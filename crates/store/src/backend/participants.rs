@@ -70,6 +70,7 @@ pub(super) fn complete(participants: &mut [Participant]) -> Result<()> {
             pointer,
             code,
             detail,
+            exceeds: None,
         };
         Err(
             Error::new(Kind::InvalidRequest, "the participants cannot be kept")

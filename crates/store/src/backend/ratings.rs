@@ -95,6 +95,7 @@ impl StoreBackend {
                 pointer: "/value".to_owned(),
                 code: "out-of-range",
                 detail,
+                exceeds: None,
             };
             return Err(
                 Error::new(Kind::InvalidRequest, "the rating is out of range")

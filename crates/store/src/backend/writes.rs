@@ -97,7 +97,15 @@ impl StoreBackend {
                     Write::UpdateConversation(_) => Operation::Update,
                     Write::PostMessage(_) | Write::Respond(_) => Operation::Post,
                     Write::ImportMessage(_) => Operation::Import,
-                    Write::UpdateMessage(_) => Operation::UpdateMessage,
+                    Write::UpdateMessage { .. } => Operation::UpdateMessage,
+                    // Each is one transaction that keeps no reference.
+                    Write::ImportMessages(_)
+                    | Write::DeleteConversation
+                    | Write::DeleteMessage { .. }
+                    | Write::RateMessage { .. }
+                    | Write::AddParticipants(_)
+                    | Write::RemoveParticipant { .. }
+                    | Write::PutAttachment { .. } => return Ok(Settled::Unknown),
                 };
                 match look.newest(connection, operation)? {
                     Some(found) => look.applied(connection, &found),

@@ -145,6 +145,34 @@ impl Directory for State {
             .await
     }
 
+    async fn rebind(&self, location: &Location) -> Result<()> {
+        let location = location.clone();
+        self.store
+            .write(move |connection, _now| {
+                let id = location.id.to_string();
+                connection
+                    .prepare_cached(
+                        "DELETE FROM directory WHERE backend = ?1 AND native = ?2 AND id <> ?3",
+                    )?
+                    .execute(params![location.backend, location.native, id])?;
+                let bound = connection
+                    .prepare_cached(
+                        "UPDATE directory SET backend = ?2, native = ?3, credential = ?4 WHERE id = ?1",
+                    )?
+                    .execute(params![
+                        id,
+                        location.backend,
+                        location.native,
+                        location.credential
+                    ])?;
+                if bound == 0 {
+                    return Err(Error::conversation_not_found().into());
+                }
+                Ok(())
+            })
+            .await
+    }
+
     async fn tombstone(&self, id: ConversationId) -> Result<()> {
         match Directory::find(self, id).await? {
             Some(entry) if !entry.deleted => {

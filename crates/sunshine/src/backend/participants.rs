@@ -174,9 +174,6 @@ fn leave_body(member: &wire::Participant) -> ParticipantLeaveBody {
 
 /// Refuses participants where the policy does.
 fn check(cx: &Context, backend: &str, fates: Vec<FieldFate>) -> Result<()> {
-    let projection = Projection {
-        write: Write::UpdateConversation(ConversationPatch::default()),
-        fates,
-    };
-    projection.check(cx, backend)
+    let write = Write::UpdateConversation(ConversationPatch::default());
+    Projection::of(write, fates).check(cx, backend)
 }

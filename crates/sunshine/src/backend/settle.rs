@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use adapterkit::settle_by_reading;
 use backend::{Applied, Context, Error, Intent, Kind, Location, Result, Settled, Write};
 use conversation::{
     ConversationPatch, Message, NewConversation, NewMessage, Part, TextFormat, text_of,
@@ -32,7 +33,18 @@ impl Sunshine {
                 self.settle_message(cx, intent, at, Some(new)).await
             }
             // Refused before anything is sent.
-            (Write::UpdateMessage(_) | Write::Respond(_), _) => Ok(Settled::NotApplied),
+            (Write::Respond(_), _) => Ok(Settled::NotApplied),
+            (
+                Write::DeleteConversation
+                | Write::ImportMessages(_)
+                | Write::UpdateMessage { .. }
+                | Write::DeleteMessage { .. }
+                | Write::RateMessage { .. }
+                | Write::AddParticipants(_)
+                | Write::RemoveParticipant { .. }
+                | Write::PutAttachment { .. },
+                _,
+            ) => settle_by_reading(self, cx, intent, &self.0.window).await,
             (_, None) => Err(
                 Error::new(Kind::Internal, "an intent names no conversation")
                     .at(self.name(), OPERATION),

@@ -32,23 +32,28 @@ pub fn preview(write: &Write, import_mode: ImportMode) -> Projection {
         Write::ImportMessage(new) => match import_mode {
             ImportMode::Post => Write::ImportMessage(message::import(new, &mut fates)),
             ImportMode::Overlay => {
-                fates.reject("/parts", IMPORT_IS_IMPOSSIBLE);
+                fates.refuse("/parts", IMPORT_IS_IMPOSSIBLE);
                 write.clone()
             }
         },
-        Write::UpdateMessage(_) => {
-            fates.reject("/parts", "sunshine cannot change a message");
+        Write::UpdateMessage { .. } => {
+            fates.refuse("/parts", "sunshine cannot change a message");
             write.clone()
         }
         Write::Respond(_) => {
-            fates.reject("/input", "sunshine has no ai of its own");
+            fates.refuse("/input", "sunshine has no ai of its own");
             write.clone()
         }
+        // Deletes, votes, participants and files are tried: nothing of them can be left out.
+        Write::DeleteConversation
+        | Write::ImportMessages(_)
+        | Write::DeleteMessage { .. }
+        | Write::RateMessage { .. }
+        | Write::AddParticipants(_)
+        | Write::RemoveParticipant { .. }
+        | Write::PutAttachment { .. } => write.clone(),
     };
-    Projection {
-        write,
-        fates: fates.into_inner(),
-    }
+    fates.into_projection(write)
 }
 
 /// What is left of participants who are to join, and the fate of each of their fields.

@@ -2,6 +2,7 @@
 
 use backend::{Kind, Write};
 use conversation::{NewConversation, Status};
+use futures_util::StreamExt as _;
 
 use crate::bench::Bench;
 use crate::builders::{full_conversation, held_conversation};
@@ -42,6 +43,14 @@ pub(super) const CASES: &[Case] = &[
         run: |bench| Box::pin(read_created(bench)),
     },
     Case {
+        rule: "several conversations are each read as if alone",
+        needs: &[
+            Need::Works("conversation_create"),
+            Need::Works("conversation_get"),
+        ],
+        run: |bench| Box::pin(read_several(bench)),
+    },
+    Case {
         rule: "an unknown conversation is not found",
         needs: &[Need::Works("conversation_get")],
         run: |bench| Box::pin(unknown(bench)),
@@ -55,6 +64,34 @@ pub(super) const CASES: &[Case] = &[
         run: |bench| Box::pin(deleted(bench)),
     },
 ];
+
+async fn read_several(bench: &Bench) -> Outcome {
+    let (first, second) = (
+        bench.create(NewConversation::default()).await,
+        bench
+            .create(held_conversation(&full_conversation(), &bench.capabilities))
+            .await,
+    );
+    let at = [
+        second.location.clone(),
+        bench.missing.clone(),
+        first.location.clone(),
+    ];
+    let cx = bench.cx();
+    let mut several: Vec<_> = bench.backend.get_conversations(&cx, &at).collect().await;
+    several.sort_by_key(|(place, _)| *place);
+    let places: Vec<usize> = several.iter().map(|(place, _)| *place).collect();
+    assert_eq!(places, [0, 1, 2], "each is told once");
+    for (location, (_, read)) in at.iter().zip(several) {
+        let alone = bench.backend.get_conversation(&bench.cx(), location).await;
+        match (alone, read) {
+            (Ok(alone), Ok(read)) => assert_eq!(read, alone),
+            (Err(_), read) => not_found(read, "one of several that does not exist"),
+            (Ok(_), read) => panic!("it can be read alone, and among others gives {read:?}"),
+        }
+    }
+    Ok(())
+}
 
 async fn minimal_create(bench: &Bench) -> Outcome {
     let new: NewConversation = crate::json::read("{}");

@@ -8,14 +8,14 @@ use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Cursor, Error, Event, EventStream, Health, Intent, Kind, Level, Located,
     Location, NewAttachment, Order, Page, PageRequest, Position, Precondition, Projection,
-    RespondRequest, Result, ServiceStatus, Settled, Template, Tool, Write,
+    RespondRequest, Result, ServiceStatus, Settled, Template, Tool, Write, each_conversation,
 };
 use conversation::{
     Activity, ActivityKind, AttachmentId, Conversation, ConversationPatch, Direction, Message,
     MessageId, MessagePatch, NewConversation, NewMessage, Part, Participant, Patch, RawJson, Role,
     Status, Time, text_of,
 };
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::little;
 
@@ -66,6 +66,7 @@ pub(crate) enum Defect {
     NeedsInput,
     NothingIsApplied,
     PretendsStatistics,
+    ReadsOnlyTheFirst,
     RepeatsCursors,
     RepeatsNames,
     ReplacesMetadata,
@@ -258,6 +259,19 @@ impl Backend for Broken {
             _ => {}
         }
         Ok(conversation)
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        let at = if self.has(Defect::ReadsOnlyTheFirst) {
+            &at[..1]
+        } else {
+            at
+        };
+        each_conversation(self, cx, at)
     }
 
     async fn list_conversations(

@@ -39,7 +39,7 @@ pub(crate) fn preview(write: &Write) -> Projection {
                 message(input, "/input", fates);
             }
         }
-        Write::UpdateMessage(_) => {}
+        _ => {}
     }
     projection
 }
@@ -122,6 +122,6 @@ fn cut(text: &mut Box<str>, max: usize, pointer: &str, fates: &mut Vec<FieldFate
             fate: Fate::Converted,
             ..FieldFate::rejected(pointer, "cut at the limit")
         };
-        fates.push(fate.limit(max as u64));
+        fates.push(fate.exceeds(max as u64, None));
     }
 }

@@ -110,6 +110,10 @@ const CAUGHT: &[(Defect, &str)] = &[
         "descending order is the exact reverse",
     ),
     (
+        Defect::ReadsOnlyTheFirst,
+        "several conversations are each read as if alone",
+    ),
+    (
         Defect::RepeatsCursors,
         "pages forwards and backwards meet each message exactly once",
     ),

@@ -14,11 +14,13 @@ pub(super) fn check_face(pointer: &str, person: &mut Participant, fates: &mut Fa
     if let Some(name) = &person.name
         && !is_text(name, LABEL_MAX_CHARS)
     {
+        let characters = name.chars().count() as u64;
         person.name = None;
         fates.reject_beyond(
             format!("{pointer}/name"),
             "sunshine's names have 1 to 128 characters",
             LABEL_MAX_CHARS as u64,
+            Some(characters),
         );
     }
     if let Some(url) = &person.avatar_url
@@ -55,12 +57,14 @@ pub(super) fn check_metadata(
     for name in refused {
         map.remove(&name);
     }
-    if json_bytes(map) > CALLER_METADATA_MAX_BYTES {
+    let bytes = json_bytes(map);
+    if bytes > CALLER_METADATA_MAX_BYTES {
         map.clear();
         fates.reject_beyond(
             pointer,
             "sunshine's metadata has at most 4 KB of json, a few of them the gateway's own",
             CALLER_METADATA_MAX_BYTES as u64,
+            Some(bytes as u64),
         );
     }
 }

@@ -213,6 +213,7 @@ fn as_text(kept: &[(usize, Part)], fates: &mut Fates) -> Vec<Part> {
             first,
             "sunshine's texts have at most 4,096 characters",
             TEXT_MAX_CHARS as u64,
+            Some(text.chars().count() as u64),
         );
         return Vec::new();
     }

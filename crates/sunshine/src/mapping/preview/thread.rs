@@ -95,6 +95,7 @@ fn participants(sent: &[Participant], fates: &mut Fates) -> Vec<Participant> {
                 pointer,
                 "a new conversation of sunshine's has at most 10 participants",
                 PARTICIPANTS_MAX as u64,
+                None,
             );
             continue;
         }
@@ -126,6 +127,7 @@ pub(super) fn user(
             format!("{pointer}/id"),
             "sunshine's ids for users have at most 1,024 characters, the tenant's name included",
             ID_MAX_CHARS as u64,
+            None,
         );
         return None;
     }
@@ -171,12 +173,13 @@ fn title(pointer: &str, text: Option<Box<str>>, fates: &mut Fates) -> Option<Box
         fates.reject(pointer, "sunshine takes no character NUL");
         return None;
     }
-    if text.chars().count() > TITLE_MAX_CHARS {
+    let characters = text.chars().count();
+    if characters > TITLE_MAX_CHARS {
         let fate = FieldFate::rejected(
             pointer,
             "sunshine's titles and descriptions have at most 100 characters",
         );
-        fates.push(fate.limit(TITLE_MAX_CHARS as u64));
+        fates.push(fate.exceeds(TITLE_MAX_CHARS as u64, Some(characters as u64)));
         return None;
     }
     Some(text)
@@ -191,6 +194,7 @@ fn icon(url: Option<Box<str>>, fates: &mut Fates) -> Option<Box<str>> {
         "/icon_url",
         "sunshine takes the url of a picture, of at most 2,048 characters",
         URL_MAX_CHARS as u64,
+        None,
     );
     None
 }

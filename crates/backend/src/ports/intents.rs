@@ -1,0 +1,78 @@
+//! Intents: writes that were begun at a backend and are not known to have ended.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use conversation::{ConversationId, Time};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Cursor, Intent, Page, Principal, Result};
+
+/// What is known of a write that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentState {
+    /// It runs, or whoever ran it has died: it will be settled.
+    Open,
+    /// It was looked for and cannot be known. What it may have made at the vendor is a possible orphan.
+    Unknown,
+}
+
+/// A write that was begun, and for whom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IntentRecord {
+    /// The write.
+    pub intent: Intent,
+    /// The backend that was asked.
+    pub backend: Box<str>,
+    /// Who asked.
+    pub principal: Principal,
+    /// The request, for logs.
+    pub request_id: Box<str>,
+    /// True where the write was a copy of something whole.
+    pub copying: bool,
+    /// What is known.
+    pub state: IntentState,
+    /// Why it is unknown, or why the last attempt to settle it failed.
+    pub detail: Option<Box<str>>,
+}
+
+/// Which intents are wanted, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IntentQuery {
+    /// In this state only.
+    pub state: Option<IntentState>,
+    /// At this backend only.
+    pub backend: Option<Box<str>>,
+    /// Of this conversation only.
+    pub conversation: Option<ConversationId>,
+    /// After this cursor.
+    pub after: Option<Cursor>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Intents.
+#[async_trait]
+pub trait Intents: Debug + Send + Sync + 'static {
+    /// Notes a write that is about to be sent. Durable on return. One that is noted already is taken over.
+    async fn begin(&self, record: &IntentRecord) -> Result<()>;
+
+    /// Forgets a write whose end is known. Soon durable: one that comes back after a crash is settled once more, to the
+    /// same end.
+    async fn end(&self, id: Uuid) -> Result<()>;
+
+    /// Notes why a write could not be settled, and in which state it stays.
+    async fn note(&self, id: Uuid, state: IntentState, detail: &str) -> Result<()>;
+
+    /// Open intents that nobody works on any more: those of dead processes, and our own whose deadline was before
+    /// `overdue`. Oldest first, at most `limit`.
+    async fn abandoned(&self, overdue: Time, limit: usize) -> Result<Vec<IntentRecord>>;
+
+    /// Intents for an operator to see.
+    ///
+    /// # Errors
+    /// [`crate::Kind::InvalidCursor`] for a cursor of another list.
+    async fn list(&self, query: &IntentQuery) -> Result<Page<IntentRecord>>;
+}
