@@ -208,6 +208,9 @@ pub struct Context {
     pub copying: bool,
     /// The number of the lease that the writer holds. Rows of the gateway's own refuse a writer with an older one.
     pub fence: Option<u64>,
+    /// True where [`crate::Backend::settle`] only finds out what became of a write: nothing that was still to be done is
+    /// done, and no row of the gateway's own is written.
+    pub looks_only: bool,
     /// What rules look at.
     pub route: Arc<RouteHints>,
     /// What the caller is told about the way that the call took.
@@ -232,6 +235,7 @@ impl Context {
             freshness: Freshness::default(),
             copying: false,
             fence: None,
+            looks_only: false,
             route: Arc::default(),
             trace: Arc::default(),
         }

@@ -10,6 +10,7 @@ mod intents;
 mod kept;
 mod keys;
 mod leases;
+mod repair;
 mod responder;
 mod translator;
 
@@ -24,5 +25,6 @@ pub use kept::{
 };
 pub use keys::{KeyRecord, Keys};
 pub use leases::{Lease, Leases};
+pub use repair::{Repair, RepairSelection, Resolution};
 pub use responder::{Responder, Turn};
 pub use translator::{Canonical, Subject, Translated, Translator};

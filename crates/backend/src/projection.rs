@@ -11,6 +11,10 @@ use crate::{Context, Error, FidelityPolicy, Kind, RespondRequest, Result};
 /// A write, whole, in canonical form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for each write, and most are among the large ones"
+)]
 pub enum Write {
     /// Make a conversation.
     CreateConversation(NewConversation),

@@ -29,7 +29,7 @@ pub struct RespondRequest {
 
 /// What an AI is told of the conversation beyond what its backend holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum History {
     /// Nothing.
     None,

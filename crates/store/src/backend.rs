@@ -7,7 +7,7 @@ use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
     Outcome, Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus,
-    Settled, Template, Tool, Write, each_conversation,
+    Settled, Template, Tool, Write,
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
@@ -26,8 +26,10 @@ mod messages;
 mod pages;
 mod participants;
 mod ratings;
+mod settling;
 mod writes;
 
+pub(crate) use attachments::{ATTACHMENT_MAX_BYTES, off_thread, too_large};
 #[cfg(test)]
 pub(crate) use messages::{PAGE_DOWN, PAGE_UP};
 
@@ -97,10 +99,10 @@ impl Backend for StoreBackend {
 
     fn get_conversations<'a>(
         &'a self,
-        cx: &'a Context,
+        _cx: &'a Context,
         at: &'a [Location],
     ) -> BoxStream<'a, (usize, Result<Conversation>)> {
-        each_conversation(self, cx, at)
+        self.read_each(at)
     }
 
     async fn list_conversations(

@@ -11,13 +11,18 @@ pub(crate) const PAGE_MAX_ITEMS: usize = 1_000;
 
 /// How many items a page may hold.
 pub(crate) fn page_size(page: &PageRequest) -> Result<usize> {
-    if page.limit == 0 {
+    bounded(page.limit)
+}
+
+/// A page's limit, made as small as the largest page.
+pub(crate) fn bounded(limit: usize) -> Result<usize> {
+    if limit == 0 {
         return Err(Error::new(
             Kind::InvalidRequest,
             "a page holds at least one item",
         ));
     }
-    Ok(page.limit.min(PAGE_MAX_ITEMS))
+    Ok(limit.min(PAGE_MAX_ITEMS))
 }
 
 /// The order as it stands in the names of lists.

@@ -219,4 +219,13 @@ impl Store {
     ) -> Result<T> {
         self.inner.writer.write(write).await
     }
+
+    /// As [`Store::write`], but returns before the commit: for what does no harm when a crash undoes it. Writes that
+    /// are handed over later come after it.
+    pub(crate) fn write_soon(
+        &self,
+        write: impl FnOnce(&Connection, Time) -> Attempt<()> + Send + 'static,
+    ) -> Result<()> {
+        self.inner.writer.write_soon(write)
+    }
 }

@@ -11,12 +11,15 @@ use rusqlite::params;
 use crate::sqlite::Store;
 
 mod bindings;
+mod blobs;
 mod credentials;
 mod directory;
 mod idempotency;
+mod intents;
 mod keys;
 mod leases;
 mod listing;
+mod overlay;
 mod sealing;
 mod terms;
 

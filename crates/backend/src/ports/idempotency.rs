@@ -53,6 +53,16 @@ pub trait Idempotency: Send + Sync + 'static {
     /// process dies; a record whose answer is older than the retention counts as absent.
     async fn begin(&self, key: &IdempotencyKey, request: Digest, intent: &Intent) -> Result<Begin>;
 
+    /// Notes that the write of a record which this caller took over runs again, as `intent`: if this process dies too,
+    /// that is what is settled.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) where this process does not hold the key.
+    async fn restart(&self, key: &IdempotencyKey, intent: &Intent) -> Result<()>;
+
+    /// Leaves a record to the next repeat, which finds it as [`Begin::Abandoned`]: it goes on under the same intent.
+    async fn abandon(&self, key: &IdempotencyKey) -> Result<()>;
+
     /// Stores the answer for repeats, until `expires_at`.
     async fn finish(
         &self,

@@ -32,6 +32,8 @@ pub struct IntentRecord {
     pub request_id: Box<str>,
     /// True where the write was a copy of something whole.
     pub copying: bool,
+    /// True where nothing may be kept beside the backend: a write that needs it was refused before it was sent.
+    pub strict: bool,
     /// What is known.
     pub state: IntentState,
     /// Why it is unknown, or why the last attempt to settle it failed.
@@ -45,6 +47,8 @@ pub struct IntentQuery {
     pub state: Option<IntentState>,
     /// At this backend only.
     pub backend: Option<Box<str>>,
+    /// Of this operation only, as [`crate::Write::operation`] names it.
+    pub operation: Option<Box<str>>,
     /// Of this conversation only.
     pub conversation: Option<ConversationId>,
     /// After this cursor.
@@ -66,11 +70,19 @@ pub trait Intents: Debug + Send + Sync + 'static {
     /// Notes why a write could not be settled, and in which state it stays.
     async fn note(&self, id: Uuid, state: IntentState, detail: &str) -> Result<()>;
 
+    /// Notes that it was tried to settle it: [`Intents::abandoned`] gives those first that were not tried for longest. Soon
+    /// durable.
+    async fn tried(&self, id: Uuid) -> Result<()>;
+
     /// Open intents that nobody works on any more: those of dead processes, and our own whose deadline was before
-    /// `overdue`. Oldest first, at most `limit`.
+    /// `overdue`. At most `limit` of each backend: those whose last try, or begin where they never were tried, is
+    /// longest ago come first.
     async fn abandoned(&self, overdue: Time, limit: usize) -> Result<Vec<IntentRecord>>;
 
-    /// Intents for an operator to see.
+    /// A write that is noted; `None` where its end is known, or it never began.
+    async fn find(&self, id: Uuid) -> Result<Option<IntentRecord>>;
+
+    /// Intents that are noted. Every end that came before is seen.
     ///
     /// # Errors
     /// [`crate::Kind::InvalidCursor`] for a cursor of another list.

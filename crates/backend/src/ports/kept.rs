@@ -82,6 +82,8 @@ pub struct KeptMessage {
     /// The backend's messages that carry its words: they are not shown beside it. Only of messages that the gateway
     /// has.
     pub natives: Vec<MessageId>,
+    /// The native ids of the conversations in which those are, each once.
+    pub homes: Vec<Box<str>>,
 }
 
 /// A message of the index without its content.
@@ -101,6 +103,8 @@ pub struct Indexed {
     pub is_gone: bool,
     /// The backend's messages that carry its words.
     pub natives: Vec<MessageId>,
+    /// The native ids of the conversations in which those are, each once.
+    pub homes: Vec<Box<str>>,
 }
 
 /// How far the index of a conversation's messages goes.
@@ -199,9 +203,9 @@ pub enum Change {
         /// Ours.
         to: Vec<MessageId>,
     },
-    /// Hide a message for ever.
+    /// Hide a message for ever. What is on its way does not carry it any more.
     Hide(MessageId),
-    /// Forget a message that only the gateway has, with its fields.
+    /// Forget a message that only the gateway has, with its fields. What is on its way does not carry it any more.
     Remove(MessageId),
     /// Note whether the backend still has a message.
     Gone {
@@ -210,12 +214,19 @@ pub enum Change {
         /// True where it has it no more.
         is_gone: bool,
     },
-    /// Note how far the index goes.
+    /// Note how far the index goes. Does nothing where the index is of another native id: who read that came late.
     Index(IndexState),
+    /// The conversation has a new native id, and access to it: from now on the index is of that.
+    Home(IndexState),
     /// Keep the conversation as the backend showed it.
     Copy(Box<Conversation>),
-    /// Note that access has ended, or begun again.
-    Ended(bool),
+    /// Note whether access has ended. Does nothing where the index is of another native id: who saw that came late.
+    Ended {
+        /// The native id of the conversation.
+        native: Box<str>,
+        /// True where it has.
+        has_ended: bool,
+    },
     /// Note that something was changed here, and when a message was said, where one was. Times only grow.
     Touch {
         /// When.

@@ -8,12 +8,13 @@ use backend::{Outcome, Result};
 use conversation::{AttachmentId, Digest, Media, Message, MessageId, Part, Time, Violation};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::writes::{self, Operation};
 use super::{StoreBackend, conversations, in_time, messages, ratings};
 use crate::failure::Attempt;
 use crate::sqlite::Micros;
 
 /// The largest attachment, in bytes: one is read and written in one piece.
-pub(super) const ATTACHMENT_MAX_BYTES: u64 = 25 * 1_024 * 1_024;
+pub(crate) const ATTACHMENT_MAX_BYTES: u64 = 25 * 1_024 * 1_024;
 /// The most parts of one message, as for every message that is sent.
 const PARTS_MAX: usize = 1_000;
 
@@ -38,7 +39,7 @@ impl StoreBackend {
         let bytes = new.bytes.clone();
         let sha256 = off_thread(move || Digest::of(&bytes)).await?;
         let ready = Ready {
-            backend: self.info.name.clone(),
+            write: writes::Reference::new(cx, self.name(), Operation::PutAttachment, &at.native),
             at: at.clone(),
             voter: ratings::voter(&cx.principal),
             attachment: attachment.clone(),
@@ -71,7 +72,7 @@ impl StoreBackend {
 
 /// An attachment that is about to be stored: everything that needs no transaction is done.
 struct Ready {
-    backend: Box<str>,
+    write: writes::Reference,
     at: Location,
     voter: String,
     attachment: Attachment,
@@ -81,7 +82,7 @@ struct Ready {
 
 impl Ready {
     fn store(&self, connection: &Connection, bytes: &[u8], now: Time) -> Attempt<()> {
-        let conversation = conversations::number(connection, &self.backend, &self.at)?;
+        let conversation = conversations::number(connection, &self.write.backend, &self.at)?;
         connection
             .prepare_cached(
                 "INSERT INTO blobs (sha256, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -108,15 +109,17 @@ impl Ready {
                 size,
                 Micros(now)
             ])?;
-        match &self.message {
-            Some(message) => self.show(connection, message, now),
-            None => Ok(()),
+        if let Some(message) = &self.message {
+            self.show(connection, message, now)?;
         }
+        self.write.store_bytes(connection, id, now)?;
+        Ok(())
     }
 
     /// Makes the attachment a part of its message. That is no edit: what was said stays as it was.
     fn show(&self, connection: &Connection, message: &MessageId, now: Time) -> Attempt<()> {
-        let stored = messages::find(connection, &self.backend, &self.at, message, &self.voter)?;
+        let backend = &self.write.backend;
+        let stored = messages::find(connection, backend, &self.at, message, &self.voter)?;
         if stored.message.parts.len() >= PARTS_MAX {
             return Err(Error::new(
                 Kind::InvalidRequest,
@@ -172,10 +175,40 @@ fn content(
             })
         })
         .optional()?;
-    Ok(found.ok_or_else(|| Error::new(Kind::NotFound, "attachment not found"))?)
+    Ok(found.ok_or_else(not_found)?)
 }
 
-fn too_large(backend: &str) -> Error {
+/// What is known of an attachment of the conversation at a location.
+pub(super) fn find(
+    connection: &Connection,
+    backend: &str,
+    at: &Location,
+    id: &AttachmentId,
+) -> Attempt<Attachment> {
+    let conversation = conversations::number(connection, backend, at)?;
+    let found = connection
+        .prepare_cached(
+            "SELECT name, media_type, size FROM attachments WHERE id = ?1 AND conversation = ?2",
+        )?
+        .query_row(params![id.as_str(), conversation], |row| {
+            Ok(Attachment {
+                id: id.clone(),
+                url: None,
+                name: row.get(0)?,
+                media_type: row.get(1)?,
+                size: row.get(2)?,
+            })
+        })
+        .optional()?;
+    Ok(found.ok_or_else(not_found)?)
+}
+
+pub(super) fn not_found() -> Error {
+    Error::new(Kind::NotFound, "attachment not found")
+}
+
+/// The error for more bytes than an attachment may have.
+pub(crate) fn too_large(backend: &str) -> Error {
     Error::new(
         Kind::NotHeld,
         format!("backend `{backend}` cannot hold what was sent"),
@@ -188,7 +221,10 @@ fn too_large(backend: &str) -> Error {
     }])
 }
 
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+/// Does long work beside the threads that serve.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         Error::new(Kind::Internal, "the work on an attachment ended early")
             .outcome(Outcome::NotApplied)

@@ -6,12 +6,13 @@ use conversation::{
     Conversation, ConversationId, ConversationPatch, Counts, NewConversation, Time, Usage,
     Violation,
 };
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writes::{self, Operation};
 use super::{StoreBackend, document, in_time, participants};
-use crate::failure::Attempt;
+use crate::failure::{Attempt, Failure};
 use crate::sqlite::Micros;
 use crate::{json, state};
 
@@ -67,6 +68,33 @@ impl StoreBackend {
     pub(super) fn read_conversation(&self, at: &Location) -> Result<Conversation> {
         self.store
             .read(|connection| Ok(find(connection, self.name(), at)?.conversation))
+    }
+
+    /// Several at once, in one statement.
+    pub(super) fn read_each<'a>(
+        &'a self,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        // Not before the stream is asked.
+        stream::once(async move {
+            let at_fault = |error: Error| error.at(self.name(), "get_conversation");
+            let read = self
+                .store
+                .read(|connection| find_all(connection, self.name(), at))
+                .map_err(at_fault);
+            let told: Vec<_> = match read {
+                Ok(found) => found
+                    .into_iter()
+                    .map(|found| {
+                        found.unwrap_or_else(|| Err(at_fault(Error::conversation_not_found())))
+                    })
+                    .collect(),
+                Err(error) => at.iter().map(|_| Err(error.clone())).collect(),
+            };
+            stream::iter(told.into_iter().enumerate())
+        })
+        .flatten()
+        .boxed()
     }
 
     pub(super) async fn change_conversation(
@@ -177,6 +205,34 @@ pub(super) fn find(connection: &Connection, backend: &str, at: &Location) -> Att
     let mut rows = statement.query(params![backend, at.native])?;
     let row = rows.next()?.ok_or_else(Error::conversation_not_found)?;
     read(row, backend, at.id)
+}
+
+/// The conversations at these locations, in their order; `None` for one that is not there. CROSS JOIN keeps this order:
+/// a lookup for each. What cannot be read of one says nothing of the others.
+fn find_all(
+    connection: &Connection,
+    backend: &str,
+    at: &[Location],
+) -> Attempt<Vec<Option<Result<Conversation>>>> {
+    let natives: Vec<&str> = at.iter().map(|at| &*at.native).collect();
+    let natives = json::to_text("list of conversations", &natives)?;
+    let mut found: Vec<Option<Result<Conversation>>> = at.iter().map(|_| None).collect();
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS}, j.key FROM json_each(?2) j CROSS JOIN conversations c \
+         ON c.backend = ?1 AND c.native = j.value"
+    ))?;
+    let mut rows = statement.query(params![backend, natives])?;
+    while let Some(row) = rows.next()? {
+        let place: usize = row.get("key")?;
+        if let (Some(found), Some(at)) = (found.get_mut(place), at.get(place)) {
+            *found = Some(match read(row, backend, at.id) {
+                Ok(stored) => Ok(stored.conversation),
+                Err(Failure::Port(error)) => Err(error),
+                Err(failure) => return Err(failure),
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// The row number of the conversation at a location.

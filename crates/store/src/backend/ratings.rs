@@ -4,6 +4,7 @@ use backend::{Context, Error, Kind, Location, Principal, Result};
 use conversation::{Message, MessageId, Rating, Violation};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::writes::{self, Operation};
 use super::{StoreBackend, in_time, messages};
 use crate::failure::Attempt;
 
@@ -102,12 +103,13 @@ impl StoreBackend {
                     .violations(vec![violation]),
             );
         }
-        let (backend, at, id) = (self.info.name.clone(), at.clone(), id.clone());
+        let write = writes::Reference::new(cx, self.name(), Operation::Rate, &at.native);
+        let (at, id) = (at.clone(), id.clone());
         let (voter, deadline) = (voter(&cx.principal), cx.deadline);
         self.store
             .write(move |connection, now| {
                 in_time(deadline)?;
-                let stored = messages::find(connection, &backend, &at, &id, &voter)?;
+                let stored = messages::find(connection, &write.backend, &at, &id, &voter)?;
                 let before = store_vote(connection, stored.number, &voter, value)?;
                 connection
                     .prepare_cached(
@@ -115,7 +117,8 @@ impl StoreBackend {
                     )?
                     .execute(params![stored.number, u8::from(before.is_none()), value - before.unwrap_or_default()])?;
                 messages::moved(connection, stored.conversation, now)?;
-                Ok(messages::find(connection, &backend, &at, &id, &voter)?.message)
+                write.store(connection, Some(&id), now)?;
+                Ok(messages::find(connection, &write.backend, &at, &id, &voter)?.message)
             })
             .await
     }

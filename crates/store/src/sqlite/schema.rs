@@ -20,6 +20,7 @@ const VERSIONS: &[(&str, &str)] = &[
         "V3__attachments",
         include_str!("../../schema/V3__attachments.sql"),
     ),
+    ("V4__overlay", include_str!("../../schema/V4__overlay.sql")),
 ];
 
 /// True where the schema is this program's, or newer.

@@ -220,6 +220,48 @@ async fn another_processs_lock_is_waited_for_and_then_told() {
     store.status().unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_nobody_waits_for_is_made_before_those_that_come_later() {
+    let (directory, store) = open();
+    let (release, held) = hold(&store);
+    store
+        .write_soon(|connection, _now| {
+            connection.execute("INSERT INTO bindings VALUES ('soon', '', '', '')", [])?;
+            Ok(())
+        })
+        .unwrap();
+    // It fails alone.
+    store
+        .write_soon(|_, _| Err(Error::new(Kind::Conflict, "refused").into()))
+        .unwrap();
+    assert_eq!(names(&store), Vec::<String>::new());
+    drop(release);
+    held.await.unwrap().unwrap();
+    store
+        .write(|connection, _now| {
+            let found = connection.query_row("SELECT name FROM bindings", [], |row| {
+                row.get::<_, String>(0)
+            })?;
+            assert_eq!(found, "soon");
+            Ok(())
+        })
+        .await
+        .unwrap();
+    // What was handed over before the end is written.
+    store
+        .write_soon(|connection, _now| {
+            connection.execute("INSERT INTO bindings VALUES ('last', '', '', '')", [])?;
+            Ok(())
+        })
+        .unwrap();
+    drop(store);
+    let store = Store::open(config(&directory)).unwrap();
+    assert_eq!(names(&store), ["last", "soon"]);
+    store.close().await.unwrap();
+    let error = store.write_soon(|_, _| Ok(())).unwrap_err();
+    assert_eq!(error.kind, Kind::Unavailable);
+}
+
 #[tokio::test]
 async fn a_closed_store_says_so() {
     let (_directory, store) = open();

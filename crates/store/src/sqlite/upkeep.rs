@@ -109,7 +109,8 @@ fn sweep_blobs(connection: &Connection) -> rusqlite::Result<usize> {
         connection
             .prepare_cached(
                 "DELETE FROM blobs WHERE sha256 = ?1 \
-                 AND NOT EXISTS (SELECT 1 FROM attachments WHERE sha256 = ?1)",
+                 AND NOT EXISTS (SELECT 1 FROM attachments WHERE sha256 = ?1) \
+                 AND NOT EXISTS (SELECT 1 FROM overlay_attachments WHERE sha256 = ?1)",
             )?
             .execute(params![sha256])?;
         connection

@@ -103,27 +103,24 @@ impl Writer {
         write: impl FnOnce(&Connection, Time) -> Attempt<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |transaction| {
-            let result = match transaction {
-                // A panic must neither end the thread nor undo what others wrote.
-                Ok((connection, now)) => catch_unwind(AssertUnwindSafe(|| write(connection, now)))
-                    .map_or_else(|_| Err(broke_off()), |result| Ok(result?)),
-                Err(error) => Err(error),
-            };
-            let keep = result.is_ok();
-            let reply: Reply = Box::new(move |lost| {
-                // A caller that no longer waits has dropped its end; its write stands all the same.
-                let _gone = sender.send(match lost {
-                    Some(error) if result.is_ok() => Err(error),
-                    _ => result,
-                });
-            });
-            Finished { keep, reply }
-        });
-        self.send(Order::Write(job))?;
-        gauge!("store_writes_waiting").increment(1);
+        self.send(job(write, move |result| {
+            // A caller that no longer waits has dropped its end; its write stands all the same.
+            let _gone = sender.send(result);
+        }))?;
         // Nobody answers only where the thread ended before the job began.
         receiver.await.map_err(|_| closed())?
+    }
+
+    /// Hands a write over without waiting for it. What becomes of it is only logged.
+    pub(super) fn write_soon(
+        &self,
+        write: impl FnOnce(&Connection, Time) -> Attempt<()> + Send + 'static,
+    ) -> Result<()> {
+        self.send(job(write, |result| {
+            if let Err(error) = result {
+                tracing::warn!(error = %error, "a write that nobody waits for was not made");
+            }
+        }))
     }
 
     pub(super) async fn close(&self) -> Result<()> {
@@ -160,15 +157,19 @@ impl Writer {
             .map_or_else(|_| Time::now(), |time| time.saturating_add_micros(-1))
     }
 
-    fn send(&self, order: Order) -> Result<()> {
+    fn send(&self, job: Job) -> Result<()> {
         let orders = self.orders.as_ref().ok_or_else(closed)?;
-        orders.try_send(order).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                Error::new(Kind::Overloaded, "too many writes wait for the store")
-                    .retry_after(Some(BUSY_RETRY_AFTER))
-            }
-            TrySendError::Disconnected(_) => closed(),
-        })
+        orders
+            .try_send(Order::Write(job))
+            .map_err(|error| match error {
+                TrySendError::Full(_) => {
+                    Error::new(Kind::Overloaded, "too many writes wait for the store")
+                        .retry_after(Some(BUSY_RETRY_AFTER))
+                }
+                TrySendError::Disconnected(_) => closed(),
+            })?;
+        gauge!("store_writes_waiting").increment(1);
+        Ok(())
     }
 }
 
@@ -182,6 +183,29 @@ impl Drop for Writer {
             tracing::error!("the writing thread of the store had panicked");
         }
     }
+}
+
+/// A write as a job; `tell` is told what became of it.
+fn job<T: Send + 'static>(
+    write: impl FnOnce(&Connection, Time) -> Attempt<T> + Send + 'static,
+    tell: impl FnOnce(Result<T>) + Send + 'static,
+) -> Job {
+    Box::new(move |transaction| {
+        let result = match transaction {
+            // A panic must neither end the thread nor undo what others wrote.
+            Ok((connection, now)) => catch_unwind(AssertUnwindSafe(|| write(connection, now)))
+                .map_or_else(|_| Err(broke_off()), |result| Ok(result?)),
+            Err(error) => Err(error),
+        };
+        let keep = result.is_ok();
+        let reply: Reply = Box::new(move |lost| {
+            tell(match lost {
+                Some(error) if result.is_ok() => Err(error),
+                _ => result,
+            });
+        });
+        Finished { keep, reply }
+    })
 }
 
 fn broke_off() -> Error {

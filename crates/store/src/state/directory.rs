@@ -10,6 +10,7 @@ use conversation::{Conversation, ConversationId, NewConversation, Time};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::State;
+use super::overlay;
 use super::terms::{self, Term};
 use crate::failure::Attempt;
 use crate::json;
@@ -150,14 +151,19 @@ impl Directory for State {
         self.store
             .write(move |connection, _now| {
                 let id = location.id.to_string();
-                connection
+                let other: Option<String> = connection
                     .prepare_cached(
-                        "DELETE FROM directory WHERE backend = ?1 AND native = ?2 AND id <> ?3",
+                        "DELETE FROM directory WHERE backend = ?1 AND native = ?2 AND id <> ?3 RETURNING id",
                     )?
-                    .execute(params![location.backend, location.native, id])?;
+                    .query_row(params![location.backend, location.native, id], |row| row.get(0))
+                    .optional()?;
+                if let Some(other) = other {
+                    overlay::forget(connection, &other)?;
+                }
                 let bound = connection
                     .prepare_cached(
-                        "UPDATE directory SET backend = ?2, native = ?3, credential = ?4 WHERE id = ?1",
+                        "UPDATE directory SET backend = ?2, native = ?3, credential = ?4 \
+                         WHERE id = ?1 AND hidden < 2",
                     )?
                     .execute(params![
                         id,
@@ -312,7 +318,9 @@ pub(crate) fn tombstone_native(
     let Some((number, entry)) = found else {
         return Ok(());
     };
-    let document = entry?.document;
+    let DirectoryEntry {
+        location, document, ..
+    } = entry?;
     let bare = NewConversation {
         kind: Some(document.kind),
         status: Some(document.status),
@@ -327,7 +335,7 @@ pub(crate) fn tombstone_native(
     connection
         .prepare_cached("DELETE FROM directory_terms WHERE entry = ?1")?
         .execute(params![number])?;
-    Ok(())
+    overlay::forget(connection, &location.id.to_string())
 }
 
 /// Replaces the document of an entry, and its terms where they changed.

@@ -11,6 +11,8 @@ use backend::ports::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
 use backend::{Error, Intent, Kind, Result};
 use conversation::{Digest, Time};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Deserialize;
+use uuid::Uuid;
 
 use super::State;
 use crate::failure::Attempt;
@@ -19,6 +21,8 @@ use crate::sqlite::{DEAD_AFTER, Micros, earlier};
 
 /// How long a record of a dead process waits for somebody to repeat its request.
 const ABANDONED_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Who holds a record that was abandoned: no process has this id.
+const NOBODY: &str = "";
 /// The most records that one transaction removes: callers wait meanwhile.
 const SWEEP_MAX_ROWS: usize = 2_000;
 
@@ -44,12 +48,16 @@ impl Idempotency for State {
         {
             return Ok(begin);
         }
-        let (key, intent) = (key.clone(), json::to_text("intent", intent)?);
+        let (key, text, intent) = (
+            key.clone(),
+            json::to_text("intent", intent)?,
+            intent.clone(),
+        );
         let instance = self.store.instance().to_owned();
         self.store
             .write(move |connection, now| {
                 let Some(record) = find(connection, &key, now)? else {
-                    insert(connection, &key, request, &intent, &instance, now)?;
+                    insert(connection, &key, request, &text, &instance, now)?;
                     return Ok(Begin::Run);
                 };
                 if let Some(begin) = answered(&record, request)? {
@@ -63,7 +71,38 @@ impl Idempotency for State {
                         "UPDATE idempotency SET instance = ?4 WHERE tenant = ?1 AND caller = ?2 AND key = ?3",
                     )?
                     .execute(params![key.tenant, key.caller, key.key, instance])?;
-                Ok(Begin::Abandoned(Box::new(json::from_text("intent", &record.intent)?)))
+                Ok(Begin::Abandoned(Box::new(begun(&record.intent, intent)?)))
+            })
+            .await
+    }
+
+    async fn restart(&self, key: &IdempotencyKey, intent: &Intent) -> Result<()> {
+        let (key, intent) = (key.clone(), json::to_text("intent", intent)?);
+        let instance = self.store.instance().to_owned();
+        self.store
+            .write(move |connection, now| {
+                let restarted = connection
+                    .prepare_cached(
+                        "UPDATE idempotency SET intent = ?5, started_at = ?6 \
+                         WHERE tenant = ?1 AND caller = ?2 AND key = ?3 AND instance = ?4 AND answer IS NULL",
+                    )?
+                    .execute(params![key.tenant, key.caller, key.key, instance, intent, Micros(now)])?;
+                require_held(restarted)
+            })
+            .await
+    }
+
+    async fn abandon(&self, key: &IdempotencyKey) -> Result<()> {
+        let (key, instance) = (key.clone(), self.store.instance().to_owned());
+        self.store
+            .write(move |connection, _now| {
+                let abandoned = connection
+                    .prepare_cached(
+                        "UPDATE idempotency SET instance = ?5 \
+                         WHERE tenant = ?1 AND caller = ?2 AND key = ?3 AND instance = ?4 AND answer IS NULL",
+                    )?
+                    .execute(params![key.tenant, key.caller, key.key, instance, NOBODY])?;
+                require_held(abandoned)
             })
             .await
     }
@@ -84,10 +123,7 @@ impl Idempotency for State {
                          WHERE tenant = ?1 AND caller = ?2 AND key = ?3 AND instance = ?4 AND answer IS NULL",
                     )?
                     .execute(params![key.tenant, key.caller, key.key, instance, answer, Micros(expires_at)])?;
-                if finished == 0 {
-                    return Err(Error::new(Kind::Conflict, "this process does not hold the idempotency key").into());
-                }
-                Ok(())
+                require_held(finished)
             })
             .await
     }
@@ -120,6 +156,45 @@ impl Idempotency for State {
             }
         }
     }
+}
+
+/// A record can be changed by the process that holds it only: `changed` rows were its.
+fn require_held(changed: usize) -> Attempt<()> {
+    if changed == 0 {
+        let error = Error::new(
+            Kind::Conflict,
+            "this process does not hold the idempotency key",
+        );
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// When a write was begun and under which id: what every version wrote of an intent.
+#[derive(Deserialize)]
+struct Begun {
+    id: Uuid,
+    started_at: Time,
+    deadline_at: Time,
+}
+
+/// A stored intent. One that another version wrote in words that this one does not read asks for the same write all the
+/// same, because the requests are equal: then `repeat` says it.
+fn begun(stored: &str, repeat: Intent) -> Result<Intent> {
+    if let Ok(intent) = json::from_text("intent", stored) {
+        return Ok(intent);
+    }
+    let Begun {
+        id,
+        started_at,
+        deadline_at,
+    } = json::from_text("intent", stored)?;
+    Ok(Intent {
+        id,
+        started_at,
+        deadline_at,
+        ..repeat
+    })
 }
 
 /// The record of a key; one that has expired counts as absent.

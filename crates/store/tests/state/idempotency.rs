@@ -225,3 +225,73 @@ async fn answers_survive_a_restart_and_go_when_they_expire() {
         Begin::Run
     );
 }
+
+#[tokio::test]
+async fn a_record_in_another_versions_words_is_taken_over_with_the_repeats() {
+    let (directory, store, state) = open();
+    let (key, request, first) = (idempotency_key("acme"), Digest::of(b"request"), intent());
+    state.begin(&key, request, &first).await.unwrap();
+    rusqlite::Connection::open(store.path())
+        .unwrap()
+        .execute(
+            "UPDATE idempotency SET intent = json_set(intent, '$.write', json('{\"update_message\":{\"subject\":\"x\"}}'))",
+            [],
+        )
+        .unwrap();
+    drop((state, store));
+    let (_store, state) = open_in(&directory);
+    let repeat = Intent {
+        id: Uuid::now_v7(),
+        started_at: far(),
+        deadline_at: far(),
+        ..first.clone()
+    };
+    // The id and the times by which the write is looked for are those of the first.
+    assert_eq!(
+        state.begin(&key, request, &repeat).await.unwrap(),
+        Begin::Abandoned(Box::new(first))
+    );
+}
+
+#[tokio::test]
+async fn a_record_that_runs_again_is_settled_by_its_last_run() {
+    let (directory, store, state) = open();
+    let (key, request, first) = (idempotency_key("acme"), Digest::of(b"request"), intent());
+    state.begin(&key, request, &first).await.unwrap();
+    drop((state, store));
+    let (store, state) = open_in(&directory);
+    let run = Intent {
+        started_at: far(),
+        deadline_at: far(),
+        ..first.clone()
+    };
+    let begin = state.begin(&key, request, &run).await.unwrap();
+    assert_eq!(begin, Begin::Abandoned(Box::new(first)));
+    state.restart(&key, &run).await.unwrap();
+    drop((state, store));
+    let (_store, state) = open_in(&directory);
+    // Another process may have it by now: nobody but its holder notes another run.
+    let refused = state.restart(&key, &intent()).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Conflict);
+    let begin = state.begin(&key, request, &intent()).await.unwrap();
+    assert_eq!(begin, Begin::Abandoned(Box::new(run)));
+    state.finish(&key, &answer(), far()).await.unwrap();
+    let ended = state.restart(&key, &intent()).await.unwrap_err();
+    assert_eq!(ended.kind, Kind::Conflict);
+}
+
+#[tokio::test]
+async fn an_abandoned_record_goes_on_under_its_intent() {
+    let (_directory, _store, state) = open();
+    let (key, request, first) = (idempotency_key("acme"), Digest::of(b"request"), intent());
+    state.begin(&key, request, &first).await.unwrap();
+    state.abandon(&key).await.unwrap();
+    assert_eq!(state.sweep(Time::now()).await.unwrap(), 0);
+    let begin = state.begin(&key, request, &intent()).await.unwrap();
+    assert_eq!(begin, Begin::Abandoned(Box::new(first)));
+    let begin = state.begin(&key, request, &intent()).await.unwrap();
+    assert_eq!(begin, Begin::Running);
+    state.finish(&key, &answer(), far()).await.unwrap();
+    let refused = state.abandon(&key).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Conflict);
+}

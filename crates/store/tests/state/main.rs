@@ -5,16 +5,26 @@
     reason = "a test stops at what it does not expect, helpers included"
 )]
 
+mod blobs;
 mod credentials;
 mod directory;
+mod drift;
+mod fields;
 mod idempotency;
+mod index;
+mod intents;
 mod keys;
 mod leases;
+mod overlay;
+mod places;
+mod rebind;
 mod support;
 
 use std::sync::Arc;
 
-use backend::ports::{Credentials, Directory, Idempotency, Keys, Leases};
+use backend::ports::{
+    Blobs, Credentials, Directory, Idempotency, Intents, Keys, Leases, OverlayState,
+};
 use store::State;
 
 type Ports = (
@@ -23,12 +33,18 @@ type Ports = (
     Arc<dyn Credentials>,
     Arc<dyn Idempotency>,
     Arc<dyn Leases>,
+    Arc<dyn OverlayState>,
+    Arc<dyn Intents>,
+    Arc<dyn Blobs>,
 );
 
 #[test]
 fn the_state_serves_every_port() {
     fn ports(state: Arc<State>) -> Ports {
         (
+            state.clone(),
+            state.clone(),
+            state.clone(),
             state.clone(),
             state.clone(),
             state.clone(),

@@ -1,7 +1,8 @@
 //! What the tests of all ports share.
 
+use backend::ports::{Change, Holder, IndexState, Kept, KeptAt, KeptField, OverlayState as _};
 use backend::{Principal, Scope};
-use conversation::Time;
+use conversation::{ConversationId, Digest, MessageId, NewMessage, RawJson, Role, Time};
 use store::{SealingKey, State, Store, StoreConfig};
 use tempfile::TempDir;
 
@@ -28,4 +29,75 @@ pub(crate) fn principal(tenant: &str, user: Option<&str>, scopes: &[Scope]) -> P
         user: user.map(Into::into),
         scopes: scopes.to_vec(),
     }
+}
+
+/// A conversation beside which something is kept.
+pub(crate) fn beside(backend: &str) -> KeptAt {
+    KeptAt {
+        conversation: ConversationId::generate(),
+        backend: backend.into(),
+    }
+}
+
+pub(crate) fn field(message: Option<&MessageId>, pointer: &str) -> KeptField {
+    KeptField {
+        message: message.cloned(),
+        pointer: pointer.into(),
+        value: Some(RawJson::string("ours")),
+        base: None,
+        unexpected: false,
+        drift: None,
+    }
+}
+
+pub(crate) fn id(text: &str) -> MessageId {
+    text.parse().unwrap()
+}
+
+/// A message put into an index at a time, in seconds; of the backend's conversation `native`, where one is given.
+pub(crate) fn message(at: &KeptAt, name: &str, time: i64, native: Option<&str>) -> Change {
+    let new = NewMessage::text(Role::User, name);
+    Change::Message {
+        time: seconds(time),
+        holder: native.map_or(Holder::Gateway, |native| Holder::Backend(native.into())),
+        message: Box::new(new.into_message(id(name), at.conversation, seconds(time))),
+    }
+}
+
+/// How far an index goes that was read whole.
+pub(crate) fn index_of(native: &str) -> IndexState {
+    IndexState {
+        native: native.into(),
+        mark: Some(Digest::of(b"mark")),
+        read_at: seconds(100),
+        whole_at: seconds(90),
+        floor: seconds(50),
+    }
+}
+
+pub(crate) async fn kept(state: &State, at: &KeptAt) -> Kept {
+    let mut kept = state.kept(std::slice::from_ref(at)).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    kept.remove(0)
+}
+
+/// How many rows there are in every table of what is kept beside backends.
+pub(crate) fn kept_rows(store: &Store) -> i64 {
+    let other = rusqlite::Connection::open(store.path()).unwrap();
+    [
+        "conversations",
+        "fields",
+        "messages",
+        "bindings",
+        "sendings",
+        "attachments",
+    ]
+    .into_iter()
+    .map(|table| {
+        let sql = format!("SELECT count(*) FROM overlay_{table}");
+        other
+            .query_row(&sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    })
+    .sum()
 }

@@ -1,0 +1,276 @@
+//! Intents: writes that were begun at a backend and are not known to have ended.
+//!
+//! One belongs to the process that noted it, until that process is dead: decided as for idempotency records.
+
+use async_trait::async_trait;
+use backend::ports::{IntentQuery, IntentRecord, IntentState, Intents};
+use backend::{Cursor, Page, Result};
+use conversation::Time;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::State;
+use crate::failure::Attempt;
+use crate::json;
+use crate::keyset::bounded;
+use crate::sqlite::{DEAD_AFTER, Micros, earlier};
+
+/// The columns that [`read_all`] reads, in its order.
+const COLUMNS: &str = "i.number, i.started_at, i.state, i.detail, i.record";
+
+/// An intent's place in a list: when it was begun, and the number of its row.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Place(i64, i64);
+
+#[async_trait]
+impl Intents for State {
+    async fn begin(&self, record: &IntentRecord) -> Result<()> {
+        let text = json::to_text("intent", record)?;
+        let record = record.clone();
+        let instance = self.store.instance().to_owned();
+        self.store
+            .write(move |connection, _now| store(connection, &record, &text, &instance))
+            .await
+    }
+
+    async fn end(&self, id: Uuid) -> Result<()> {
+        self.store.write_soon(move |connection, _now| {
+            connection
+                .prepare_cached("DELETE FROM intents WHERE id = ?1")?
+                .execute(params![id.as_bytes()])?;
+            Ok(())
+        })
+    }
+
+    async fn note(&self, id: Uuid, state: IntentState, detail: &str) -> Result<()> {
+        let detail = detail.to_owned();
+        self.store
+            .write(move |connection, _now| {
+                connection
+                    .prepare_cached("UPDATE intents SET state = ?2, detail = ?3 WHERE id = ?1")?
+                    .execute(params![id.as_bytes(), number_of(state), detail])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn tried(&self, id: Uuid) -> Result<()> {
+        self.store.write_soon(move |connection, now| {
+            connection
+                .prepare_cached("UPDATE intents SET tried_at = ?2 WHERE id = ?1")?
+                .execute(params![id.as_bytes(), Micros(now)])?;
+            Ok(())
+        })
+    }
+
+    async fn abandoned(&self, overdue: Time, limit: usize) -> Result<Vec<IntentRecord>> {
+        let instance = self.store.instance();
+        let items = self
+            .after_ends(|connection| abandoned(connection, instance, overdue, limit))
+            .await?;
+        Ok(items.into_iter().filter_map(Item::read).collect())
+    }
+
+    async fn find(&self, id: Uuid) -> Result<Option<IntentRecord>> {
+        let items = self
+            .after_ends(|connection| {
+                let mut statement = connection
+                    .prepare_cached(&format!("SELECT {COLUMNS} FROM intents i WHERE i.id = ?1"))?;
+                read_all(statement.query(params![id.as_bytes()])?)
+            })
+            .await?;
+        Ok(items.into_iter().find_map(Item::read))
+    }
+
+    async fn list(&self, query: &IntentQuery) -> Result<Page<IntentRecord>> {
+        let size = bounded(query.limit)?;
+        let list = json::to_text(
+            "list",
+            &(
+                "intents",
+                query.state,
+                &query.backend,
+                &query.operation,
+                query.conversation,
+            ),
+        )?;
+        let after = query.after.as_ref();
+        let after = after.map(|after| after.decode(&list)).transpose()?;
+        let (sql, values) = select(query, after, size + 1);
+        let mut items = self
+            .after_ends(|connection| {
+                let mut statement = connection.prepare_cached(&sql)?;
+                read_all(statement.query(params_from_iter(&values))?)
+            })
+            .await?;
+        let more = items.len() > size;
+        items.truncate(size);
+        let next = match items.last() {
+            Some(last) if more => Some(Cursor::encode(&list, &last.place)?),
+            _ => None,
+        };
+        Ok(Page {
+            items: items.into_iter().filter_map(Item::read).collect(),
+            next,
+            previous: None,
+        })
+    }
+}
+
+impl State {
+    /// Reads intents on the caller's thread. An end that was handed over and is not written yet can only leave too many:
+    /// where there are some, the ends are waited for and the intents are read again.
+    async fn after_ends(
+        &self,
+        read: impl Fn(&Connection) -> Attempt<Vec<Item>> + Send + Sync,
+    ) -> Result<Vec<Item>> {
+        let items = self.store.read(&read)?;
+        if items.is_empty() {
+            return Ok(items);
+        }
+        self.store.write(|_connection, _now| Ok(())).await?;
+        self.store.read(&read)
+    }
+}
+
+/// The columns of an intent, its record not read yet.
+struct Item {
+    place: Place,
+    state: IntentState,
+    detail: Option<Box<str>>,
+    record: String,
+}
+
+impl Item {
+    /// `None` for a record that this version cannot read: it must not keep the others from being settled.
+    fn read(self) -> Option<IntentRecord> {
+        match json::from_text::<IntentRecord>("intent", &self.record) {
+            Ok(record) => Some(IntentRecord {
+                state: self.state,
+                detail: self.detail,
+                ..record
+            }),
+            Err(error) => {
+                tracing::error!(error = %error, "an intent is left out: another version may read it");
+                None
+            }
+        }
+    }
+}
+
+/// Backend by backend, so that what waits for one of them leaves room for the others.
+fn abandoned(
+    connection: &Connection,
+    instance: &str,
+    overdue: Time,
+    limit: usize,
+) -> Attempt<Vec<Item>> {
+    let dead_before = Micros(earlier(Time::now(), DEAD_AFTER));
+    let backends = connection
+        .prepare_cached("SELECT DISTINCT backend FROM intents WHERE state = 0")?
+        .query_map([], |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM intents i WHERE i.state = 0 AND i.backend = ?5 AND CASE i.instance WHEN ?1 \
+         THEN i.deadline_at < ?2 ELSE NOT EXISTS \
+         (SELECT 1 FROM instances WHERE id = i.instance AND heartbeat_at > ?3) END \
+         ORDER BY i.tried_at, i.number LIMIT ?4"
+    ))?;
+    let mut items = Vec::new();
+    for backend in backends {
+        items.extend(read_all(statement.query(params![
+            instance,
+            Micros(overdue),
+            dead_before,
+            limit,
+            backend
+        ])?)?);
+    }
+    Ok(items)
+}
+
+fn number_of(state: IntentState) -> u8 {
+    match state {
+        IntentState::Open => 0,
+        IntentState::Unknown => 1,
+    }
+}
+
+/// Notes a write. One that is noted already becomes this one, of this process.
+fn store(
+    connection: &Connection,
+    record: &IntentRecord,
+    text: &str,
+    instance: &str,
+) -> Attempt<()> {
+    let location = record.intent.location.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT INTO intents (id, instance, backend, operation, conversation, record, state, detail, started_at, \
+             deadline_at, tried_at) VALUES (?1, ?2, ?3, ?10, ?4, ?5, ?6, ?7, ?8, ?9, ?8) \
+             ON CONFLICT (id) DO UPDATE SET instance = excluded.instance, backend = excluded.backend, \
+             operation = excluded.operation, conversation = excluded.conversation, record = excluded.record, \
+             state = excluded.state, \
+             detail = excluded.detail, started_at = excluded.started_at, deadline_at = excluded.deadline_at",
+        )?
+        .execute(params![
+            record.intent.id.as_bytes(),
+            instance,
+            record.backend,
+            location.map(|location| location.id.to_string()),
+            text,
+            number_of(record.state),
+            record.detail,
+            Micros(record.intent.started_at),
+            Micros(record.intent.deadline_at),
+            record.intent.write.operation()
+        ])?;
+    Ok(())
+}
+
+/// The statement of a list, and what is bound to it.
+fn select(query: &IntentQuery, after: Option<Place>, limit: usize) -> (String, Vec<Value>) {
+    let mut sql = format!("SELECT {COLUMNS} FROM intents i WHERE TRUE");
+    let mut values = Vec::new();
+    if let Some(Place(started_at, number)) = after {
+        sql.push_str(" AND (i.started_at, i.number) > (?, ?)");
+        values.extend([Value::Integer(started_at), Value::Integer(number)]);
+    }
+    if let Some(state) = query.state {
+        sql.push_str(" AND i.state = ?");
+        values.push(Value::Integer(number_of(state).into()));
+    }
+    if let Some(backend) = &query.backend {
+        sql.push_str(" AND i.backend = ?");
+        values.push(Value::Text(backend.as_ref().to_owned()));
+    }
+    if let Some(operation) = &query.operation {
+        sql.push_str(" AND i.operation = ?");
+        values.push(Value::Text(operation.as_ref().to_owned()));
+    }
+    if let Some(conversation) = query.conversation {
+        sql.push_str(" AND i.conversation = ?");
+        values.push(Value::Text(conversation.to_string()));
+    }
+    sql.push_str(" ORDER BY i.started_at, i.number LIMIT ?");
+    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    (sql, values)
+}
+
+fn read_all(mut rows: rusqlite::Rows<'_>) -> Attempt<Vec<Item>> {
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        items.push(Item {
+            place: Place(row.get(1)?, row.get(0)?),
+            state: match row.get(2)? {
+                0_u8 => IntentState::Open,
+                _ => IntentState::Unknown,
+            },
+            detail: row.get::<_, Option<String>>(3)?.map(Into::into),
+            record: row.get(4)?,
+        });
+    }
+    Ok(items)
+}
