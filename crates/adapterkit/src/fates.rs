@@ -1,7 +1,9 @@
 //! The fates of a write's fields, as a preview finds them.
 
-use backend::{FieldFate, Projection, Write};
-use conversation::{JsonMap, NewMessage, Part, Role, TextFormat, text_of};
+use backend::{Fate, FieldFate, Projection, Write};
+use conversation::{
+    Extensions, JsonMap, MessagePatch, NewMessage, Part, Patch, Role, TextFormat, text_of,
+};
 
 /// What is found of the fields of one write. What is rejected is taken out of the write, so that the rest is what the
 /// vendor would hold.
@@ -55,6 +57,17 @@ impl Fates {
         self.reject(pointer, detail);
     }
 
+    /// Nothing of the write is left to be sent: the vendor has no place for it as a whole. What was rejected says why.
+    pub fn nothing_is_left(&mut self) {
+        self.is_held = false;
+    }
+
+    /// The vendor has no place for the write as a whole, where anything of it was rejected.
+    pub fn refuse_if_rejected(&mut self) {
+        let is_rejected = |fate: &FieldFate| fate.fate == Fate::Rejected;
+        self.is_held = self.is_held && !self.found.iter().any(is_rejected);
+    }
+
     /// This is beyond a limit of the vendor; `value` is what was sent, where it is counted.
     pub fn reject_beyond(
         &mut self,
@@ -99,15 +112,90 @@ impl Fates {
         }
     }
 
+    /// Takes out every member of the extensions. `pointer` is that of the extensions.
+    pub fn take_extensions(&mut self, pointer: &str, extensions: &mut Extensions) {
+        for (vendor, mut members) in std::mem::take(extensions) {
+            let pointer = member_pointer(pointer, &vendor);
+            if members.is_empty() {
+                self.no_place(pointer);
+            } else {
+                self.take_members(&pointer, &mut members);
+            }
+        }
+    }
+
+    /// A change of a field that the vendor does not have: setting it is rejected, clearing it changes nothing.
+    pub fn patch<T>(&mut self, pointer: &str, field: &mut Patch<T>) {
+        if std::mem::take(field).set().is_some() {
+            self.no_place(pointer);
+        }
+    }
+
+    /// A change of a map that the vendor does not have: every member that it sets is rejected.
+    pub fn patch_members(&mut self, pointer: &str, field: &mut Patch<JsonMap>) {
+        if let Patch::Set(members) = std::mem::take(field) {
+            for (name, _) in members.iter().filter(|(_, value)| !value.is_null()) {
+                self.no_place(member_pointer(pointer, name));
+            }
+        }
+    }
+
+    /// As [`Self::patch_members`], for the members of each vendor.
+    pub fn patch_extensions(&mut self, pointer: &str, field: &mut Patch<JsonMap>) {
+        if let Patch::Set(vendors) = std::mem::take(field) {
+            for (vendor, value) in vendors.iter().filter(|(_, value)| !value.is_null()) {
+                let pointer = member_pointer(pointer, vendor);
+                match value.to::<JsonMap>() {
+                    Ok(members) if !members.is_empty() => {
+                        self.patch_members(&pointer, &mut Patch::Set(members));
+                    }
+                    _ => self.no_place(pointer),
+                }
+            }
+        }
+    }
+
+    /// The vendor changes no messages: every field that an edit names is why.
+    pub fn refuse_edit(&mut self, patch: &MessagePatch) {
+        let detail = format!("{} cannot change a message", self.vendor);
+        let mut named = Vec::new();
+        let mut name = |pointer: &str, is_named: bool| {
+            if is_named {
+                named.push(pointer.to_owned());
+            }
+        };
+        name("/parts", !patch.parts.is_keep());
+        name("/subject", !patch.subject.is_keep());
+        name("/status", !patch.status.is_keep());
+        for (pointer, map) in [
+            ("/metadata", &patch.metadata),
+            ("/extensions", &patch.extensions),
+        ] {
+            match map {
+                Patch::Set(members) if !members.is_empty() => {
+                    named.extend(members.keys().map(|name| member_pointer(pointer, name)));
+                }
+                Patch::Keep => {}
+                Patch::Set(_) | Patch::Clear => named.push(pointer.to_owned()),
+            }
+        }
+        if named.is_empty() {
+            named.push("/parts".to_owned());
+        }
+        for pointer in named {
+            self.refuse(pointer, &detail);
+        }
+    }
+
     /// What is left of a question to a vendor that takes one plain text of the user and nothing beside it. Pointers
-    /// begin with `/input`.
+    /// begin with `/input`. Refused is what is not the user's, and what has no words.
     #[must_use]
     pub fn question(&mut self, sent: &NewMessage) -> NewMessage {
         let (mut input, vendor) = (sent.clone(), self.vendor);
         if input.role != Role::User {
             input.role = Role::User;
             let detail = format!("{vendor} answers messages of the user only");
-            self.reject("/input/role", &detail);
+            self.refuse("/input/role", &detail);
         }
         let direction = input.direction.take();
         if direction.is_some_and(|direction| direction != Role::User.direction()) {
@@ -128,13 +216,13 @@ impl Fates {
         self.take("/input/client_message_id", &mut input.client_message_id);
         self.take("/input/sent_at", &mut input.sent_at);
         self.take("/input/edited_at", &mut input.edited_at);
-        self.take("/input/extensions", &mut input.extensions);
+        self.take_extensions("/input/extensions", &mut input.extensions);
         self.take_members("/input/source", &mut input.source);
         self.take_members("/input/metadata", &mut input.metadata);
         self.question_parts(&input.parts);
         let text = text_of(&input.parts);
         if text.is_empty() {
-            self.reject(
+            self.refuse(
                 "/input/parts",
                 &format!("{vendor} refuses an empty message"),
             );
@@ -196,5 +284,25 @@ mod tests {
             ]
         );
         assert_eq!(found[1].detail, "acme has no place for this");
+    }
+
+    #[test]
+    fn a_write_without_a_place_is_not_held() {
+        let held = |said: &NewMessage| {
+            let mut fates = Fates::new("acme");
+            let input = fates.question(said);
+            fates.into_projection(Write::PostMessage(input)).is_held
+        };
+        assert!(held(&NewMessage::text(Role::User, "words")));
+        assert!(!held(&NewMessage::text(Role::System, "words")));
+        assert!(!held(&NewMessage::text(Role::User, "")));
+        let mut fates = Fates::new("acme");
+        fates.refuse_if_rejected();
+        fates.convert("/a", "in another form");
+        fates.refuse_if_rejected();
+        assert!(fates.is_held);
+        fates.no_place("/b");
+        fates.refuse_if_rejected();
+        assert!(!fates.is_held);
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The member that lists what a body did not send although this version of the wire knows it.
-const ABSENT: &str = "absent_members";
+pub(crate) const ABSENT: &str = "absent_members";
 
 /// A vendor's object with a value that has no canonical form. Names the member, never the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +45,7 @@ pub fn difference(
     built: &JsonMap,
     loosely: &[&str],
 ) -> Result<JsonMap, Unmappable> {
-    let same = |name: &str, value: &RawJson| {
-        built.get(name).is_some_and(|other| {
-            value.get() == other.get() || (loosely.contains(&name) && value == other)
-        })
-    };
-    let mut kept: JsonMap = sent
-        .iter()
-        .filter(|(name, value)| !same(name, value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let mut kept = lacking(sent, built, loosely);
     let absent: Vec<&str> = built
         .keys()
         .filter(|name| !sent.contains_key(*name))
@@ -65,6 +56,20 @@ pub fn difference(
         kept.insert(ABSENT.into(), names);
     }
     Ok(kept)
+}
+
+/// The members of `sent` that `built` does not have, or with another value. `loosely` is as in [`difference`].
+#[must_use]
+pub fn lacking(sent: &JsonMap, built: &JsonMap, loosely: &[&str]) -> JsonMap {
+    let same = |name: &str, value: &RawJson| {
+        built.get(name).is_some_and(|other| {
+            value.get() == other.get() || (loosely.contains(&name) && value == other)
+        })
+    };
+    sent.iter()
+        .filter(|(name, value)| !same(name, value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// The object that `built` becomes with what was kept.

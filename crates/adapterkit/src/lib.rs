@@ -1,5 +1,6 @@
 //! What the adapters share: objects and words of a wire, members that are kept for their vendor, what a call that
-//! brought no usable answer means, lists of which a record cannot be read, and the table of a vendor's operations.
+//! brought no usable answer means, lists of which a record cannot be read, bodies to be translated, and the table of a
+//! vendor's operations.
 //!
 //! It deliberately knows no vendor: a name of a vendor's field belongs into that adapter's `wire`.
 //!
@@ -22,20 +23,27 @@
 //! assert_eq!(serde_json::to_string(&greeting).unwrap(), sent);
 //! ```
 
+mod body;
 mod failure;
 mod fates;
 mod kept;
+mod leaves;
 mod listed;
 mod operation;
 mod settling;
 mod wire;
 
+pub use body::{
+    check_held, homeless_fates, keep_members, kept_fates, put_back, read_body, to_new_conversation,
+    to_new_message, unmappable_body, wrong_body,
+};
 pub use failure::{Effect, Failure, Refusal, from_refusal, from_transport};
 pub use fates::{Fates, member_pointer};
-pub use kept::{Unmappable, difference, members, with_kept};
-pub use listed::{LeftOut, Listed, name_left_out, read_list, without_unreadable};
+pub use kept::{Unmappable, difference, lacking, members, with_kept};
+pub use leaves::{differing, put_back_at, still_missing, without_home};
+pub use listed::{LeftOut, Listed, name_left_out, read_list, read_named, without_unreadable};
 pub use operation::Operation;
-pub use settling::settle_by_reading;
+pub use settling::{paired, settle_by_reading};
 pub use wire::{Extra, Member, Raw};
 
 /// What the macros need at the place where they are used.

@@ -1,8 +1,9 @@
 //! Lists in which a record cannot be read: the others survive, and each that is left out is named.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::DeserializeOwned;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
 use serde_json::value::RawValue;
 use transport::{Response, TransportError};
 
@@ -14,7 +15,8 @@ const ID_MAX_BYTES: usize = 128;
 pub struct LeftOut {
     /// Its place in the list as it was sent, from 0.
     pub position: usize,
-    /// Its member `id`, where that is a number, or a text without blanks or control characters.
+    /// Its member `id` (or what else names the list's records), where that is a number, or a text without blanks or
+    /// control characters.
     pub id: Option<Box<str>>,
 }
 
@@ -34,25 +36,40 @@ impl<T> Listed<T> {
         self.left_out.is_empty()
     }
 
-    /// Names every record that was left out in the log.
+    /// Names every record that was left out in the log, by its id; one without by its position.
     #[must_use]
     pub fn named(self, backend: &str, operation: &'static str) -> Self {
         for record in &self.left_out {
-            name_left_out(backend, operation, record.id.as_deref());
+            match &record.id {
+                Some(id) => name_left_out(backend, operation, Some(id)),
+                None => tracing::warn!(
+                    backend.name = backend,
+                    operation,
+                    record.position = record.position,
+                    "left out a record that cannot be read"
+                ),
+            }
         }
         self
     }
 }
 
-/// Names one record that is left out in the log, by its id and never by its content. For a record that is found
-/// unreadable only when it is mapped; [`Listed::named`] does it for those of an answer.
+/// Names one record that is left out in the log, by its id and never by its content: what does not look like an id
+/// (blanks, control characters, more than 128 bytes) is not repeated. For a record that is found unreadable only when
+/// it is mapped; [`Listed::named`] does it for those of an answer.
 pub fn name_left_out(backend: &str, operation: &'static str, id: Option<&str>) {
     tracing::warn!(
         backend.name = backend,
         operation,
-        record.id = id.unwrap_or("unknown"),
+        record.id = id.filter(|id| looks_like_id(id)).unwrap_or("unknown"),
         "left out a record that cannot be read"
     );
+}
+
+fn looks_like_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= ID_MAX_BYTES
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Reads an answer with a list of `Record`s: the member `list` of the answer, or with `None` the answer itself.
@@ -64,6 +81,25 @@ pub fn name_left_out(backend: &str, operation: &'static str, id: Option<&str>) {
 pub fn read_list<T: DeserializeOwned, Record: DeserializeOwned>(
     response: &Response,
     list: Option<&str>,
+) -> Result<Listed<T>, TransportError> {
+    read_without::<T>(response, |body| without_unreadable::<Record>(body, list))
+}
+
+/// As [`read_list`], for a member `list` whose records have a name and no id: an array of records with a member
+/// `name`, or an object of records by name.
+///
+/// # Errors
+/// As [`read_list`].
+pub fn read_named<T: DeserializeOwned, Record: DeserializeOwned>(
+    response: &Response,
+    list: &str,
+) -> Result<Listed<T>, TransportError> {
+    read_without::<T>(response, |body| without_unnamed::<Record>(body, list))
+}
+
+fn read_without<T: DeserializeOwned>(
+    response: &Response,
+    trim: impl Fn(&str) -> Option<(String, Vec<LeftOut>)>,
 ) -> Result<Listed<T>, TransportError> {
     let failed = match response.json() {
         Ok(answer) => {
@@ -78,7 +114,7 @@ pub fn read_list<T: DeserializeOwned, Record: DeserializeOwned>(
     let Ok(body) = response.json::<&RawValue>() else {
         return Err(failed);
     };
-    without_unreadable::<Record>(body.get(), list)
+    trim(body.get())
         .and_then(|(body, left_out)| {
             let answer = serde_json::from_str(&body).ok()?;
             Some(Listed { answer, left_out })
@@ -114,13 +150,75 @@ pub fn without_unreadable<Record: DeserializeOwned>(
         }
     };
     let records: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
-    let mut kept = Vec::with_capacity(records.len());
+    let records = records
+        .into_iter()
+        .map(|record| (record.get().to_owned(), record, id_of(record, "id")));
+    trimmed::<Record>(body, list, records, ["[", "]"])
+}
+
+fn without_unnamed<Record: DeserializeOwned>(
+    body: &str,
+    list: &str,
+) -> Option<(String, Vec<LeftOut>)> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(body).ok()?;
+    let list: &RawValue = members.get(list).copied()?;
+    if list.get().starts_with('[') {
+        let records: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
+        let records = records
+            .into_iter()
+            .map(|record| (record.get().to_owned(), record, id_of(record, "name")));
+        return trimmed::<Record>(body, list, records, ["[", "]"]);
+    }
+    let Members(records) = serde_json::from_str(list.get()).ok()?;
+    let mut named = Vec::with_capacity(records.len());
+    for (name, record) in records {
+        let member = format!("{}:{}", serde_json::to_string(&name).ok()?, record.get());
+        let id = Some(name)
+            .filter(|name| looks_like_id(name))
+            .map(Into::into);
+        named.push((member, record, id));
+    }
+    trimmed::<Record>(body, list, named.into_iter(), ["{", "}"])
+}
+
+/// The members of an object in the order in which they were sent.
+struct Members<'de>(Vec<(String, &'de RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> de::Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// The body with only those records that are one: each with its text as it is written, its value and its id.
+fn trimmed<'b, Record: DeserializeOwned>(
+    body: &str,
+    list: &RawValue,
+    records: impl Iterator<Item = (String, &'b RawValue, Option<Box<str>>)>,
+    [open, close]: [&str; 2],
+) -> Option<(String, Vec<LeftOut>)> {
+    let mut kept = Vec::new();
     let mut left_out = Vec::new();
-    for (position, record) in records.into_iter().enumerate() {
+    for (position, (text, record, id)) in records.enumerate() {
         if serde_json::from_str::<Record>(record.get()).is_ok() {
-            kept.push(record.get());
+            kept.push(text);
         } else {
-            let id = id_of(record);
             left_out.push(LeftOut { position, id });
         }
     }
@@ -132,14 +230,14 @@ pub fn without_unreadable<Record: DeserializeOwned>(
     let end = start + list.get().len();
     let kept = kept.join(",");
     Some((
-        format!("{}[{kept}]{}", &body[..start], &body[end..]),
+        format!("{}{open}{kept}{close}{}", &body[..start], &body[end..]),
         left_out,
     ))
 }
 
-fn id_of(record: &RawValue) -> Option<Box<str>> {
+fn id_of(record: &RawValue, member: &str) -> Option<Box<str>> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(record.get()).ok()?;
-    let id = members.get("id")?.get();
+    let id = members.get(member)?.get();
     let text = if id.starts_with('"') {
         serde_json::from_str(id).ok()?
     } else if id.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
@@ -147,8 +245,7 @@ fn id_of(record: &RawValue) -> Option<Box<str>> {
     } else {
         return None;
     };
-    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    (is_plain && text.len() <= ID_MAX_BYTES).then(|| text.into())
+    looks_like_id(&text).then(|| text.into())
 }
 
 #[cfg(test)]
@@ -258,6 +355,21 @@ mod tests {
             let body = format!(r#"[{{"id":{id},"count":"no number"}}]"#);
             let (_, left) = without_unreadable::<Item>(&body, None).unwrap();
             assert_eq!(left, left_out(&[(0, expected)]), "{id}");
+        }
+    }
+
+    #[test]
+    fn records_without_ids_are_named_by_their_names() {
+        let body = r#"{"tools":[{"name":"a","id":"x"},{"name":"b"},7],"more":1.50}"#;
+        let (trimmed, left) = without_unnamed::<Item>(body, "tools").unwrap();
+        assert_eq!(trimmed, r#"{"tools":[{"name":"a","id":"x"}],"more":1.50}"#);
+        assert_eq!(left, left_out(&[(1, Some("b")), (2, None)]));
+        let body = r#"{"by_name":{"b":7, "a\"c":{"id":"x"}, "two words":null}}"#;
+        let (trimmed, left) = without_unnamed::<Item>(body, "by_name").unwrap();
+        assert_eq!(trimmed, r#"{"by_name":{"a\"c":{"id":"x"}}}"#);
+        assert_eq!(left, left_out(&[(0, Some("b")), (2, None)]));
+        for body in [r#"{"by_name":7}"#, r#"{"by_name":{}}"#, "{}"] {
+            assert_eq!(without_unnamed::<Item>(body, "by_name"), None, "{body}");
         }
     }
 

@@ -1,15 +1,17 @@
 //! What became of writes that show in what they leave behind: changed, deleted, added, removed.
 
+use std::collections::HashSet;
+
 use backend::{
     Applied, Backend, Context, Error, Intent, Kind, Location, Result, SettleWindow, Settled, Write,
 };
 use conversation::{MessageId, MessagePatch, NewMessage, Participant, Time};
 
 /// Settles by reading a write of a backend that keeps no reference to it. Creates, updates of conversations, posts and
-/// answers are looked for by each adapter itself.
+/// answers are looked for by each adapter itself. What the backend's preview has no place for was never sent.
 ///
 /// # Errors
-/// Where the backend cannot be read, or the intent is none of these.
+/// Where the backend cannot be read, or the intent names no conversation.
 pub async fn settle_by_reading(
     backend: &dyn Backend,
     cx: &Context,
@@ -23,6 +25,11 @@ pub async fn settle_by_reading(
         ));
     };
     let cx = &cx.fresh();
+    // Several messages are never previewed together: each is settled by itself.
+    let is_whole = !matches!(intent.write, Write::ImportMessages(_));
+    if is_whole && !backend.preview(&intent.write).is_held {
+        return Ok(Settled::NotApplied);
+    }
     match &intent.write {
         Write::DeleteConversation => {
             let read = backend.get_conversation(cx, at).await;
@@ -37,10 +44,8 @@ pub async fn settle_by_reading(
         }
         Write::ImportMessages(messages) => import(backend, cx, intent, messages).await,
         Write::AddParticipants(wanted) => {
-            let present = match backend.list_participants(cx, at).await {
-                Ok(present) => present,
-                Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
-                Err(error) => return Err(error),
+            let Some(present) = participants(backend, cx, at).await? else {
+                return Ok(Settled::NotApplied);
             };
             if wanted.iter().any(|wanted| !can_be_found(wanted)) {
                 return Ok(Settled::Unknown);
@@ -55,10 +60,8 @@ pub async fn settle_by_reading(
             })
         }
         Write::RemoveParticipant { id } => {
-            let present = match backend.list_participants(cx, at).await {
-                Ok(present) => present,
-                Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
-                Err(error) => return Err(error),
+            let Some(present) = participants(backend, cx, at).await? else {
+                return Ok(Settled::NotApplied);
             };
             let is_present = present
                 .iter()
@@ -71,6 +74,20 @@ pub async fn settle_by_reading(
         }
         // A vote and a file leave nothing that tells whose they are.
         _ => Ok(Settled::Unknown),
+    }
+}
+
+/// The participants; absent where the conversation or its participants do not exist, so that no write can have
+/// changed them.
+async fn participants(
+    backend: &dyn Backend,
+    cx: &Context,
+    at: &Location,
+) -> Result<Option<Vec<Participant>>> {
+    match backend.list_participants(cx, at).await {
+        Ok(present) => Ok(Some(present)),
+        Err(error) if matches!(error.kind, Kind::NotFound | Kind::Unsupported) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -118,7 +135,8 @@ async fn edit(
     })
 }
 
-/// Each message of an import by itself: done where all are found, not done where none is.
+/// Each message of an import by itself: done where all are found, not done where none is. Unknown where only some are,
+/// and where one was found for two equal ones.
 async fn import(
     backend: &dyn Backend,
     cx: &Context,
@@ -138,11 +156,25 @@ async fn import(
             Settled::Applied(_) | Settled::Unknown => return Ok(Settled::Unknown),
         }
     }
+    let ids: HashSet<&MessageId> = found.iter().map(|message| &message.id).collect();
+    let is_each_one = ids.len() == found.len();
     Ok(match (found.len(), missing) {
         (0, _) => Settled::NotApplied,
-        (_, 0) => Settled::Applied(Applied::Messages(found)),
+        (_, 0) if is_each_one => Settled::Applied(Applied::Messages(found)),
         _ => Settled::Unknown,
     })
+}
+
+/// One of `found` for each that is `wanted`, in their order and each taken once, so that equal ones do not stand for
+/// each other. `None` where one is missing.
+pub fn paired<W, F>(wanted: &[W], found: Vec<F>, fits: impl Fn(&W, &F) -> bool) -> Option<Vec<F>> {
+    let mut left: Vec<F> = found;
+    let mut taken = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        let place = left.iter().position(|found| fits(wanted, found))?;
+        taken.push(left.remove(place));
+    }
+    Some(taken)
 }
 
 fn can_be_found(participant: &Participant) -> bool {

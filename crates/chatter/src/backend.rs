@@ -238,15 +238,15 @@ impl Chatter {
         Error::unsupported(self.name(), operation)
     }
 
-    fn not_held(&self, pointer: &str, detail: &str, operation: &'static str) -> Error {
-        let violation = Violation {
-            pointer: pointer.to_owned(),
+    fn not_held(&self, pointers: &[String], detail: &str, operation: &'static str) -> Error {
+        let violations = pointers.iter().map(|pointer| Violation {
+            pointer: pointer.clone(),
             code: "not-held",
             detail: detail.to_owned(),
             exceeds: None,
-        };
+        });
         Error::new(Kind::NotHeld, detail)
-            .violations(vec![violation])
+            .violations(violations.collect())
             .at(self.name(), operation)
     }
 
@@ -365,7 +365,7 @@ impl Backend for Chatter {
         _at: &Location,
         _new: NewMessage,
     ) -> Result<Message> {
-        Err(self.not_held("/parts", POST_IS_IMPOSSIBLE, "post_message"))
+        Err(self.not_held(&["/parts".to_owned()], POST_IS_IMPOSSIBLE, "post_message"))
     }
 
     async fn import_messages(
@@ -374,7 +374,11 @@ impl Backend for Chatter {
         _at: &Location,
         _messages: Vec<NewMessage>,
     ) -> Result<Vec<Result<Message>>> {
-        Err(self.not_held("/messages", POST_IS_IMPOSSIBLE, "import_messages"))
+        Err(self.not_held(
+            &["/messages".to_owned()],
+            POST_IS_IMPOSSIBLE,
+            "import_messages",
+        ))
     }
 
     async fn update_message(

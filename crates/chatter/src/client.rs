@@ -8,7 +8,7 @@ mod session;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapterkit::{Listed, Refusal, read_list};
+use adapterkit::{Listed, Refusal, read_list, read_named};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use transport::{
@@ -17,11 +17,11 @@ use transport::{
 
 use crate::config::ChatterConfig;
 use crate::wire::{
-    AvailableToolsResponse, ChatRequest, ChatResponse, ConversationCreate,
+    AvailableToolResponse, AvailableToolsResponse, ChatRequest, ChatResponse, ConversationCreate,
     ConversationDeleteResponse, ConversationListQuery, ConversationListResponse,
     ConversationResponse, ConversationUpdate, LoginRequest, LoginResponse, McpStatusResponse,
     MessageDeleteResponse, MessageListQuery, MessageRatingResponse, MessageRatingUpdate,
-    MessageResponse, PerformanceStatsResponse, WorkflowTemplatesResponse,
+    MessageResponse, PerformanceStatsResponse, WorkflowTemplateInfo, WorkflowTemplatesResponse,
 };
 use session::Session;
 
@@ -297,17 +297,22 @@ impl ChatterClient {
         }
     }
 
-    /// `GET K/tools/available`.
-    pub async fn tools(&self, caller: &Caller) -> Result<AvailableToolsResponse, Failure> {
+    /// `GET K/tools/available`. Tools that cannot be read are left out.
+    pub async fn tools(&self, caller: &Caller) -> Result<Listed<AvailableToolsResponse>, Failure> {
         let build =
             || chat(&self.transport, Method::GET, &["tools", "available"]).operation("tools");
-        self.json(caller, Limit::Read, &build).await
+        let response = self.answer(caller, Limit::Read, &build).await?;
+        decode_named::<_, AvailableToolResponse>(response, "tools")
     }
 
-    /// `GET K/templates`.
-    pub async fn templates(&self, caller: &Caller) -> Result<WorkflowTemplatesResponse, Failure> {
+    /// `GET K/templates`. Templates that cannot be read are left out.
+    pub async fn templates(
+        &self,
+        caller: &Caller,
+    ) -> Result<Listed<WorkflowTemplatesResponse>, Failure> {
         let build = || chat(&self.transport, Method::GET, &["templates"]).operation("templates");
-        self.json(caller, Limit::Read, &build).await
+        let response = self.answer(caller, Limit::Read, &build).await?;
+        decode_named::<_, WorkflowTemplateInfo>(response, "templates")
     }
 
     /// `GET K/performance/stats`. Answered 500 on every server that was measured.
@@ -460,6 +465,18 @@ fn decode_list<T: DeserializeOwned, Record: DeserializeOwned>(
 ) -> Result<Listed<T>, Failure> {
     if response.is_success() {
         Ok(read_list::<T, Record>(&response, list)?)
+    } else {
+        Err(Failure::Refused(Box::new(refusal(response))))
+    }
+}
+
+/// The same for a list whose records have names and no ids.
+fn decode_named<T: DeserializeOwned, Record: DeserializeOwned>(
+    response: Response,
+    list: &str,
+) -> Result<Listed<T>, Failure> {
+    if response.is_success() {
+        Ok(read_named::<T, Record>(&response, list)?)
     } else {
         Err(Failure::Refused(Box::new(refusal(response))))
     }

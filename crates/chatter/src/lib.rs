@@ -1,7 +1,7 @@
 //! The Chatter adapter: one vendor's server behind the port.
 //!
 //! It knows three generations of the vendor's API and lives with the defects of each; the README lists them. It
-//! deliberately keeps nothing itself: what Chatter cannot hold is refused here and kept by others.
+//! deliberately keeps nothing itself: what Chatter cannot hold is refused here and kept by the overlay above.
 //!
 //! ```no_run
 //! # async fn example(cx: backend::Context) -> backend::Result<()> {
@@ -27,8 +27,10 @@ mod config;
 mod error;
 pub mod mapping;
 mod operations;
+mod translate;
 pub mod wire;
 
 pub use self::backend::Chatter;
 pub use config::{ChatterConfig, ChatterCredentials, Generation, UnknownGeneration};
 pub use operations::OPERATIONS;
+pub use translate::ChatterTranslator;

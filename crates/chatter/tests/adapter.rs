@@ -22,6 +22,8 @@ mod failures;
 mod generations;
 #[path = "adapter/messages.rs"]
 mod messages;
+#[path = "adapter/previews.rs"]
+mod previews;
 #[path = "adapter/records.rs"]
 mod records;
 #[path = "adapter/settling.rs"]

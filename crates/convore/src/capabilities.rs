@@ -111,7 +111,8 @@ pub(crate) fn capabilities() -> Capabilities {
         message_order: MessageOrder::None,
         precondition: PreconditionSupport::Partial,
         settle: SettleSupport::Likely,
-        change_mark: true,
+        // Counts may be missing, and a message of the past does not move the time of the newest one.
+        change_mark: false,
         access_expires: false,
         transactional: false,
         delivers: true,

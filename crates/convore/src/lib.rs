@@ -26,8 +26,10 @@ mod config;
 mod error;
 pub mod mapping;
 mod operations;
+mod translate;
 pub mod wire;
 
 pub use self::backend::Convore;
 pub use config::ConvoreConfig;
 pub use operations::OPERATIONS;
+pub use translate::ConvoreTranslator;

@@ -19,7 +19,8 @@ pub use participant::{
     chat_id, participant_from_canonical, participant_id, participant_input,
     participant_to_canonical, participants_from_canonical, participants_to_canonical, with_ids,
 };
-pub use preview::preview;
+pub(crate) use preview::stored_file;
+pub use preview::{FILES_BELONG_TO_MESSAGES, preview};
 pub use requests::{
     Sides, conversation_update, create_request, import_request, message_update, send_request,
 };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use adapterkit::{Failure, Unmappable};
+use adapterkit::{Failure, Listed, Unmappable};
 use async_trait::async_trait;
 use backend::ports::Bootstraps;
 use backend::{
@@ -25,7 +25,7 @@ use backend::{
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
-    NewConversation, NewMessage, Participant, Violation,
+    NewConversation, NewMessage, Participant, Time, Violation,
 };
 use futures_util::stream::BoxStream;
 use secrecy::SecretString;
@@ -38,6 +38,7 @@ use crate::mapping::{self, POST_IS_IMPOSSIBLE};
 use crate::wire::Member;
 use bootstraps::KnownBootstraps;
 use identity::Locks;
+use tokens::Token;
 
 /// The kind of this backend in `BackendInfo`.
 const KIND: &str = "datamonkey";
@@ -112,15 +113,33 @@ impl Datamonkey {
         &self.0.client
     }
 
-    fn failed(&self, failure: Failure, operation: &'static str, call: Call) -> Error {
-        let is_signed = self.0.signing_key.is_some();
+    /// The error of a call with this token.
+    fn failed(
+        &self,
+        failure: Failure,
+        operation: &'static str,
+        call: Call,
+        token: Option<&SecretString>,
+    ) -> Error {
+        let is_refused = call != Call::Create && crate::error::asks_for_token(&failure);
         let mut error = to_error(failure, call).at(self.name(), operation);
-        if is_signed && call != Call::Create && error.kind == Kind::UpstreamAuth {
+        if is_refused && self.0.signing_key.is_some() {
             error.message =
                 "datamonkey refused this user's token, although we can sign such tokens: check this backend's signing key"
                     .to_owned();
+        } else if is_refused && token.is_some_and(|token| self.is_over(token)) {
+            // It has ended on its way, or by the server's clock.
+            return self
+                .ended(operation)
+                .upstream(error.upstream.clone().unwrap_or_default());
         }
         error
+    }
+
+    /// Whether a token may have ended by the server's clock.
+    fn is_over(&self, token: &SecretString) -> bool {
+        let latest = Time::now().saturating_add_micros(self.skew_micros());
+        Token::read(token.clone()).is_ok_and(|token| !token.lives(latest))
     }
 
     fn unmappable(&self, error: Unmappable, operation: &'static str) -> Error {
@@ -132,19 +151,24 @@ impl Datamonkey {
         .at(self.name(), operation)
     }
 
-    /// What a list holds. One without its member is no list of the vendor: taken for an empty one, it would be proof
-    /// that a lost write has left nothing.
-    fn listed<T>(
+    /// What a list holds, without the records that cannot be read, which are named in the log. One without its member
+    /// is no list of the vendor: taken for an empty one, it would be proof that a lost write has left nothing.
+    fn listed<T, R>(
         &self,
-        list: Member<Vec<T>>,
+        list: Listed<T>,
+        take: impl Fn(T) -> Member<Vec<R>>,
         member: &'static str,
         operation: &'static str,
-    ) -> Result<Vec<T>> {
-        match list {
+    ) -> Result<Listed<Vec<R>>> {
+        let list = list.named(self.name(), operation);
+        match take(list.answer) {
             Member::Absent => Err(self
                 .unmappable(Unmappable(member), operation)
                 .outcome(Outcome::NotApplied)),
-            list => Ok(list.into_value().unwrap_or_default()),
+            records => Ok(Listed {
+                answer: records.into_value().unwrap_or_default(),
+                left_out: list.left_out,
+            }),
         }
     }
 
@@ -248,12 +272,12 @@ impl Backend for Datamonkey {
 
     async fn update_conversation(
         &self,
-        _cx: &Context,
-        _at: &Location,
-        _patch: ConversationPatch,
-        _precondition: Option<&Precondition>,
+        cx: &Context,
+        at: &Location,
+        patch: ConversationPatch,
+        precondition: Option<&Precondition>,
     ) -> Result<Conversation> {
-        Err(self.unsupported("update_conversation"))
+        self.update(cx, at, patch, precondition).await
     }
 
     async fn delete_conversation(

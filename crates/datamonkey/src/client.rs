@@ -4,15 +4,15 @@
 
 use std::time::{Duration, Instant};
 
-use adapterkit::{Failure, Refusal};
+use adapterkit::{Failure, Listed, Refusal, read_list};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use transport::{Method, Request, Response, Transport, TransportError};
 
 use crate::config::DatamonkeyConfig;
 use crate::wire::{
-    ChatConversation, ConversationList, CreateRequest, CreatedConversation, MessageList,
-    NEW_TOKEN_HEADER, SendRequest, SendResponse, TOKEN_HEADER,
+    ChatConversation, ChatMessage, ConversationList, CreateRequest, CreatedConversation,
+    MessageList, NEW_TOKEN_HEADER, SendRequest, SendResponse, TOKEN_HEADER,
 };
 
 /// Who makes a call and until when.
@@ -87,20 +87,28 @@ impl DatamonkeyClient {
         })
     }
 
-    /// `GET /chat`: everything at once, the last changed first.
-    pub async fn list_conversations(&self, caller: &Caller) -> Result<ConversationList, Failure> {
+    /// `GET /chat`: everything at once, the last changed first. Rows that cannot be read are left out.
+    pub async fn list_conversations(
+        &self,
+        caller: &Caller,
+    ) -> Result<Listed<ConversationList>, Failure> {
         let request = self.request(Method::GET, &["chat"], "list_conversations");
-        decode(self.send(caller, Limit::Read, request).await?)
+        let response = self.send(caller, Limit::Read, request).await?;
+        Ok(read_list::<_, ChatConversation>(
+            &response,
+            Some("conversations"),
+        )?)
     }
 
-    /// `GET /chat/{id}`, always with all messages.
+    /// `GET /chat/{id}`, always with all messages. Those that cannot be read are left out.
     pub async fn get_conversation(
         &self,
         caller: &Caller,
         id: &str,
-    ) -> Result<ChatConversation, Failure> {
+    ) -> Result<Listed<ChatConversation>, Failure> {
         let request = self.request(Method::GET, &["chat", id], "get_conversation");
-        decode(self.send(caller, Limit::Read, request).await?)
+        let response = self.send(caller, Limit::Read, request).await?;
+        Ok(read_list::<_, ChatMessage>(&response, Some("messages"))?)
     }
 
     /// `DELETE /chat/{id}`: gone for good; 404 the second time.
@@ -113,10 +121,15 @@ impl DatamonkeyClient {
         Err(refused(response))
     }
 
-    /// `GET /chat/{id}/messages`: everything at once, the oldest first.
-    pub async fn list_messages(&self, caller: &Caller, id: &str) -> Result<MessageList, Failure> {
+    /// `GET /chat/{id}/messages`: everything at once, the oldest first. Those that cannot be read are left out.
+    pub async fn list_messages(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Listed<MessageList>, Failure> {
         let request = self.request(Method::GET, &["chat", id, "messages"], "list_messages");
-        decode(self.send(caller, Limit::Read, request).await?)
+        let response = self.send(caller, Limit::Read, request).await?;
+        Ok(read_list::<_, ChatMessage>(&response, Some("messages"))?)
     }
 
     /// `POST /chat/{id}/messages`: runs as long as the model does, and stores both messages afterwards.

@@ -81,7 +81,10 @@ fn from_refusal(refusal: &Refusal, call: Call) -> Error {
                 Kind::UpstreamAuth,
                 "this datamonkey server makes no users: its user tokens are switched off",
             ),
-            Call::Read | Call::Delete | Call::Send => Error::new(Kind::UpstreamAuth, ACCESS_ENDED),
+            Call::Read | Call::Delete | Call::Send => Error::new(
+                Kind::UpstreamAuth,
+                "datamonkey refused this user's token although it has not ended: was the server set up anew?",
+            ),
         },
         // Other people's conversations answer 403: they are none of ours.
         (403 | 404, true) => Error::conversation_not_found(),

@@ -2,7 +2,7 @@
 //!
 //! The vendor has no accounts: a token comes with a user's first conversation and lives 24 hours. The adapter gets,
 //! keeps and watches these tokens, one for each end user. It deliberately keeps nothing else: what Datamonkey cannot
-//! hold is refused here and kept by others.
+//! hold is refused here and kept by the overlay above.
 //!
 //! ```no_run
 //! # async fn example(
@@ -31,8 +31,10 @@ mod config;
 mod error;
 pub mod mapping;
 mod operations;
+mod translate;
 pub mod wire;
 
 pub use self::backend::Datamonkey;
 pub use config::DatamonkeyConfig;
 pub use operations::OPERATIONS;
+pub use translate::DatamonkeyTranslator;

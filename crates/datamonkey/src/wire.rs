@@ -9,14 +9,12 @@ mod conversation;
 mod escape;
 mod message;
 mod problem;
-mod record;
 
 pub use adapterkit::{Extra, Member, Raw};
 pub use conversation::{ChatConversation, ConversationList, CreateRequest, CreatedConversation};
 pub use escape::to_bytes;
 pub use message::{ChatMessage, MessageList, MessageRole, SendRequest, SendResponse};
 pub use problem::Problem;
-pub use record::Record;
 
 /// The request header that carries the token, underscore included. Some proxies drop such headers by default.
 pub const TOKEN_HEADER: &str = "user_token";

@@ -20,12 +20,16 @@ mod answers;
 mod bootstraps;
 #[path = "adapter/conversations.rs"]
 mod conversations;
+#[path = "adapter/ending.rs"]
+mod ending;
 #[path = "adapter/failures.rs"]
 mod failures;
 #[path = "adapter/identities.rs"]
 mod identities;
 #[path = "adapter/messages.rs"]
 mod messages;
+#[path = "adapter/previews.rs"]
+mod previews;
 #[path = "adapter/settling.rs"]
 mod settling;
 #[path = "adapter/vendor.rs"]

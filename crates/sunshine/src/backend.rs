@@ -3,6 +3,7 @@
 mod conversations;
 mod deletion;
 mod enumerate;
+mod folding;
 mod known;
 mod lookup;
 mod messages;
@@ -27,8 +28,8 @@ use backend::{
     SettleWindow, Settled, Template, Tool, Write, each_conversation,
 };
 use conversation::{
-    Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
-    NewConversation, NewMessage, Participant, Violation,
+    Activity, AttachmentId, Conversation, ConversationPatch, Exceeds, Message, MessageId,
+    MessagePatch, NewConversation, NewMessage, Participant, Violation,
 };
 use futures_util::stream::BoxStream;
 
@@ -133,11 +134,25 @@ impl Sunshine {
     }
 
     fn not_held(&self, pointer: &str, detail: &str, operation: &'static str) -> Error {
+        self.not_held_beyond(pointer, detail, None, operation)
+    }
+
+    /// Not held; `exceeds` is the limit and what was sent.
+    fn not_held_beyond(
+        &self,
+        pointer: &str,
+        detail: &str,
+        exceeds: Option<(usize, usize)>,
+        operation: &'static str,
+    ) -> Error {
         let violation = Violation {
             pointer: pointer.to_owned(),
             code: "not-held",
             detail: detail.to_owned(),
-            exceeds: None,
+            exceeds: exceeds.map(|(limit, value)| Exceeds {
+                limit: limit as u64,
+                value: Some(value as u64),
+            }),
         };
         Error::new(Kind::NotHeld, detail)
             .violations(vec![violation])

@@ -7,7 +7,7 @@ mod access;
 
 use std::time::{Duration, Instant};
 
-use adapterkit::{Failure, Refusal};
+use adapterkit::{Failure, Listed, Refusal, read_list};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,11 +15,11 @@ use transport::{Method, Request, Response, Transport, TransportError};
 
 use crate::config::SunshineConfig;
 use crate::wire::{
-    ActivityPost, AttachmentDeleteBody, AttachmentResponse, AttachmentUploadQuery,
+    ActivityPost, AttachmentDeleteBody, AttachmentResponse, AttachmentUploadQuery, Conversation,
     ConversationCreateBody, ConversationListQuery, ConversationListResponse, ConversationResponse,
-    ConversationUpdateBody, Empty, MessageListResponse, MessagePostResponse, PageQuery,
-    ParticipantJoinBody, ParticipantLeaveBody, ParticipantListResponse, ParticipantResponse,
-    UserCreateBody, UserResponse, UserUpdateBody,
+    ConversationUpdateBody, Empty, Message, MessageListResponse, MessagePostResponse, PageQuery,
+    Participant, ParticipantJoinBody, ParticipantLeaveBody, ParticipantListResponse,
+    ParticipantResponse, UserCreateBody, UserResponse, UserUpdateBody,
 };
 use access::Access;
 
@@ -84,9 +84,10 @@ impl SunshineClient {
         &self,
         caller: Caller,
         query: &ConversationListQuery,
-    ) -> Result<ConversationListResponse, Failure> {
+    ) -> Result<Listed<ConversationListResponse>, Failure> {
         let request = self.request(Method::GET, &["conversations"], "list_conversations");
-        self.json(caller, Limit::Read, with_query(request, &query.pairs()))
+        let request = with_query(request, &query.pairs());
+        self.list::<_, Conversation>(caller, request, "conversations")
             .await
     }
 
@@ -133,10 +134,11 @@ impl SunshineClient {
         caller: Caller,
         conversation: &str,
         page: &PageQuery,
-    ) -> Result<ParticipantListResponse, Failure> {
+    ) -> Result<Listed<ParticipantListResponse>, Failure> {
         let path = ["conversations", conversation, "participants"];
         let request = self.request(Method::GET, &path, "list_participants");
-        self.json(caller, Limit::Read, with_query(request, &page.pairs()))
+        let request = with_query(request, &page.pairs());
+        self.list::<_, Participant>(caller, request, "participants")
             .await
     }
 
@@ -188,15 +190,15 @@ impl SunshineClient {
         caller: Caller,
         conversation: &str,
         page: &PageQuery,
-    ) -> Result<MessageListResponse, Failure> {
+    ) -> Result<Listed<MessageListResponse>, Failure> {
         let path = ["conversations", conversation, "messages"];
         let page = PageQuery {
             size: None,
             ..page.clone()
         };
         let request = self.request(Method::GET, &path, "list_messages");
-        self.json(caller, Limit::Read, with_query(request, &page.pairs()))
-            .await
+        let request = with_query(request, &page.pairs());
+        self.list::<_, Message>(caller, request, "messages").await
     }
 
     /// `DELETE …/conversations/{conversationId}/messages`: all of them.
@@ -316,20 +318,37 @@ impl SunshineClient {
         limit: Limit,
         request: Request<'_>,
     ) -> Result<T, Failure> {
+        Ok(self.answer(caller, limit, request).await?.json()?)
+    }
+
+    /// A page of `R`ecords, which are the member `list` of the answer: those that can be read.
+    async fn list<T: DeserializeOwned, R: DeserializeOwned>(
+        &self,
+        caller: Caller,
+        request: Request<'_>,
+        list: &str,
+    ) -> Result<Listed<T>, Failure> {
+        let answer = self.answer(caller, Limit::Read, request).await?;
+        Ok(read_list::<T, R>(&answer, Some(list))?)
+    }
+
+    async fn answer(
+        &self,
+        caller: Caller,
+        limit: Limit,
+        request: Request<'_>,
+    ) -> Result<Response, Failure> {
         let deadline = match limit {
             Limit::Read => caller.deadline,
             Limit::Write => caller.deadline.min(Instant::now() + self.write_timeout),
         };
         let request = self.access.apply(request).await;
-        decode(request.deadline(deadline).send().await?)
-    }
-}
-
-fn decode<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
-    if response.is_success() {
-        Ok(response.json()?)
-    } else {
-        Err(Failure::Refused(Box::new(Refusal::of(response, None))))
+        let response = request.deadline(deadline).send().await?;
+        if response.is_success() {
+            Ok(response)
+        } else {
+            Err(Failure::Refused(Box::new(Refusal::of(response, None))))
+        }
     }
 }
 

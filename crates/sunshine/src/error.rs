@@ -136,11 +136,11 @@ fn unknown_user(subject: Subject) -> Error {
             let detail = "the conversation has no such user";
             let violation = Violation {
                 pointer: "/author/id".to_owned(),
-                code: "unknown-value",
+                code: "not-held",
                 detail: detail.to_owned(),
                 exceeds: None,
             };
-            Error::new(Kind::InvalidRequest, detail).violations(vec![violation])
+            Error::new(Kind::NotHeld, detail).violations(vec![violation])
         }
         Subject::Participant => participant_not_found(),
         _ => Error::new(Kind::NotFound, "user not found"),
@@ -219,7 +219,7 @@ mod tests {
             (404, NO_CONVERSATION, Conversation, Read, Kind::NotFound),
             (404, NO_CONVERSATION, Message, Write, Kind::NotFound),
             (404, NO_USER, User, Read, Kind::NotFound),
-            (404, NO_USER, Author, Write, Kind::InvalidRequest),
+            (404, NO_USER, Author, Write, Kind::NotHeld),
             (404, NO_APP, Conversation, Read, Kind::UpstreamFailed),
             (404, NOT_FOUND, Conversation, Read, Kind::NotFound),
             (404, NOT_FOUND, Participant, Write, Kind::NotFound),

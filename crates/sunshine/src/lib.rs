@@ -27,6 +27,7 @@ mod error;
 mod limits;
 pub mod mapping;
 mod operations;
+mod translate;
 pub mod wire;
 
 pub use self::backend::Sunshine;
@@ -34,3 +35,4 @@ pub use config::{
     ImportMode, JwtScope, SunshineConfig, SunshineCredentials, UnknownImportMode, UnknownScope,
 };
 pub use operations::OPERATIONS;
+pub use translate::SunshineTranslator;

@@ -30,6 +30,8 @@ pub(crate) const METADATA_MAX_BYTES: usize = 4_096;
 pub(crate) const CALLER_METADATA_MAX_BYTES: usize = METADATA_MAX_BYTES - 196;
 /// The largest JSON request, in bytes. The vendor says 100 kB; the smaller reading is the safe one.
 pub(crate) const BODY_MAX_BYTES: usize = 100_000;
+/// What is left of it for the content of a message: the rest is for the author and the metadata.
+pub(crate) const CONTENT_MAX_BYTES: usize = BODY_MAX_BYTES - 20_000;
 /// The largest attachment, in bytes. The vendor says 50 MB; the smaller reading is the safe one.
 pub(crate) const ATTACHMENT_MAX_BYTES: usize = 50_000_000;
 /// The largest page of anything; of messages the only one.

@@ -18,11 +18,13 @@ pub use conversation::{
     conversation_from_canonical, conversation_to_canonical, create_body, update_body,
 };
 pub use message::{Authorship, message_from_canonical, message_post, message_to_canonical};
-pub use own::{DELETED_KEY, INTENT_KEY, SENT_AT_KEY, own_member};
+pub use own::{
+    DELETED_KEY, INTENT_KEY, SENT_AT_KEY, intent_of, message_key, own_member, several_key,
+};
 pub use participant::{
     Profiled, external_id, own_id, participant_to_canonical, profile_of, user_body,
 };
-pub use preview::{IMPORT_IS_IMPOSSIBLE, is_customer, preview, projected_participants};
+pub use preview::{IMPORT_IS_IMPOSSIBLE, NOT_TO_A_MESSAGE, is_customer, preview};
 
 /// The name under `extensions`, and of parts that only this vendor knows.
 pub const EXTENSION: &str = "sunshine";

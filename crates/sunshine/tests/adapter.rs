@@ -27,3 +27,5 @@ mod pages;
 mod people;
 #[path = "adapter/settling.rs"]
 mod settling;
+#[path = "adapter/shorthand.rs"]
+mod shorthand;

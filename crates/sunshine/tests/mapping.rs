@@ -264,6 +264,68 @@ fn parts_beyond_a_limit_become_text_where_they_have_words() {
 }
 
 #[test]
+fn a_limit_that_is_crossed_is_told_with_what_was_sent() {
+    let item = r#"{"title":"a","actions":[{"type":"postback","text":"B","payload":"b"}]}"#;
+    let eleven = format!(r#"[{{"type":"list","items":[{}]}}]"#, [item; 11].join(","));
+    let caption = format!(
+        r#"[{{"type":"image","url":"https://files.example/a.png","alt_text":"{}"}}]"#,
+        "é".repeat(129)
+    );
+    let long = format!(r#"[{{"type":"text","text":"{}"}}]"#, "x".repeat(4_097));
+    for (text, limit, value) in [(eleven, 10, 11), (caption, 128, 129), (long, 4_096, 4_097)] {
+        let new = NewMessage::of(Role::Assistant, parts(&text));
+        let exceeds = fates(Write::PostMessage(new))[0].exceeds.unwrap();
+        assert_eq!((exceeds.limit, exceeds.value), (limit, Some(value)));
+    }
+}
+
+#[test]
+fn what_has_no_room_is_left_out_and_the_rest_is_sent() {
+    let long = "x".repeat(4_097);
+    let image = r#"{"type":"image","url":"https://files.example/a.png"}"#;
+    let (kept, fates) = post(
+        Role::Assistant,
+        parts(&format!(
+            r#"[{image},{{"type":"text","text":"{long}"}},{{"type":"reasoning","text":"hm"}}]"#
+        )),
+    );
+    assert_eq!(kept, parts(&format!("[{image}]")), "and stays a picture");
+    assert_eq!(
+        fates,
+        [
+            ("/parts/2".to_owned(), Fate::Rejected),
+            ("/parts/1".to_owned(), Fate::Rejected)
+        ]
+    );
+    for nothing in [
+        vec![Part::text(long)],
+        vec![Part::text("")],
+        vec![Part::Reasoning("hm".into())],
+    ] {
+        let write = Write::PostMessage(NewMessage::of(Role::User, nothing));
+        let projection = preview(&write, ImportMode::Overlay);
+        assert!(!projection.is_held && !projection.fates.is_empty());
+    }
+}
+
+#[test]
+fn an_attachment_with_a_url_is_sent_by_it() {
+    let id = "att_7zzzzzzzzzzzzzzzzzzzzzzzzz";
+    let both = format!(
+        r#"[{{"type":"file","url":"https://files.example/a.pdf","attachment_id":"{id}"}}]"#
+    );
+    let (kept, fates) = post(Role::Assistant, parts(&both));
+    assert_eq!(
+        kept,
+        parts(r#"[{"type":"file","url":"https://files.example/a.pdf"}]"#)
+    );
+    assert_eq!(
+        fates,
+        [("/parts/0/attachment_id".to_owned(), Fate::Converted)]
+    );
+}
+
+#[test]
 fn a_text_before_a_picture_becomes_its_caption() {
     let (kept, fates) = post(
         Role::User,
@@ -338,7 +400,7 @@ fn a_new_conversation_is_judged_field_by_field() {
         ("/metadata/deep", Fate::Rejected),
         ("/metadata/dragoman_intent", Fate::Rejected),
         ("/metadata/none", Fate::Rejected),
-        ("/extensions", Fate::Rejected),
+        ("/extensions/sunshine/a", Fate::Rejected),
     ];
     let wanted: Vec<(String, Fate)> = wanted
         .into_iter()
@@ -365,7 +427,10 @@ fn metadata_beyond_its_size_is_refused() {
 #[test]
 fn internal_messages_stay_away() {
     for role in [Role::System, Role::Tool] {
-        let fates = fates(Write::PostMessage(NewMessage::text(role, "quiet")));
+        let write = Write::PostMessage(NewMessage::text(role, "quiet"));
+        let projection = preview(&write, ImportMode::Overlay);
+        assert!(!projection.is_held);
+        let fates = projection.fates;
         assert_eq!(
             (&*fates[0].pointer, fates[0].fate),
             ("/role", Fate::Rejected)
@@ -454,5 +519,22 @@ fn an_option_that_the_vendor_takes_otherwise_is_not_dropped_silently() {
         let (kept, fates) = post(Role::Assistant, parts(&text));
         assert!(matches!(kept.as_slice(), [Part::Text(_)]), "{text}");
         assert_eq!(fates[0].1, Fate::Converted, "{text}");
+    }
+}
+
+#[test]
+fn a_direction_that_is_not_that_of_the_role_has_no_place() {
+    for (role, direction) in [
+        (Role::User, Direction::Outbound),
+        (Role::Assistant, Direction::Inbound),
+        (Role::Assistant, Direction::Internal),
+    ] {
+        let new = NewMessage {
+            direction: Some(direction),
+            ..NewMessage::text(role, "x")
+        };
+        let projection = preview(&Write::PostMessage(new), ImportMode::Overlay);
+        assert!(!projection.is_held);
+        assert_eq!(projection.fates[0].pointer, "/direction");
     }
 }

@@ -31,6 +31,7 @@ mod case;
 mod cases;
 pub mod cuttable;
 mod expect;
+pub mod generate;
 mod harness;
 mod json;
 pub mod openapi;

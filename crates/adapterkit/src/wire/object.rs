@@ -52,6 +52,12 @@ macro_rules! wire_object {
             pub extra: $crate::Extra,
         }
 
+        impl $object {
+            /// The vendor's names of the members, in the order in which they are written.
+            pub const MEMBERS: &'static [&'static str] =
+                &[$( $crate::__wire_member_name!($member $($name)?), )*];
+        }
+
         impl ::std::fmt::Debug for $object {
             fn fmt(&self, formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 formatter.debug_struct(stringify!($object)).finish_non_exhaustive()
@@ -59,7 +65,7 @@ macro_rules! wire_object {
         }
 
         impl<'de> $crate::private::serde::Deserialize<'de> for $object {
-            fn deserialize<D: $crate::private::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            fn deserialize<D: $crate::private::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
                 struct ObjectVisitor;
                 impl<'de> $crate::private::serde::de::Visitor<'de> for ObjectVisitor {
                     type Value = $object;
@@ -68,7 +74,7 @@ macro_rules! wire_object {
                         formatter.write_str(concat!("a ", stringify!($object), " object"))
                     }
 
-                    fn visit_map<A: $crate::private::serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$object, A::Error> {
+                    fn visit_map<A: $crate::private::serde::de::MapAccess<'de>>(self, mut map: A) -> ::std::result::Result<$object, A::Error> {
                         $( let mut $member = None; )*
                         let mut extra = $crate::Extra::new();
                         while let Some(key) = map.next_key::<$crate::private::Key<'de>>()? {
@@ -92,7 +98,7 @@ macro_rules! wire_object {
         }
 
         impl $crate::private::serde::Serialize for $object {
-            fn serialize<S: $crate::private::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn serialize<S: $crate::private::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
                 use $crate::private::serde::ser::SerializeMap as _;
                 let mut map = serializer.serialize_map(None)?;
                 $( $crate::__wire_member_write!(

@@ -1,9 +1,10 @@
 //! Conversations: create, read, update, delete.
 
-use adapterkit::Listed;
+use adapterkit::{Listed, member_pointer};
 use backend::{Context, Error, Kind, Located, Location, Outcome, Precondition, Result, Write};
 use conversation::{
-    Conversation, ConversationId, ConversationPatch, JsonMap, NewConversation, Patch, merge_map,
+    Conversation, ConversationId, ConversationPatch, JsonMap, NewConversation, Patch, Violation,
+    merge_map,
 };
 
 use super::{Chatter, Reach, prefix};
@@ -12,6 +13,8 @@ use crate::error::{Effect, to_error};
 use crate::mapping::{conversation_to_canonical, create_request, update_request};
 use crate::wire::{ConversationResponse, ConversationStatus, ConversationUpdate, Member, Raw};
 
+/// The pointer to the vendor's stored set-up of its AI.
+const PROFILE: &str = "/assistant/profile_id";
 /// Why metadata was refused although the vendor has a place for it.
 const METADATA_ONCE: &str = "chatter keeps metadata once: what is given at create, or by the first update of a conversation that has none";
 
@@ -29,7 +32,8 @@ impl Chatter {
             .client()
             .create_conversation(&caller, prefix(generation), &create_request(&new))
             .await
-            .map_err(|failure| self.failed(failure, operation, Effect::Write))?;
+            .map_err(|failure| self.failed(failure, operation, Effect::Write))
+            .map_err(|error| unknown_profile(cx, error))?;
         self.0.alive.seen(&row.id);
         let location = self.location(&row, credential);
         let conversation = conversation_to_canonical(&row, self.name())
@@ -155,10 +159,11 @@ impl Chatter {
         let changed = self
             .canonical(&changed, &reach)
             .map_err(|error| error.outcome(Outcome::Applied))?;
-        if metadata.is_some_and(|metadata| metadata != changed.metadata) {
+        if let Some(metadata) = metadata.filter(|metadata| *metadata != changed.metadata) {
             // Somebody else's metadata came first; the vendor says 200 all the same.
+            let pointers = changes(&patch.metadata, &changed.metadata, &metadata);
             return Err(self
-                .not_held("/metadata", METADATA_ONCE, reach.operation)
+                .not_held(&pointers, METADATA_ONCE, reach.operation)
                 .outcome(Outcome::Applied));
         }
         Ok(changed)
@@ -189,7 +194,8 @@ impl Chatter {
         if is_empty {
             Ok(Some(wanted))
         } else {
-            Err(self.not_held("/metadata", METADATA_ONCE, "update_conversation"))
+            let pointers = changes(&patch.metadata, &current.metadata, &wanted);
+            Err(self.not_held(&pointers, METADATA_ONCE, "update_conversation"))
         }
     }
 
@@ -212,4 +218,31 @@ impl Chatter {
             .map_err(|failure| self.failed(failure, reach.operation, Effect::Write))?;
         Ok(())
     }
+}
+
+/// The members that a patch was to change, by their pointers: the whole where it was to be cleared.
+fn changes(patch: &Patch<JsonMap>, held: &JsonMap, wanted: &JsonMap) -> Vec<String> {
+    match patch {
+        Patch::Set(members) => members
+            .keys()
+            .filter(|name| held.get(*name) != wanted.get(*name))
+            .map(|name| member_pointer("/metadata", name))
+            .collect(),
+        Patch::Clear | Patch::Keep => vec!["/metadata".to_owned()],
+    }
+}
+
+/// A profile of another server, in a conversation that is copied from there, is no mistake of the caller: this server
+/// cannot hold it.
+fn unknown_profile(cx: &Context, error: Error) -> Error {
+    let names_profile = |violation: &Violation| violation.pointer == PROFILE;
+    if cx.copying
+        && error.kind == Kind::InvalidRequest
+        && error.violations.iter().all(names_profile)
+    {
+        let mut error = error;
+        error.kind = Kind::NotHeld;
+        return error;
+    }
+    error
 }

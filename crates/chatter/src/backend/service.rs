@@ -1,5 +1,6 @@
 //! What the server tells of itself: templates, tools, state, statistics, health.
 
+use adapterkit::{members, name_left_out};
 use backend::{Context, Health, Result, ServiceStatus, Template, Tool};
 use conversation::{JsonMap, RawJson};
 use serde::Serialize;
@@ -7,44 +8,54 @@ use serde::Serialize;
 use super::{Chatter, prefix};
 use crate::client::{Caller, Failure};
 use crate::error::Effect;
-use crate::wire::{ConversationListQuery, Raw};
-use adapterkit::Unmappable;
+use crate::wire::{AvailableToolResponse, ConversationListQuery, WorkflowTemplateInfo};
 
 impl Chatter {
     pub(super) async fn list_templates(&self, cx: &Context) -> Result<Vec<Template>> {
         let caller = self.own_caller(cx).await?;
         let answer = self.client().templates(&caller).await;
-        let answer = answer.map_err(|failure| self.failed(failure, "templates", Effect::Read))?;
-        let templates = answer.templates.0.into_iter().map(|(name, template)| {
-            let mut extensions = self.members(&template, "templates")?;
+        let answer = answer
+            .map_err(|failure| self.failed(failure, "templates", Effect::Read))?
+            .named(self.name(), "templates")
+            .answer;
+        let read = |(name, template): (String, WorkflowTemplateInfo)| {
+            let Ok(mut extensions) = members(&template) else {
+                name_left_out(self.name(), "templates", Some(&name));
+                return None;
+            };
             extensions.retain(|member, _| !["name", "description"].contains(&&**member));
-            Ok(Template {
+            Some(Template {
                 name: name.into(),
                 description: Some(template.description.into()),
                 extensions,
             })
-        });
-        templates.collect()
+        };
+        Ok(answer.templates.0.into_iter().filter_map(read).collect())
     }
 
     pub(super) async fn list_tools(&self, cx: &Context) -> Result<Vec<Tool>> {
         let caller = self.own_caller(cx).await?;
         let answer = self.client().tools(&caller).await;
-        let answer = answer.map_err(|failure| self.failed(failure, "tools", Effect::Read))?;
-        let tools = answer.tools.into_iter().map(|tool| {
-            let mut extensions = self.members(&tool, "tools")?;
+        let answer = answer
+            .map_err(|failure| self.failed(failure, "tools", Effect::Read))?
+            .named(self.name(), "tools")
+            .answer;
+        let read = |tool: AvailableToolResponse| {
+            let parameters = RawJson::parse(tool.args_schema.text()).ok();
+            let (Ok(mut extensions), Some(parameters)) = (members(&tool), parameters) else {
+                name_left_out(self.name(), "tools", Some(&tool.name));
+                return None;
+            };
             extensions
                 .retain(|member, _| !["name", "description", "args_schema"].contains(&&**member));
-            let parameters =
-                parameters(&tool.args_schema).map_err(|error| self.unmappable(error, "tools"))?;
-            Ok(Tool {
+            Some(Tool {
                 name: tool.name.into(),
                 description: Some(tool.description.into()),
                 parameters,
                 extensions,
             })
-        });
-        tools.collect()
+        };
+        Ok(answer.tools.into_iter().filter_map(read).collect())
     }
 
     /// Asked each time, although every server that was measured answered 500: the error says so.
@@ -108,11 +119,6 @@ impl Chatter {
     }
 
     fn members<T: Serialize>(&self, object: &T, operation: &'static str) -> Result<JsonMap> {
-        let members = RawJson::from_serialize(object).and_then(|raw| raw.to());
-        members.map_err(|_| self.unmappable(Unmappable("object"), operation))
+        members(object).map_err(|error| self.unmappable(error, operation))
     }
-}
-
-fn parameters(schema: &Raw) -> std::result::Result<RawJson, Unmappable> {
-    RawJson::parse(schema.text()).map_err(|_| Unmappable("args_schema"))
 }

@@ -28,12 +28,19 @@ impl Chatter {
             (Write::UpdateConversation(patch), Some(at)) => {
                 self.settle_update(cx, intent, at, patch).await
             }
-            (Write::Respond(request), Some(at)) => {
-                let Some(input) = &request.input else {
-                    return Ok(Settled::NotApplied);
-                };
-                self.settle_answer(cx, intent, at, &text_of(&input.parts))
-                    .await
+            (Write::Respond(_), Some(at)) => {
+                let projection = backend::Backend::preview(self, &intent.write);
+                match projection.write {
+                    Write::Respond(request) if projection.is_held => match request.input {
+                        Some(input) => {
+                            let text = text_of(&input.parts);
+                            self.settle_answer(cx, intent, at, &text).await
+                        }
+                        None => Ok(Settled::NotApplied),
+                    },
+                    // Refused before anything is sent.
+                    _ => Ok(Settled::NotApplied),
+                }
             }
             // These are refused before anything is sent.
             (Write::PostMessage(_) | Write::ImportMessage(_), _) => Ok(Settled::NotApplied),
@@ -76,7 +83,9 @@ impl Chatter {
             let looks_alike = row.title == sent.title
                 && row.temperature.value() == sent.temperature.value()
                 && row.max_tokens.value() == sent.max_tokens.value()
-                && row.profile_id.value() == sent.profile_id.value();
+                && (row.profile_id.value() == sent.profile_id.value()
+                    // One of another server was left out of a copy.
+                    || (cx.copying && row.profile_id.value().is_none()));
             let time = created(&row);
             if !looks_alike || time.is_some_and(|time| !self.0.window.holds(intent, time)) {
                 continue;

@@ -3,7 +3,8 @@
 use adapterkit::{Fates, member_pointer};
 use backend::{Projection, RespondRequest, Write};
 use conversation::{
-    Assistant, ConversationPatch, Kind, NewConversation, NewMessage, Patch, Status, text_of,
+    Assistant, ConversationPatch, Kind, NewConversation, NewMessage, Part, Patch, RawJson, Status,
+    text_of,
 };
 
 use super::conversation::WORKFLOW_CONFIG;
@@ -22,6 +23,9 @@ const WORKFLOWS: [&str; 4] = ["plain", "rag", "tools", "full"];
 /// Why nothing can be stored without an answer.
 pub const POST_IS_IMPOSSIBLE: &str = "chatter stores a message only together with an answer of its ai: use `responses` for the user's next message";
 
+/// Why nobody can join or leave.
+const NO_PARTICIPANTS: &str = "chatter has no participants";
+
 /// The fate of a write on a server of this generation; where the generation is not known yet, on the newest.
 #[must_use]
 pub fn preview(write: &Write, generation: Option<Generation>) -> Projection {
@@ -34,18 +38,32 @@ pub fn preview(write: &Write, generation: Option<Generation>) -> Projection {
             fates.refuse("/parts", POST_IS_IMPOSSIBLE);
             write.clone()
         }
-        Write::UpdateMessage { .. } => {
-            fates.refuse("/parts", "chatter cannot change a message");
+        Write::UpdateMessage { patch, .. } => {
+            fates.refuse_edit(patch);
             write.clone()
         }
-        // Deletes, votes, participants and files are tried: nothing of them can be left out.
-        Write::DeleteConversation
-        | Write::ImportMessages(_)
-        | Write::DeleteMessage { .. }
-        | Write::RateMessage { .. }
-        | Write::AddParticipants(_)
-        | Write::RemoveParticipant { .. }
-        | Write::PutAttachment { .. } => write.clone(),
+        Write::RateMessage { .. } => {
+            if generation == Some(Generation::V0) {
+                fates.refuse("/value", "this generation of chatter has no ratings");
+            }
+            write.clone()
+        }
+        Write::AddParticipants(_) => {
+            fates.refuse("/participants", NO_PARTICIPANTS);
+            write.clone()
+        }
+        Write::RemoveParticipant { .. } => {
+            fates.refuse("/id", NO_PARTICIPANTS);
+            write.clone()
+        }
+        Write::PutAttachment { .. } => {
+            fates.refuse("/attachment", "chatter stores no files");
+            write.clone()
+        }
+        // Nothing of a delete can be left out.
+        Write::DeleteConversation | Write::ImportMessages(_) | Write::DeleteMessage { .. } => {
+            write.clone()
+        }
     };
     fates.into_projection(write)
 }
@@ -99,8 +117,16 @@ fn check_max_tokens(pointer: &str, tokens: &mut Option<u64>, most: u64, fates: &
         && !(1..=most).contains(&value)
     {
         *tokens = None;
-        let detail = format!("chatter's limit for an answer is 1 to {most} tokens");
+        reject_tokens(pointer, value, most, fates);
+    }
+}
+
+fn reject_tokens(pointer: &str, value: u64, most: u64, fates: &mut Fates) {
+    let detail = format!("chatter's limit for an answer is 1 to {most} tokens");
+    if value > most {
         fates.reject_beyond(pointer, &detail, most, Some(value));
+    } else {
+        fates.reject(pointer, &detail);
     }
 }
 
@@ -139,7 +165,7 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
     fates.take("/participants", &mut new.participants);
     fates.take("/owner", &mut new.owner);
     fates.take("/icon_url", &mut new.icon_url);
-    fates.take("/extensions", &mut new.extensions);
+    fates.take_extensions("/extensions", &mut new.extensions);
     if new.metadata.remove(WORKFLOW_CONFIG).is_some() {
         fates.reject(
             "/metadata/workflow_config",
@@ -236,14 +262,13 @@ fn update(patch: &ConversationPatch, fates: &mut Fates) -> ConversationPatch {
         patch.status = Patch::Keep;
         fates.reject("/status", "chatter knows open and archived only");
     }
-    clear(&mut patch.description, "/description", fates);
-    clear(&mut patch.priority, "/priority", fates);
-    clear(&mut patch.labels, "/labels", fates);
-    clear(&mut patch.participants, "/participants", fates);
-    clear(&mut patch.owner, "/owner", fates);
-    clear(&mut patch.icon_url, "/icon_url", fates);
-    clear(&mut patch.extensions, "/extensions", fates);
-    let mut dropped = Vec::new();
+    fates.patch("/description", &mut patch.description);
+    fates.patch("/priority", &mut patch.priority);
+    fates.patch("/labels", &mut patch.labels);
+    fates.patch("/participants", &mut patch.participants);
+    fates.patch("/owner", &mut patch.owner);
+    fates.patch("/icon_url", &mut patch.icon_url);
+    fates.patch_extensions("/extensions", &mut patch.extensions);
     match &mut patch.assistant {
         Patch::Keep => {}
         Patch::Clear => {
@@ -251,13 +276,7 @@ fn update(patch: &ConversationPatch, fates: &mut Fates) -> ConversationPatch {
             fates.reject("/assistant", "chatter cannot clear a setting");
         }
         Patch::Set(settings) => {
-            for (name, value) in settings.iter() {
-                if let Err(detail) = setting(name, value) {
-                    fates.reject(member_pointer("/assistant", name), detail);
-                    dropped.push(name.clone());
-                }
-            }
-            settings.retain(|name, _| !dropped.contains(name));
+            settings.retain(|name, value| setting(name, value, fates));
         }
     }
     if let Patch::Set(metadata) = &mut patch.metadata
@@ -271,37 +290,26 @@ fn update(patch: &ConversationPatch, fates: &mut Fates) -> ConversationPatch {
     patch
 }
 
-/// A field that the vendor has no place for: setting it is refused, clearing it changes nothing.
-fn clear<T>(field: &mut Patch<T>, pointer: &str, fates: &mut Fates) {
-    if field.set().is_some() {
-        fates.reject(pointer, "chatter has no place for this");
-    }
-    *field = Patch::Keep;
-}
-
-fn setting(name: &str, value: &conversation::RawJson) -> Result<(), &'static str> {
-    if value.is_null() {
-        return Err("chatter cannot clear a setting");
-    }
-    match name {
-        "temperature"
-            if value
-                .to::<f64>()
-                .is_ok_and(|value| (0.0..=2.0).contains(&value)) =>
-        {
-            Ok(())
-        }
-        "temperature" => Err("chatter's temperature is 0 to 2"),
-        "max_tokens"
-            if value
-                .to::<u64>()
-                .is_ok_and(|value| (1..=STORED_MAX_TOKENS).contains(&value)) =>
-        {
-            Ok(())
-        }
-        "max_tokens" => Err("chatter's limit for an answer is 1 to 2147483647 tokens"),
-        _ => Err("chatter cannot change this setting"),
-    }
+fn setting(name: &str, value: &RawJson, fates: &mut Fates) -> bool {
+    let pointer = member_pointer("/assistant", name);
+    let detail = match name {
+        _ if value.is_null() => "chatter cannot clear a setting",
+        "temperature" => match value.to::<f64>() {
+            Ok(value) if (0.0..=2.0).contains(&value) => return true,
+            _ => "chatter's temperature is 0 to 2",
+        },
+        "max_tokens" => match value.to::<u64>() {
+            Ok(value) if (1..=STORED_MAX_TOKENS).contains(&value) => return true,
+            Ok(value) => {
+                reject_tokens(&pointer, value, STORED_MAX_TOKENS, fates);
+                return false;
+            }
+            Err(_) => "chatter's limit for an answer is a number of tokens",
+        },
+        _ => "chatter cannot change this setting",
+    };
+    fates.reject(pointer, detail);
+    false
 }
 
 fn respond(
@@ -321,9 +329,17 @@ fn respond(
 
 /// The vendor takes one text of the user, without NUL.
 fn input(sent: &NewMessage, fates: &mut Fates) -> NewMessage {
-    let input = fates.question(sent);
-    if text_of(&input.parts).contains('\0') {
-        fates.reject("/input/parts", "chatter refuses the character NUL");
+    let mut input = fates.question(sent);
+    let text = text_of(&input.parts);
+    if text.contains('\0') {
+        let text = text.replace('\0', "");
+        let detail = "chatter refuses the character NUL";
+        if text.is_empty() {
+            fates.refuse("/input/parts", detail);
+        } else {
+            fates.reject("/input/parts", detail);
+        }
+        input.parts = vec![Part::text(text)];
     }
     input
 }

@@ -216,7 +216,7 @@ async fn clearing_what_chatter_cannot_clear_is_refused() {
 
 #[tokio::test]
 async fn metadata_is_written_once_and_never_lost_in_silence() {
-    let (_fake, chatter) = pair(Generation::V1OldFastApi).await;
+    let (fake, chatter) = pair(Generation::V1OldFastApi).await;
     let at = create(&chatter).await;
     let metadata = |text: &str| ConversationPatch {
         metadata: Patch::Set(RawJson::parse(text).unwrap().to().unwrap()),
@@ -227,15 +227,48 @@ async fn metadata_is_written_once_and_never_lost_in_silence() {
         .await
         .unwrap();
     assert_eq!(first.metadata["a"].get(), "1");
+    let puts = |fake: &crate::fake::FakeChatter| {
+        let paths = crate::support::paths(fake);
+        paths.iter().filter(|path| path.starts_with("PUT")).count()
+    };
+    let sent = puts(&fake);
+    // Exactly what would change is named, before anything is sent.
+    for (patch, named) in [
+        (r#"{"b":2}"#, vec!["/metadata/b"]),
+        (r#"{"a":1,"b/c":2,"d":null}"#, vec!["/metadata/b~1c"]),
+        (
+            r#"{"a":null,"e":{"f":1}}"#,
+            vec!["/metadata/a", "/metadata/e"],
+        ),
+    ] {
+        let error = chatter
+            .update_conversation(&cx(), &at, metadata(patch), None)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind, error.outcome),
+            (Kind::NotHeld, backend::Outcome::NotApplied)
+        );
+        let pointers: Vec<&str> = error
+            .violations
+            .iter()
+            .map(|violation| violation.pointer.as_str())
+            .collect();
+        assert_eq!(pointers, named, "{patch}");
+    }
+    let clear = ConversationPatch {
+        metadata: Patch::Clear,
+        ..ConversationPatch::default()
+    };
     let error = chatter
-        .update_conversation(&cx(), &at, metadata(r#"{"b":2}"#), None)
+        .update_conversation(&cx(), &at, clear, None)
         .await
         .unwrap_err();
     assert_eq!(
-        (error.kind, error.outcome),
-        (Kind::NotHeld, backend::Outcome::NotApplied)
+        (error.kind, error.violations[0].pointer.as_str()),
+        (Kind::NotHeld, "/metadata")
     );
-    assert_eq!(error.violations[0].pointer, "/metadata");
+    assert_eq!(puts(&fake), sent);
     let again = chatter
         .update_conversation(&cx(), &at, metadata(r#"{"a":1}"#), None)
         .await

@@ -13,10 +13,51 @@ use chatter::Chatter;
 use conversation::{NewConversation, Role, Status, Time};
 use uuid::Uuid;
 
-use crate::fake::{FakeChatter, FakeOptions, Generation};
+use crate::fake::{FakeChatter, FakeOptions, Fault, Generation};
 use crate::support::{
     ALL, ANSWERING, all, ask, config, create, cx, events, missing, pair, pair_with, question, texts,
 };
+
+#[tokio::test]
+async fn a_tool_or_template_that_cannot_be_read_leaves_the_others_alone() {
+    let logged = Logged::new();
+    let (fake, chatter) = pair(Generation::V1NewFastApi).await;
+    let answer = |body: &str| Fault::Answer {
+        status: 200,
+        content_type: "application/json",
+        body: body.to_owned(),
+    };
+    fake.inject(
+        "GET",
+        "/tools",
+        answer(
+            r#"{"tools":[{"name":"good","description":"d","type":"mcp","args_schema":{}},{"name":"bad","description":7},"x"]}"#,
+        ),
+    );
+    let tools = chatter.tools(&cx()).await.unwrap();
+    assert_eq!(tools.len(), 1);
+    assert_eq!(&*tools[0].name, "good");
+    let good = r#"{"name":"good","workflow_type":"plain","description":"d","required_tools":[],"required_retrievers":[],"default_params":{}}"#;
+    fake.inject(
+        "GET",
+        "/templates",
+        answer(&format!(
+            r#"{{"templates":{{"worse":null,"good":{good},"bad one":7}},"total_count":3}}"#
+        )),
+    );
+    let templates = chatter.templates(&cx()).await.unwrap();
+    assert_eq!(templates.len(), 1);
+    assert_eq!(&*templates[0].name, "good");
+    let lines = logged.left_out();
+    let named = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(
+        (named("record.id=\"bad\""), named("record.id=\"worse\"")),
+        (1, 1),
+        "{lines:?}"
+    );
+    assert_eq!(named("record.position=2"), 2, "{lines:?}");
+}
 
 /// What is logged on this thread until it is dropped.
 struct Logged {

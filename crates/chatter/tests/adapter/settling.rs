@@ -54,6 +54,28 @@ async fn a_chat_whose_answer_was_lost_is_found_with_its_answer() {
 }
 
 #[tokio::test]
+async fn a_chat_is_found_by_the_text_as_it_was_sent() {
+    let (_fake, chatter) = impatient(Generation::V2).await;
+    let at = create(&chatter).await;
+    // Several parts travel as one text, and NUL does not travel at all.
+    let mut request = question("one");
+    if let Some(input) = &mut request.input {
+        input.parts.push(conversation::Part::text("two\0"));
+    }
+    let started = Time::now();
+    let backend::Projection { write, .. } = chatter.preview(&Write::Respond(request.clone()));
+    let Write::Respond(sent) = write else {
+        panic!()
+    };
+    events(&chatter, &at, sent).await.unwrap();
+    let intent = intent(Write::Respond(request), Some(&at), started);
+    let Settled::Applied(Applied::Message(message)) = settled(&chatter, &intent).await else {
+        panic!()
+    };
+    assert_eq!(conversation::text_of(&message.parts), "Echo: one\n\ntwo");
+}
+
+#[tokio::test]
 async fn a_chat_that_never_arrived_is_not_applied_once_its_time_is_over() {
     let (fake, chatter) = impatient(Generation::V1NewFastApi).await;
     let at = create(&chatter).await;
@@ -167,13 +189,60 @@ async fn an_update_is_settled_by_what_the_conversation_is() {
 }
 
 #[tokio::test]
+async fn deletes_are_settled_by_what_is_left() {
+    let (_fake, chatter) = impatient(Generation::V2).await;
+    let at = create(&chatter).await;
+    let id = ask(&chatter, &at, "hello").await.id;
+    let delete = |write: Write| intent(write, Some(&at), Time::now());
+    let message = delete(Write::DeleteMessage { id: id.clone() });
+    assert_eq!(settled(&chatter, &message).await, Settled::NotApplied);
+    let vote = delete(Write::RateMessage {
+        id: id.clone(),
+        value: 3.0,
+    });
+    assert_eq!(settled(&chatter, &vote).await, Settled::Unknown);
+    chatter.delete_message(&cx(), &at, &id, None).await.unwrap();
+    let done = Settled::Applied(Applied::Nothing);
+    assert_eq!(settled(&chatter, &message).await, done);
+    let whole = delete(Write::DeleteConversation);
+    assert_eq!(settled(&chatter, &whole).await, Settled::NotApplied);
+    chatter.delete_conversation(&cx(), &at, None).await.unwrap();
+    assert_eq!(settled(&chatter, &whole).await, done);
+}
+
+#[tokio::test]
 async fn writes_that_are_refused_here_were_never_sent() {
     let (_fake, chatter) = impatient(Generation::V2).await;
     let at = create(&chatter).await;
     let message = question("x").input.unwrap();
     for write in [
         Write::PostMessage(message.clone()),
-        Write::ImportMessage(message),
+        Write::ImportMessage(message.clone()),
+        Write::ImportMessages(vec![message.clone(), message.clone()]),
+        Write::UpdateMessage {
+            id: conversation::MessageId::derive(&["any"]),
+            patch: conversation::MessagePatch {
+                parts: Patch::Set(message.parts.clone()),
+                ..conversation::MessagePatch::default()
+            },
+        },
+        Write::AddParticipants(vec![conversation::Participant {
+            id: Some("ann".into()),
+            ..conversation::Participant::default()
+        }]),
+        Write::RemoveParticipant { id: "ann".into() },
+        Write::PutAttachment {
+            message_id: None,
+            name: None,
+            digest: conversation::Digest::of(b"bytes"),
+        },
+        Write::Respond(backend::RespondRequest {
+            input: Some(conversation::NewMessage {
+                role: conversation::Role::System,
+                ..message
+            }),
+            ..backend::RespondRequest::default()
+        }),
     ] {
         assert_eq!(
             settled(&chatter, &intent(write, Some(&at), Time::now())).await,

@@ -7,6 +7,7 @@ use conversation::AttachmentId;
 
 use super::Convore;
 use crate::error::{Effect, Target};
+use crate::mapping::FILES_BELONG_TO_MESSAGES;
 use crate::wire::{self, AttachmentUpload};
 
 /// What a file without a name is called.
@@ -22,8 +23,7 @@ impl Convore {
         let operation = "put_attachment";
         self.read_row(cx, at, operation).await?;
         let Some(message_id) = &new.message_id else {
-            let detail = "convore takes a file for a stored message only: store the message first, then name it as `message_id`";
-            return Err(self.not_held("/message_id", detail, operation));
+            return Err(self.not_held("/message_id", FILES_BELONG_TO_MESSAGES, operation));
         };
         self.read_message(cx, at, message_id, operation).await?;
         self.0.indexes.forget(&at.native);

@@ -1,11 +1,11 @@
 //! Edits of stored messages: words, subject, and which files stay.
 
-use backend::{Backend, Context, Location, Outcome, Precondition, Result, Write};
-use conversation::{Message, MessageId, MessagePatch, Part, Patch};
+use backend::{Backend, Context, Error, Kind, Location, Outcome, Precondition, Result, Write};
+use conversation::{Message, MessageId, MessagePatch, Part, Patch, Violation};
 
 use super::Convore;
 use crate::error::{Effect, Target};
-use crate::mapping::message_update;
+use crate::mapping::{FILES_BELONG_TO_MESSAGES, message_update, stored_file};
 
 impl Convore {
     pub(super) async fn edit(
@@ -26,6 +26,7 @@ impl Convore {
         if patch.subject == Patch::Clear && current.subject.is_none() {
             patch.subject = Patch::Keep;
         }
+        self.check_files(&patch, &current, operation)?;
         let removed = keep_files(&mut patch, &current);
         let projection = self.preview(&Write::UpdateMessage {
             id: id.clone(),
@@ -72,6 +73,35 @@ impl Convore {
         };
         self.stored(cx, at, changed, operation).await
     }
+
+    /// Refuses files that the message does not have: an edit cannot bring them.
+    fn check_files(
+        &self,
+        patch: &MessagePatch,
+        current: &Message,
+        operation: &'static str,
+    ) -> Result<()> {
+        let parts = patch.parts.set().into_iter().flatten().enumerate();
+        let violations: Vec<Violation> = parts
+            .filter(|(_, part)| stored_file(part).is_some_and(|id| !has_file(current, id)))
+            .map(|(index, _)| Violation {
+                pointer: format!("/parts/{index}"),
+                code: "not-held",
+                detail: FILES_BELONG_TO_MESSAGES.to_owned(),
+                exceeds: None,
+            })
+            .collect();
+        if violations.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(Kind::NotHeld, FILES_BELONG_TO_MESSAGES)
+            .violations(violations)
+            .at(self.name(), operation))
+    }
+}
+
+fn has_file(message: &Message, id: &str) -> bool {
+    message.parts.iter().any(|part| file_id(part) == Some(id))
 }
 
 /// Takes the files that the message has already out of a patch's parts, because only texts are written; gives those
@@ -93,7 +123,7 @@ fn keep_files(patch: &mut MessagePatch, current: &Message) -> Vec<String> {
         .filter(|file| parts.iter().all(|part| file_id(part) != file_id(file)))
         .filter_map(|file| file_id(file).map(str::to_owned))
         .collect();
-    parts.retain(|part| !files.contains(&part));
+    parts.retain(|part| stored_file(part).is_none());
     if parts.is_empty() {
         // Nothing but files: the text goes.
         parts.push(Part::text(""));

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use adapterkit::name_left_out;
 use backend::{
     Context, ConversationPage, ConversationQuery, Cursor, Error, Kind, Located, Order, Outcome,
     Page, Position, Result, SortKey,
@@ -97,7 +98,7 @@ impl Convore {
                 conversation,
             }),
             Err(_) => {
-                self.skip(&row.id, OPERATION);
+                name_left_out(self.name(), OPERATION, Some(&row.id));
                 None
             }
         }
@@ -120,7 +121,7 @@ impl Convore {
                     let created_at = conversation.created_at.as_micros();
                     all.insert(row.id, (created_at, raw));
                 } else if row.status != ConversationStatus::Trash {
-                    self.skip(&row.id, OPERATION);
+                    name_left_out(self.name(), OPERATION, Some(&row.id));
                 }
                 if all.len() > CONVERSATIONS_MAX {
                     let message = "convore has more conversations than can be listed";

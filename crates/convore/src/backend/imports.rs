@@ -1,7 +1,7 @@
 //! Storing history: one request for each message, in their order.
 
 use backend::{Backend, Context, Error, Kind, Location, Result, Write};
-use conversation::{Message, NewMessage, Time, Violation};
+use conversation::{Exceeds, Message, NewMessage, Time, Violation};
 
 use super::Convore;
 use crate::capabilities::IMPORT_MAX;
@@ -23,7 +23,10 @@ impl Convore {
                 pointer: "/messages".to_owned(),
                 code: "too-many",
                 detail: detail.clone(),
-                exceeds: None,
+                exceeds: Some(Exceeds {
+                    limit: IMPORT_MAX as u64,
+                    value: Some(messages.len() as u64),
+                }),
             };
             return Err(Error::new(Kind::InvalidRequest, detail)
                 .violations(vec![violation])

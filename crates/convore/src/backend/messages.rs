@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adapterkit::Unmappable;
+use adapterkit::{Unmappable, name_left_out};
 use backend::{
     Context, Error, Freshness, Kind, Location, Outcome, Page, PageRequest, Position, Result,
 };
@@ -87,7 +87,7 @@ impl Convore {
     fn placed(&self, message: wire::Message, operation: &'static str) -> Option<Placed> {
         let place = place_of(&message);
         let Ok(place) = place else {
-            self.skip(&message.id, operation);
+            name_left_out(self.name(), operation, Some(&message.id));
             return None;
         };
         Some(Placed { place, message })

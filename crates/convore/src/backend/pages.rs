@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use adapterkit::Failure;
+use adapterkit::{Failure, name_left_out};
 use backend::{Error, Kind, Outcome, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -86,20 +86,10 @@ impl Convore {
             Ok(record) => Some(record),
             Err(_) => {
                 let id = raw.decode::<Named>().map(|named| named.id);
-                self.skip(id.as_deref().unwrap_or("unknown"), operation);
+                name_left_out(self.name(), operation, id.as_deref().ok());
                 None
             }
         }
-    }
-
-    /// Names a record that is left out.
-    pub(super) fn skip(&self, id: &str, operation: &'static str) {
-        tracing::warn!(
-            backend.name = self.name(),
-            operation,
-            record.id = id,
-            "left out a record of convore that cannot be read"
-        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use backend::{Backend, Context, Error, Kind, Location, Result, Write};
-use conversation::{ConversationPatch, Participant, Patch};
+use conversation::Participant;
 
 use super::Convore;
 use crate::mapping::{
@@ -29,18 +29,9 @@ impl Convore {
                 return Err(self.taken(operation));
             }
         }
-        // As the participants of an update, so that a refusal names each member by its place among the new ones.
-        let patch = ConversationPatch {
-            participants: Patch::Set(new),
-            ..ConversationPatch::default()
-        };
-        let projection = self.preview(&Write::UpdateConversation(patch));
+        let projection = self.preview(&Write::AddParticipants(new));
         projection.check(cx, self.name())?;
-        let Write::UpdateConversation(ConversationPatch {
-            participants: Patch::Set(new),
-            ..
-        }) = projection.write
-        else {
+        let Write::AddParticipants(new) = projection.write else {
             return Err(self.became_another(operation));
         };
         let new = with_ids(new, &cx.intent.simple().to_string());

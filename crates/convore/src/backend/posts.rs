@@ -1,7 +1,7 @@
 //! Saying something now: what the business says is sent, what a customer says is stored.
 
-use backend::{Backend, Context, Error, Kind, Location, Result, Write};
-use conversation::{Direction, Message, MessageId, NewMessage, Time, Violation};
+use backend::{Backend, Context, Error, Kind, Location, Outcome, Result, Write};
+use conversation::{Direction, Message, MessageId, NewMessage, Time};
 
 use super::Convore;
 use crate::error::{Effect, Target};
@@ -9,6 +9,8 @@ use crate::mapping::{Sides, import_request, send_request};
 use crate::wire::{self, Conversation};
 
 const OPERATION: &str = "post_message";
+/// Why a message does not follow another.
+const NO_SUCH_MESSAGE: &str = "convore has no message with this id in the conversation";
 
 impl Convore {
     pub(super) async fn post(
@@ -45,15 +47,39 @@ impl Convore {
             caller: &caller,
         };
         let request = import_request(new, sides, Time::now());
-        let answer = self
-            .client()
-            .import_message(cx.deadline, &request)
-            .await
-            .map_err(|failure| {
+        match self.client().import_message(cx.deadline, &request).await {
+            Ok(answer) => self.stored(cx, at, answer, operation).await,
+            Err(failure) => {
                 self.0.indexes.forget(&at.native);
-                self.failed(failure, operation, Target::Collection, Effect::Write)
-            })?;
-        self.stored(cx, at, answer, operation).await
+                let error = self.failed(failure, operation, Target::Collection, Effect::Write);
+                Err(self.unless_unanswerable(cx, new, error, operation).await)
+            }
+        }
+    }
+
+    /// Why an import was refused: where it is that the message which it follows is not there, that is said.
+    async fn unless_unanswerable(
+        &self,
+        cx: &Context,
+        new: &NewMessage,
+        error: Error,
+        operation: &'static str,
+    ) -> Error {
+        let Some(reply) = &new.in_reply_to else {
+            return error;
+        };
+        if error.kind != Kind::InvalidRequest || error.outcome != Outcome::NotApplied {
+            return error;
+        }
+        let found = self.client().get_message(cx.deadline, reply.id.as_str());
+        let found = found.await.map_err(|failure| {
+            self.failed(failure, operation, Target::Message, Effect::Read)
+                .kind
+        });
+        if found == Err(Kind::NotFound) {
+            return self.not_held("/in_reply_to", NO_SUCH_MESSAGE, operation);
+        }
+        error
     }
 
     /// Sends to people, as an answer to the newest message: nobody knows whether anything else stays in the thread.
@@ -74,8 +100,8 @@ impl Convore {
             caller: &caller,
         };
         let Some(request) = send_request(new, sides, answered.as_ref()) else {
-            let message = "nobody would get this message: name recipients, or add a customer to the conversation";
-            return Err(Error::new(Kind::InvalidRequest, message).at(self.name(), OPERATION));
+            let detail = "nobody would get this message: name recipients, or add a customer to the conversation";
+            return Err(self.not_held("/recipients", detail, OPERATION));
         };
         let answer = self
             .client()
@@ -96,16 +122,7 @@ impl Convore {
             if error.kind != Kind::NotFound {
                 return error;
             }
-            let detail = "the conversation has no message with this id";
-            let violation = Violation {
-                pointer: "/in_reply_to/id".to_owned(),
-                code: "unknown",
-                detail: detail.to_owned(),
-                exceeds: None,
-            };
-            Error::new(Kind::InvalidRequest, detail)
-                .violations(vec![violation])
-                .at(self.name(), OPERATION)
+            self.not_held("/in_reply_to", NO_SUCH_MESSAGE, OPERATION)
         })
     }
 

@@ -1,6 +1,6 @@
 //! What became of a write whose answer was lost, found by comparing content and times.
 
-use adapterkit::settle_by_reading;
+use adapterkit::{paired, settle_by_reading};
 use backend::{
     Applied, Backend, Context, Error, Intent, Kind, Located, Location, Result, Settled, Write,
 };
@@ -23,24 +23,35 @@ impl Convore {
             (Write::UpdateConversation(patch), Some(at)) => {
                 self.settle_update(cx, intent, at, patch).await
             }
-            (Write::PostMessage(new) | Write::ImportMessage(new), Some(at)) => {
-                self.settle_message(cx, intent, at, new).await
+            (Write::PostMessage(_) | Write::ImportMessage(_), Some(at)) => {
+                self.settle_message(cx, intent, at).await
             }
+            (Write::ImportMessages(new), Some(at)) => {
+                self.settle_imports(cx, intent, at, new).await
+            }
+            // These are refused before anything is sent.
             (
-                Write::DeleteConversation
-                | Write::ImportMessages(_)
-                | Write::UpdateMessage { .. }
+                Write::Respond(_)
                 | Write::DeleteMessage { .. }
                 | Write::RateMessage { .. }
+                | Write::PutAttachment {
+                    message_id: None, ..
+                },
+                _,
+            ) => Ok(Settled::NotApplied),
+            (
+                Write::DeleteConversation
+                | Write::UpdateMessage { .. }
                 | Write::AddParticipants(_)
                 | Write::RemoveParticipant { .. }
                 | Write::PutAttachment { .. },
                 _,
             ) => settle_by_reading(self, cx, intent, &self.0.window).await,
-            // These are refused before anything is sent.
-            (Write::Respond(_), _) => Ok(Settled::NotApplied),
             (
-                Write::UpdateConversation(_) | Write::PostMessage(_) | Write::ImportMessage(_),
+                Write::UpdateConversation(_)
+                | Write::PostMessage(_)
+                | Write::ImportMessage(_)
+                | Write::ImportMessages(_),
                 None,
             ) => Err(Error::new(
                 Kind::Internal,
@@ -163,7 +174,6 @@ impl Convore {
         cx: &Context,
         intent: &Intent,
         at: &Location,
-        new: &NewMessage,
     ) -> Result<Settled> {
         let (Write::PostMessage(projected) | Write::ImportMessage(projected)) =
             self.preview(&intent.write).write
@@ -173,24 +183,7 @@ impl Convore {
         let Some(row) = self.row_of(cx, at).await? else {
             return Ok(self.0.window.nothing_found(intent));
         };
-        let caller = Self::caller(cx);
-        let sides = Sides {
-            conversation: &row,
-            caller: &caller,
-        };
-        let request = import_request(&projected, sides, Time::now());
-        let wanted = Wanted {
-            direction: match new.effective_direction() {
-                Direction::Inbound => MessageDirection::Inbound,
-                _ => MessageDirection::Outbound,
-            },
-            body: body_of(&projected.parts),
-            said_at: projected.sent_at,
-            sender: projected
-                .author
-                .as_ref()
-                .map(|_| participant_id(&request.sender.handle)),
-        };
+        let wanted = wanted_of(cx, &projected, &row);
         let listing = self.index(cx, at, OPERATION).await?;
         let is_ours = |placed: &&Placed| {
             wanted.fits(&placed.message)
@@ -212,6 +205,50 @@ impl Convore {
             [] => Ok(self.0.window.nothing_found(intent)),
             _ => Ok(Settled::Unknown),
         }
+    }
+
+    /// All messages of an import: as many as were sent, and no other that could be one of them.
+    async fn settle_imports(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        at: &Location,
+        imported: &[NewMessage],
+    ) -> Result<Settled> {
+        let Some(row) = self.row_of(cx, at).await? else {
+            return Ok(self.0.window.nothing_found(intent));
+        };
+        let mut wanted = Vec::with_capacity(imported.len());
+        for new in imported {
+            if let Write::ImportMessage(new) =
+                self.preview(&Write::ImportMessage(new.clone())).write
+            {
+                wanted.push(wanted_of(cx, &new, &row));
+            }
+        }
+        let listing = self.index(cx, at, OPERATION).await?;
+        let is_one = |placed: &&Placed| {
+            stored_at(&placed.message).is_ok_and(|time| self.0.window.holds(intent, time))
+                && wanted.iter().any(|wanted| wanted.fits(&placed.message))
+        };
+        let found: Vec<&Placed> = listing.items.iter().filter(is_one).collect();
+        if found.is_empty() && listing.complete {
+            return Ok(self.0.window.nothing_found(intent));
+        }
+        if found.len() != wanted.len() {
+            return Ok(Settled::Unknown);
+        }
+        let found = paired(&wanted, found, |wanted, placed| {
+            wanted.fits(&placed.message)
+        });
+        let Some(found) = found else {
+            return Ok(Settled::Unknown);
+        };
+        let messages = found
+            .iter()
+            .map(|placed| self.canonical_message(&placed.message, at, OPERATION))
+            .collect::<Result<_>>()?;
+        Ok(Settled::Applied(Applied::Messages(messages)))
     }
 
     /// Whether a message like this was or may have been sent in another conversation: nobody knows whether a send stays in its own.
@@ -242,5 +279,27 @@ impl Convore {
         }
         // What was left out may be it.
         Ok(!complete)
+    }
+}
+
+/// How a message that was previewed would look there.
+fn wanted_of(cx: &Context, new: &NewMessage, row: &wire::Conversation) -> Wanted {
+    let caller = Convore::caller(cx);
+    let sides = Sides {
+        conversation: row,
+        caller: &caller,
+    };
+    let sender = || import_request(new, sides, Time::now()).sender;
+    Wanted {
+        direction: match new.effective_direction() {
+            Direction::Inbound => MessageDirection::Inbound,
+            _ => MessageDirection::Outbound,
+        },
+        body: body_of(&new.parts),
+        said_at: new.sent_at,
+        sender: new
+            .author
+            .as_ref()
+            .map(|_| participant_id(&sender().handle)),
     }
 }

@@ -4,11 +4,15 @@ mod conversation;
 mod message;
 mod people;
 
+pub(crate) use message::stored_file;
+
 use adapterkit::Fates;
 use backend::{Projection, Write};
 
 /// Why Convore never answers by itself.
 const NO_AI: &str = "convore has no ai that answers";
+/// Why a file needs a message.
+pub const FILES_BELONG_TO_MESSAGES: &str = "convore takes a file for a stored message only: store the message first, then name it as `message_id`";
 /// Why a text is refused.
 const NO_NUL: &str = "convore's texts are html, which has no character NUL";
 
@@ -33,14 +37,27 @@ pub fn preview(write: &Write) -> Projection {
             fates.refuse("/input", NO_AI);
             write.clone()
         }
-        // Deletes, votes, participants and files are tried: nothing of them can be left out.
-        Write::DeleteConversation
-        | Write::ImportMessages(_)
-        | Write::DeleteMessage { .. }
-        | Write::RateMessage { .. }
-        | Write::AddParticipants(_)
-        | Write::RemoveParticipant { .. }
-        | Write::PutAttachment { .. } => write.clone(),
+        Write::DeleteMessage { .. } => {
+            fates.refuse("/id", "convore cannot delete a message");
+            write.clone()
+        }
+        Write::RateMessage { .. } => {
+            fates.refuse("/rating", "convore has no votes on messages");
+            write.clone()
+        }
+        Write::AddParticipants(new) => {
+            Write::AddParticipants(people::participants(new.clone(), &mut fates))
+        }
+        Write::PutAttachment { message_id, .. } => {
+            if message_id.is_none() {
+                fates.refuse("/message_id", FILES_BELONG_TO_MESSAGES);
+            }
+            write.clone()
+        }
+        // These are tried: nothing of them can be left out.
+        Write::DeleteConversation | Write::ImportMessages(_) | Write::RemoveParticipant { .. } => {
+            write.clone()
+        }
     };
     fates.into_projection(write)
 }

@@ -1,7 +1,7 @@
 //! Files: put to a message, read by id, gone with an edit.
 
-use backend::{Backend, Kind, NewAttachment, Outcome};
-use conversation::{AttachmentId, MessageId, MessagePatch, Part, Patch};
+use backend::{Backend, Kind, NewAttachment, Outcome, Write};
+use conversation::{AttachmentId, Media, MessageId, MessagePatch, Part, Patch};
 
 use crate::fake::Fault;
 use crate::support::{all, asked, create, cx, inbound, pair};
@@ -127,6 +127,63 @@ async fn an_edit_keeps_the_files_that_it_names_and_removes_the_others() {
         .unwrap_err();
     assert_eq!(error.kind, Kind::NotFound);
     convore.open_attachment(&cx(), &at, &ids[1]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_previewed_of_an_edit_keeps_the_files_that_are_there() {
+    let (fake, convore) = pair().await;
+    let at = create(&convore).await;
+    let said = convore.post_message(&cx(), &at, inbound("look")).await;
+    let said = said.unwrap();
+    let file = picture(Some(&said.id));
+    let stored = convore.put_attachment(&cx(), &at, file).await.unwrap();
+    // As somebody names it who knows no more of it than its id.
+    let named = |id: &AttachmentId| {
+        Part::File(Media {
+            attachment_id: Some(id.clone()),
+            ..Media::default()
+        })
+    };
+    let edit = |parts| Write::UpdateMessage {
+        id: said.id.clone(),
+        patch: MessagePatch {
+            parts: Patch::Set(parts),
+            ..MessagePatch::default()
+        },
+    };
+    let parts = vec![
+        Part::text("see"),
+        named(&stored.id),
+        Part::Reasoning("hm".into()),
+    ];
+    let Write::UpdateMessage { patch, .. } = convore.preview(&edit(parts)).write else {
+        panic!("another write")
+    };
+    let after = convore
+        .update_message(&cx(), &at, &said.id, patch, None)
+        .await;
+    let after = after.unwrap();
+    assert_eq!(after.parts[0], Part::text("see"));
+    assert_eq!(after.parts.len(), 2);
+    convore
+        .open_attachment(&cx(), &at, &stored.id)
+        .await
+        .unwrap();
+    // One that it does not have.
+    fake.forget_requests();
+    let parts = vec![Part::text("see"), named(&AttachmentId::generate())];
+    let Write::UpdateMessage { patch, .. } = edit(parts) else {
+        panic!("another write")
+    };
+    let error = convore
+        .update_message(&cx(), &at, &said.id, patch, None)
+        .await;
+    let error = error.unwrap_err();
+    assert_eq!(
+        (error.kind, error.outcome, &*error.violations[0].pointer),
+        (Kind::NotHeld, Outcome::NotApplied, "/parts/1")
+    );
+    assert!(asked(&fake).iter().all(|one| one.starts_with("GET")));
 }
 
 #[tokio::test]

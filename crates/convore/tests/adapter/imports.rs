@@ -195,7 +195,7 @@ async fn authors_and_replies_survive() {
     let body = body_of(&fake, "POST", "/v1/messages/import");
     assert_eq!(body["sender"]["handle"]["value"], "ana@example.test");
     assert_eq!(body["sender"]["role"], "from");
-    // A reply to what is not there is refused by the vendor.
+    // A reply to what is not there is refused by the vendor, and the others go on.
     let reply = NewMessage {
         in_reply_to: Some(InReplyTo {
             id: "msg_01h2xcejqtf2nbrexx3vqjhp41".parse().unwrap(),
@@ -203,15 +203,18 @@ async fn authors_and_replies_survive() {
         }),
         ..said_at("lost", "2020-01-01T00:00:00Z")
     };
+    let after = said_at("after", "2020-01-01T00:00:00Z");
     let results = convore
-        .import_messages(&cx(), &at, vec![reply])
+        .import_messages(&cx(), &at, vec![reply, after])
         .await
         .unwrap();
     let error = results[0].as_ref().unwrap_err();
     assert_eq!(
         (error.kind, error.outcome),
-        (Kind::InvalidRequest, Outcome::NotApplied)
+        (Kind::NotHeld, Outcome::NotApplied)
     );
+    assert_eq!(error.violations[0].pointer, "/in_reply_to");
+    assert!(results[1].is_ok());
 }
 
 #[tokio::test]

@@ -154,8 +154,9 @@ async fn a_message_that_nobody_would_get_is_not_sent() {
         .unwrap_err();
     assert_eq!(
         (error.kind, error.outcome),
-        (Kind::InvalidRequest, Outcome::NotApplied)
+        (Kind::NotHeld, Outcome::NotApplied)
     );
+    assert_eq!(error.violations[0].pointer, "/recipients");
     assert!(fake.messages(&at.native).is_empty());
 }
 
@@ -382,14 +383,14 @@ async fn an_answer_to_somebody_elses_message_or_to_nobody_is_not_sent() {
         let error = convore.post_message(&cx, &here, new).await.unwrap_err();
         assert_eq!(
             (error.kind, error.outcome),
-            (Kind::InvalidRequest, Outcome::NotApplied)
+            (Kind::NotHeld, Outcome::NotApplied)
         );
-        assert_eq!(error.violations[0].pointer, "/in_reply_to/id");
+        assert_eq!(error.violations[0].pointer, "/in_reply_to");
     }
     // Nobody is named to whom it is passed on.
     let new = reply(&ours.id, ReplyKind::Forward);
     let error = convore.post_message(&cx, &here, new).await.unwrap_err();
-    assert_eq!(error.kind, Kind::InvalidRequest);
+    assert_eq!(error.kind, Kind::NotHeld);
     assert!(
         fake.requests()
             .iter()

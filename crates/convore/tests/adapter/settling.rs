@@ -356,23 +356,62 @@ async fn a_list_with_a_bad_record_proves_nothing() {
 }
 
 #[tokio::test]
-async fn what_an_intent_does_not_tell_is_unknown() {
+async fn what_is_never_sent_was_not_done_and_a_file_tells_nothing() {
     let (_fake, convore) = pair().await;
     let at = create(&convore).await;
     let cx = cx();
-    let noted = intent(
-        &cx,
-        Some(&at),
-        Write::RateMessage {
-            id: "msg_1".parse().unwrap(),
-            value: 5.0,
-        },
-    );
+    let id: conversation::MessageId = "msg_1".parse().unwrap();
+    let file = |message_id| Write::PutAttachment {
+        message_id,
+        name: None,
+        digest: conversation::Digest::of(b"bytes"),
+    };
+    let noted = intent(&cx, Some(&at), file(Some(id.clone())));
     assert_eq!(settle(&convore, &noted).await, Settled::Unknown);
-    let noted = intent(&cx, Some(&at), Write::Respond(Default::default()));
-    assert_eq!(settle(&convore, &noted).await, Settled::NotApplied);
+    let rating = Write::RateMessage {
+        id: id.clone(),
+        value: 5.0,
+    };
+    for write in [
+        rating,
+        Write::DeleteMessage { id },
+        Write::Respond(Default::default()),
+        file(None),
+    ] {
+        let noted = intent(&cx, Some(&at), write);
+        assert_eq!(settle(&convore, &noted).await, Settled::NotApplied);
+    }
     let noted = intent(&cx, None, Write::PostMessage(inbound("x")));
     assert!(convore.settle(&cx, &noted).await.is_err());
+}
+
+#[tokio::test]
+async fn equal_messages_of_one_import_are_each_found() {
+    let (_fake, convore) = pair().await;
+    let at = create(&convore).await;
+    let cx = cx();
+    let said = |text: &str| said_at(text, "2020-01-01T00:00:00Z");
+    let history = vec![said("again"), said("once"), said("again")];
+    let noted = intent(&cx, Some(&at), Write::ImportMessages(history.clone()));
+    let stored = import(&convore, &at, history.clone()).await;
+    let found = settle(&convore, &noted).await;
+    assert_eq!(found, Settled::Applied(Applied::Messages(stored)));
+    // One that was not sent, and one that somebody else may have sent.
+    for other in [
+        vec![said("again"), said("once"), said("again"), said("never")],
+        vec![said("again"), said("once")],
+    ] {
+        let noted = intent(&cx, Some(&at), Write::ImportMessages(other));
+        assert_eq!(settle(&convore, &noted).await, Settled::Unknown);
+    }
+    let history = Write::ImportMessages(vec![said("never")]);
+    let noted = intent_at(
+        &cx,
+        Some(&at),
+        history,
+        Time::now().saturating_add_micros(-HOUR),
+    );
+    assert_eq!(settle(&convore, &noted).await, Settled::NotApplied);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use adapterkit::Failure;
 use backend::{Context, Error, Kind, Located, Location, Outcome, Precondition, Result, Write};
-use conversation::{Conversation, ConversationId, NewConversation};
+use conversation::{Conversation, ConversationId, ConversationPatch, NewConversation};
 
 use super::Datamonkey;
 use super::identity::{Identity, Reach};
@@ -47,7 +47,7 @@ impl Datamonkey {
             }
             result => result,
         }
-        .map_err(|failure| self.failed(failure, CREATE, Call::Create))?;
+        .map_err(|failure| self.failed(failure, CREATE, Call::Create, None))?;
         if let Some(secret) = created.new_token.take() {
             identity = self
                 .replaced(&caller, &user, &identity, &created, secret)
@@ -55,7 +55,7 @@ impl Datamonkey {
             created = self
                 .create_with(&caller, &identity, body)
                 .await
-                .map_err(|failure| self.failed(failure, CREATE, Call::Create))?;
+                .map_err(|failure| self.failed(failure, CREATE, Call::Create, None))?;
             if let Some(secret) = created.new_token.take() {
                 return Err(self.replaced_again(&caller, &user, &created, secret).await);
             }
@@ -115,13 +115,35 @@ impl Datamonkey {
             .client()
             .get_conversation(&reach.caller, reach.native())
             .await
-            .map_err(|failure| self.failed(failure, reach.operation, Call::Read))?;
+            .map_err(|failure| self.failed_at(failure, reach, Call::Read))?
+            .named(self.name(), reach.operation)
+            .answer;
         let mut conversation = conversation_to_canonical(&row, self.name()).map_err(|error| {
             self.unmappable(error, reach.operation)
                 .outcome(Outcome::NotApplied)
         })?;
         conversation.id = reach.at.id;
         Ok(conversation)
+    }
+
+    /// Nothing of a conversation can be changed; what a patch leaves as it is goes through.
+    pub(super) async fn update(
+        &self,
+        cx: &Context,
+        at: &Location,
+        patch: ConversationPatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Conversation> {
+        let operation = "update_conversation";
+        if !backend::Backend::preview(self, &Write::UpdateConversation(patch)).is_held {
+            return Err(self.unsupported(operation));
+        }
+        let reach = self.reach(cx, at, operation).await?;
+        let current = self.read(&reach).await?;
+        if let Some(precondition) = precondition {
+            precondition.check(&current)?;
+        }
+        Ok(current)
     }
 
     pub(super) async fn delete(
@@ -137,6 +159,6 @@ impl Datamonkey {
         self.client()
             .delete_conversation(&reach.caller, reach.native())
             .await
-            .map_err(|failure| self.failed(failure, reach.operation, Call::Delete))
+            .map_err(|failure| self.failed_at(failure, &reach, Call::Delete))
     }
 }

@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
+use adapterkit::{Listed, name_left_out};
 use backend::{
     Context, ConversationPage, ConversationQuery, Error, Kind, Located, Page, Position, Result,
     SortKey,
 };
-use serde::Deserialize;
 
 use super::Datamonkey;
 use super::identity::Identity;
 use crate::client::Caller;
 use crate::error::Call;
 use crate::mapping::conversation_to_canonical;
-use crate::wire::{ChatConversation, Raw, Record};
+use crate::wire::ChatConversation;
 
 const OPERATION: &str = "list_conversations";
 
@@ -45,7 +45,7 @@ impl Datamonkey {
             token: Some(token.secret),
         };
         let hidden = self.clear_leftovers(&caller, &user).await?;
-        let mut rows = self.rows(&caller, &hidden, OPERATION).await?;
+        let mut rows = self.rows(&caller, &hidden, OPERATION).await?.answer;
         rows.sort_unstable_by(|one, other| place(one).cmp(&place(other)));
         let page = query
             .page
@@ -64,8 +64,8 @@ impl Datamonkey {
                     location: self.location(&row.id, &reference),
                     conversation,
                 }),
-                Err(error) => {
-                    self.skip(&row.id, OPERATION, &error.to_string());
+                Err(_) => {
+                    name_left_out(self.name(), OPERATION, Some(&row.id));
                     None
                 }
             })
@@ -86,46 +86,21 @@ impl Datamonkey {
         caller: &Caller,
         hidden: &HashSet<Box<str>>,
         operation: &'static str,
-    ) -> Result<Vec<ChatConversation>> {
+    ) -> Result<Listed<Vec<ChatConversation>>> {
         let list = self
             .client()
             .list_conversations(caller)
             .await
-            .map_err(|failure| self.failed(failure, operation, Call::Read))?;
-        let records = self.listed(list.conversations, "conversations", operation)?;
-        let rows = records.into_iter().filter_map(|record| match record {
-            Record::Read(row) => Some(row),
-            Record::Unreadable(raw) => {
-                self.skip(&id_of(&raw), operation, "its shape is unknown");
-                None
-            }
-        });
-        Ok(rows
-            .filter(|row| !hidden.contains(row.id.as_str()))
-            .collect())
-    }
-
-    fn skip(&self, native: &str, operation: &'static str, why: &str) {
-        tracing::warn!(
-            backend.name = self.name(),
-            conversation.native = native,
-            operation,
-            "a conversation of datamonkey's list is left out: {why}"
-        );
+            .map_err(|failure| {
+                self.failed(failure, operation, Call::Read, caller.token.as_ref())
+            })?;
+        let mut rows = self.listed(list, |list| list.conversations, "conversations", operation)?;
+        rows.answer.retain(|row| !hidden.contains(row.id.as_str()));
+        Ok(rows)
     }
 }
 
 /// By creation; the vendor's own order moves with each message.
 fn place(row: &ChatConversation) -> (i64, &str) {
     (row.created, &row.id)
-}
-
-/// What a record that cannot be read calls itself.
-fn id_of(raw: &Raw) -> String {
-    #[derive(Deserialize)]
-    struct Named {
-        id: String,
-    }
-    raw.decode::<Named>()
-        .map_or_else(|_| "without an id".to_owned(), |named| named.id)
 }

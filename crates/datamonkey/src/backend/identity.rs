@@ -7,6 +7,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering;
 
+use adapterkit::Failure;
 use backend::ports::CredentialName;
 use backend::{Context, Error, Kind, Location, Outcome, Result};
 use conversation::Time;
@@ -164,7 +165,13 @@ impl Datamonkey {
     }
 
     pub(super) fn ended(&self, operation: &'static str) -> Error {
-        Error::new(Kind::UpstreamAuth, ACCESS_ENDED).at(self.name(), operation)
+        Error::new(Kind::AccessEnded, ACCESS_ENDED).at(self.name(), operation)
+    }
+
+    /// The error of a call in a conversation.
+    pub(super) fn failed_at(&self, failure: Failure, reach: &Reach<'_>, call: Call) -> Error {
+        let token = reach.caller.token.as_ref();
+        self.failed(failure, reach.operation, call, token)
     }
 
     /// The identity that new conversations are made with: the stored one where its token lives long enough, else a
@@ -231,7 +238,7 @@ impl Datamonkey {
             .create_conversation(&caller, &request)
             .await
             .map_err(|failure| {
-                self.failed(failure, "bootstrap", Call::Create)
+                self.failed(failure, "bootstrap", Call::Create, None)
                     .outcome(Outcome::NotApplied)
             })?;
         let Some(secret) = created.new_token else {
@@ -340,7 +347,9 @@ impl Datamonkey {
         let Ok(list) = self.client().list_conversations(&caller).await else {
             return Ok(None);
         };
-        if !list.conversations.value().is_some_and(Vec::is_empty) {
+        // One that cannot be read is one all the same.
+        let is_empty = list.answer.conversations.value().is_some_and(Vec::is_empty);
+        if !is_empty || !list.is_complete() {
             return Ok(None);
         }
         let _held = self.hold(&caller, user).await?;

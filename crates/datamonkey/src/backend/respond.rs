@@ -11,7 +11,7 @@ use super::Datamonkey;
 use super::identity::Reach;
 use crate::error::{Call, handler_failed};
 use crate::mapping::{Placed, placed, send_request};
-use crate::wire::{ChatMessage, MessageRole, Record};
+use crate::wire::{ChatMessage, MessageRole};
 
 impl Datamonkey {
     pub(super) async fn answer(
@@ -57,6 +57,7 @@ impl Datamonkey {
             Err(error) => return error,
         };
         let unanswered = index
+            .messages
             .last()
             .is_some_and(|placed| placed.message.role == MessageRole::User);
         let error = if unanswered {
@@ -83,7 +84,7 @@ impl Datamonkey {
         failure: Failure,
     ) -> Error {
         let is_over = handler_failed(&failure);
-        let error = self.failed(failure, reach.operation, Call::Send);
+        let error = self.failed_at(failure, reach, Call::Send);
         if !is_over {
             return error;
         }
@@ -99,10 +100,15 @@ impl Datamonkey {
             placed.message.role == MessageRole::User && placed.message.content == text
         };
         let is_ours = |placed: &Placed| is_equal(placed) && placed.is_since(first);
-        let outcome = if index.last().is_some_and(is_ours) {
+        let messages = &index.messages;
+        let outcome = if messages.last().is_some_and(is_ours) {
             Outcome::Applied
-        } else if index.iter().any(is_ours) || index.last().is_some_and(is_equal) {
-            // An equal question of a moment ago, ours between parallel ones, or ours by a clock that is far off.
+        } else if !index.is_complete
+            || messages.iter().any(is_ours)
+            || messages.last().is_some_and(is_equal)
+        {
+            // An equal question of a moment ago, ours between parallel ones, ours by a clock that is far off, or one
+            // that cannot be read.
             Outcome::Unknown
         } else {
             Outcome::NotApplied
@@ -128,7 +134,7 @@ impl Datamonkey {
     ) -> Result<(Option<Message>, Message)> {
         let patient = self.patient_reach(reach);
         let index = match self.index(&patient).await {
-            Ok(index) => index,
+            Ok(index) => index.messages,
             // Under load the vendor answers in a conversation that was deleted meanwhile (measured on commit 8fa7f84).
             Err(error) if error.kind == Kind::NotFound => {
                 return Err(error.outcome(Outcome::Applied));
@@ -175,7 +181,7 @@ impl Datamonkey {
 
     /// The message as if no equal one stood before it in its millisecond.
     fn alone(&self, reach: &Reach<'_>, message: ChatMessage) -> Result<Message> {
-        let (index, _) = placed(vec![Record::Read(message)]);
+        let (index, _) = placed(vec![message]);
         let Some(placed) = index.first() else {
             return Err(self.unmappable(adapterkit::Unmappable("timestamp"), reach.operation));
         };

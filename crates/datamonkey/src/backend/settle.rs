@@ -20,14 +20,29 @@ const ANSWER_FOLLOWS_WITHIN: i64 = 10_000;
 
 impl Datamonkey {
     pub(super) async fn find_out(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
+        match self.look(cx, intent).await {
+            // Nobody will ever see what became of it.
+            Err(error) if error.kind == Kind::AccessEnded => Ok(Settled::Unknown),
+            settled => settled,
+        }
+    }
+
+    async fn look(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
         match (&intent.write, &intent.location) {
             (Write::CreateConversation(new), _) => self.settle_create(cx, intent, new).await,
-            (Write::Respond(request), Some(at)) => {
-                let Some(input) = &request.input else {
-                    return Ok(Settled::NotApplied);
-                };
-                self.settle_answer(cx, intent, at, &text_of(&input.parts))
-                    .await
+            (Write::Respond(_), Some(at)) => {
+                let projection = preview(&intent.write);
+                match projection.write {
+                    Write::Respond(request) if projection.is_held => match request.input {
+                        Some(input) => {
+                            let text = text_of(&input.parts);
+                            self.settle_answer(cx, intent, at, &text).await
+                        }
+                        None => Ok(Settled::NotApplied),
+                    },
+                    // Refused before anything is sent.
+                    _ => Ok(Settled::NotApplied),
+                }
             }
             // These are refused before anything is sent.
             (Write::UpdateConversation(_) | Write::PostMessage(_) | Write::ImportMessage(_), _) => {
@@ -67,7 +82,7 @@ impl Datamonkey {
         };
         let title = create_request(&projected).title.into_value();
         let user = self.user_name(cx);
-        let (identities, mut all_live) = self.identities_since(&user, intent.started_at).await?;
+        let (identities, mut all_seen) = self.identities_since(&user, intent.started_at).await?;
         let bootstraps = self.0.credentials.bootstraps(self.name()).await?;
         let hidden: HashSet<Box<str>> = bootstraps
             .into_iter()
@@ -82,13 +97,15 @@ impl Datamonkey {
             let rows = match self.rows(&caller, &hidden, OPERATION).await {
                 Ok(rows) => rows,
                 // The server no longer takes this token: what it has made is out of reach.
-                Err(error) if error.kind == Kind::UpstreamAuth => {
-                    all_live = false;
+                Err(error) if matches!(error.kind, Kind::UpstreamAuth | Kind::AccessEnded) => {
+                    all_seen = false;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            for row in rows {
+            // What cannot be read may be the one.
+            all_seen &= rows.is_complete();
+            for row in rows.answer {
                 let row_title = row.title.value().filter(|title| !title.is_empty());
                 let looks_alike = row_title == title.as_ref() && self.is_in_window(intent, &row);
                 if looks_alike && self.is_empty(&caller, &row, identity).await? {
@@ -97,14 +114,14 @@ impl Datamonkey {
             }
         }
         let [(row, identity)] = candidates.as_slice() else {
-            let nothing = candidates.is_empty() && all_live;
+            let nothing = candidates.is_empty() && all_seen;
             return Ok(if nothing {
                 self.0.window.nothing_found(intent)
             } else {
                 Settled::Unknown
             });
         };
-        if !all_live {
+        if !all_seen {
             return Ok(Settled::Unknown);
         }
         let conversation = conversation_to_canonical(row, self.name())
@@ -160,7 +177,8 @@ impl Datamonkey {
             operation: OPERATION,
         };
         match self.index(&reach).await {
-            Ok(index) => Ok(index.is_empty()),
+            // One that cannot be read is one all the same.
+            Ok(index) => Ok(index.messages.is_empty() && index.is_complete),
             // Deleted since it was listed.
             Err(error) if error.kind == Kind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -186,6 +204,11 @@ impl Datamonkey {
             Err(error) if error.kind == Kind::NotFound => return Ok(Settled::NotApplied),
             Err(error) => return Err(error),
         };
+        if !index.is_complete {
+            // What cannot be read may be the question, or the answer.
+            return Ok(Settled::Unknown);
+        }
+        let index = index.messages;
         let is_ours = |position: &usize| {
             let placed = &index[*position];
             placed.message.role == MessageRole::User

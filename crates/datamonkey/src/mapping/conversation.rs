@@ -29,7 +29,7 @@ pub fn conversation_to_canonical(
     let newest = messages
         .iter()
         // A message whose time cannot be held is left out of its list too.
-        .filter_map(|record| time(record.read()?.timestamp.into_value()?, "timestamp").ok())
+        .filter_map(|message| time(message.timestamp.into_value()?, "timestamp").ok())
         .max();
     conversation.last_message_at = newest;
     if wire.title.value().is_none() || !wire.extra.is_empty() {

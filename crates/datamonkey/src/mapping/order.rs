@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use conversation::{MessageId, Time};
 
 use super::time;
-use crate::wire::{ChatMessage, Record};
+use crate::wire::ChatMessage;
 
 /// A message, its place and what tells it from others.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,21 +40,18 @@ impl Placed {
     }
 }
 
-/// The messages in the order in which they were said, and the positions of the records that cannot be read.
+/// The messages in the order in which they were said, and the positions of those whose time cannot be read.
 ///
 /// The vendor sends them by time, equal times in the order in which they were stored; that order among equal times is
 /// kept.
 #[must_use]
-pub fn placed(records: Vec<Record<ChatMessage>>) -> (Vec<Placed>, Vec<usize>) {
-    let mut messages = Vec::with_capacity(records.len());
+pub fn placed(sent: Vec<ChatMessage>) -> (Vec<Placed>, Vec<usize>) {
+    let mut messages = Vec::with_capacity(sent.len());
     let mut unreadable = Vec::new();
-    for (position, record) in records.into_iter().enumerate() {
-        match record {
-            Record::Read(message) => match said_at(&message) {
-                Some(time) => messages.push((time, message)),
-                None => unreadable.push(position),
-            },
-            Record::Unreadable(_) => unreadable.push(position),
+    for (position, message) in sent.into_iter().enumerate() {
+        match said_at(&message) {
+            Some(time) => messages.push((time, message)),
+            None => unreadable.push(position),
         }
     }
     if !messages.is_sorted_by_key(|(time, _)| *time) {
@@ -93,17 +90,17 @@ fn said_at(message: &ChatMessage) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn records(messages: &[(&str, &str, i64)]) -> Vec<Record<ChatMessage>> {
-        let record = |(role, content, timestamp): &(&str, &str, i64)| {
+    fn sent(messages: &[(&str, &str, i64)]) -> Vec<ChatMessage> {
+        let message = |(role, content, timestamp): &(&str, &str, i64)| {
             let text =
                 serde_json::json!({"role": role, "content": content, "timestamp": timestamp});
             serde_json::from_str(&text.to_string()).unwrap()
         };
-        messages.iter().map(record).collect()
+        messages.iter().map(message).collect()
     }
 
     fn ids(messages: &[(&str, &str, i64)]) -> Vec<MessageId> {
-        let (placed, unreadable) = placed(records(messages));
+        let (placed, unreadable) = placed(sent(messages));
         assert_eq!(unreadable, [0_usize; 0]);
         placed
             .iter()
@@ -133,9 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_cannot_be_read_leaves_the_others_alone() {
-        let mut all = records(&[("user", "a", 5), ("user", "b", 5)]);
-        all.insert(1, serde_json::from_str(r#"{"role":7}"#).unwrap());
+    fn a_time_that_cannot_be_held_leaves_the_others_alone() {
+        let all = sent(&[("user", "a", 5), ("user", "x", i64::MAX), ("user", "b", 5)]);
         let (placed, unreadable) = placed(all);
         assert_eq!((placed.len(), unreadable), (2, vec![1]));
         assert_eq!([placed[0].place, placed[1].place], [(5, 0), (5, 1)]);

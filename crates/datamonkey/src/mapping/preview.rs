@@ -16,6 +16,9 @@ pub const POST_IS_IMPOSSIBLE: &str =
 /// Why nothing can be changed.
 const NO_UPDATE: &str = "datamonkey cannot change a conversation";
 
+/// Why nobody can join or leave.
+const NO_PARTICIPANTS: &str = "datamonkey has no participants";
+
 /// The fate of a write.
 #[must_use]
 pub fn preview(write: &Write) -> Projection {
@@ -28,18 +31,32 @@ pub fn preview(write: &Write) -> Projection {
             fates.refuse("/parts", POST_IS_IMPOSSIBLE);
             write.clone()
         }
-        Write::UpdateMessage { .. } => {
-            fates.refuse("/parts", "datamonkey cannot change a message");
+        Write::UpdateMessage { patch, .. } => {
+            fates.refuse_edit(patch);
             write.clone()
         }
-        // Deletes, votes, participants and files are tried: nothing of them can be left out.
-        Write::DeleteConversation
-        | Write::ImportMessages(_)
-        | Write::DeleteMessage { .. }
-        | Write::RateMessage { .. }
-        | Write::AddParticipants(_)
-        | Write::RemoveParticipant { .. }
-        | Write::PutAttachment { .. } => write.clone(),
+        Write::DeleteMessage { .. } => {
+            fates.refuse("/id", "datamonkey cannot delete a message");
+            write.clone()
+        }
+        Write::RateMessage { .. } => {
+            fates.refuse("/value", "datamonkey has no ratings");
+            write.clone()
+        }
+        Write::AddParticipants(_) => {
+            fates.refuse("/participants", NO_PARTICIPANTS);
+            write.clone()
+        }
+        Write::RemoveParticipant { .. } => {
+            fates.refuse("/id", NO_PARTICIPANTS);
+            write.clone()
+        }
+        Write::PutAttachment { .. } => {
+            fates.refuse("/attachment", "datamonkey stores no files");
+            write.clone()
+        }
+        // Nothing of a delete can be left out.
+        Write::DeleteConversation | Write::ImportMessages(_) => write.clone(),
     };
     fates.into_projection(write)
 }
@@ -97,13 +114,14 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
     fates.take("/participants", &mut new.participants);
     fates.take("/owner", &mut new.owner);
     fates.take("/icon_url", &mut new.icon_url);
-    fates.take("/extensions", &mut new.extensions);
+    fates.take_extensions("/extensions", &mut new.extensions);
     fates.take_members("/metadata", &mut new.metadata);
     take_assistant(&mut new.assistant, fates);
     new
 }
 
-/// Nothing of a conversation changes: what an update sets is refused, what it leaves as it always is goes through.
+/// Nothing of a conversation changes: what an update sets is refused, and it as a whole with it; what it leaves as it
+/// always is goes through.
 fn update(patch: &ConversationPatch, fates: &mut Fates) -> ConversationPatch {
     let mut patch = patch.clone();
     if patch
@@ -127,23 +145,17 @@ fn update(patch: &ConversationPatch, fates: &mut Fates) -> ConversationPatch {
         fates.reject("/title", NO_UPDATE);
     }
     // Clearing what was never there changes nothing.
-    clear(&mut patch.description, "/description", fates);
-    clear(&mut patch.priority, "/priority", fates);
-    clear(&mut patch.labels, "/labels", fates);
-    clear(&mut patch.participants, "/participants", fates);
-    clear(&mut patch.owner, "/owner", fates);
-    clear(&mut patch.icon_url, "/icon_url", fates);
-    clear(&mut patch.assistant, "/assistant", fates);
-    clear(&mut patch.metadata, "/metadata", fates);
-    clear(&mut patch.extensions, "/extensions", fates);
+    fates.patch("/description", &mut patch.description);
+    fates.patch("/priority", &mut patch.priority);
+    fates.patch("/labels", &mut patch.labels);
+    fates.patch("/participants", &mut patch.participants);
+    fates.patch("/owner", &mut patch.owner);
+    fates.patch("/icon_url", &mut patch.icon_url);
+    fates.patch_members("/assistant", &mut patch.assistant);
+    fates.patch_members("/metadata", &mut patch.metadata);
+    fates.patch_extensions("/extensions", &mut patch.extensions);
+    fates.refuse_if_rejected();
     patch
-}
-
-fn clear<T>(field: &mut Patch<T>, pointer: &str, fates: &mut Fates) {
-    if field.set().is_some() {
-        fates.no_place(pointer);
-    }
-    *field = Patch::Keep;
 }
 
 fn respond(request: &RespondRequest, fates: &mut Fates) -> RespondRequest {

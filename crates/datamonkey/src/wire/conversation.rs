@@ -2,7 +2,7 @@
 
 use adapterkit::{Member, wire_object};
 
-use super::{ChatMessage, Record};
+use super::ChatMessage;
 
 wire_object! {
     /// Body of `POST /chat`. Every problem with it is swallowed: the conversation is made without a title then.
@@ -35,7 +35,7 @@ wire_object! {
         /// As above.
         required id: String,
         /// `null` where there are none, never `[]`. Absent in lists.
-        optional messages: Vec<Record<ChatMessage>>,
+        optional messages: Vec<ChatMessage>,
         /// `""` where there is none.
         optional title: String,
         /// Unix milliseconds; moves only when a message is sent.
@@ -47,7 +47,7 @@ wire_object! {
     /// Answer of `GET /chat`: all of the user's conversations, the last changed first. There are no pages.
     pub struct ConversationList {
         /// `[]` where there are none.
-        optional conversations: Vec<Record<ChatConversation>>,
+        optional conversations: Vec<ChatConversation>,
     }
 }
 

@@ -2,8 +2,6 @@
 
 use adapterkit::{wire_object, wire_word};
 
-use super::Record;
-
 wire_word! {
     /// Who speaks.
     pub enum MessageRole {
@@ -31,7 +29,7 @@ wire_object! {
     /// Answer of `GET /chat/{id}/messages`: all of them by time, equal times as they were stored. There are no pages.
     pub struct MessageList {
         /// `null` where there are none.
-        optional messages: Vec<Record<ChatMessage>>,
+        optional messages: Vec<ChatMessage>,
     }
 }
 

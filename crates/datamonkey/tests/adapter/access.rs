@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use backend::{Backend, Kind, Outcome};
+use backend::{Backend, Kind, Outcome, Precondition};
+use conversation::{ConversationPatch, Patch, Status};
 use datamonkey::{Datamonkey, DatamonkeyConfig};
 
 use crate::credentials::MemoryCredentials;
@@ -117,6 +118,38 @@ async fn no_secret_is_ever_printed() {
     assert!(!format!("{error:?}").contains(&token));
 }
 
+fn retitled() -> ConversationPatch {
+    ConversationPatch {
+        title: Patch::Set("another".into()),
+        ..ConversationPatch::default()
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_changes_nothing_goes_through() {
+    let pair = Pair::new().await;
+    let at = pair.create().await;
+    let current = pair.datamonkey.get_conversation(&cx(), &at).await.unwrap();
+    let patch = ConversationPatch {
+        status: Patch::Set(Status::Open),
+        description: Patch::Clear,
+        ..ConversationPatch::default()
+    };
+    let updated = pair
+        .datamonkey
+        .update_conversation(&cx(), &at, patch.clone(), None)
+        .await
+        .unwrap();
+    assert_eq!(updated, current);
+    let stale = Precondition::Matches(vec!["\"another\"".to_owned()]);
+    let error = pair
+        .datamonkey
+        .update_conversation(&cx(), &at, patch, Some(&stale))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, Kind::PreconditionFailed);
+}
+
 #[tokio::test]
 async fn what_the_vendor_has_not_is_unsupported() {
     let pair = Pair::new().await;
@@ -130,7 +163,7 @@ async fn what_the_vendor_has_not_is_unsupported() {
         datamonkey.statistics(&cx()).await.unwrap_err(),
         datamonkey.list_participants(&cx(), &at).await.unwrap_err(),
         datamonkey
-            .update_conversation(&cx(), &at, Default::default(), None)
+            .update_conversation(&cx(), &at, retitled(), None)
             .await
             .unwrap_err(),
         datamonkey

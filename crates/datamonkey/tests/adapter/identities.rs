@@ -161,14 +161,23 @@ async fn after_the_end_of_a_token_nothing_is_sent_and_the_error_says_why() {
     for error in errors {
         assert_eq!(
             (error.kind, error.outcome),
-            (Kind::UpstreamAuth, Outcome::NotApplied)
+            (Kind::AccessEnded, Outcome::NotApplied)
         );
         assert!(error.message.contains("24 hours"), "{}", error.message);
     }
     assert_eq!(pair.asked().len(), asked);
-    // A create goes on with a new user.
-    pair.create().await;
+    // A create goes on with a new user, for whom everything works again.
+    let again = pair.create().await;
     assert_eq!(pair.fake.users(), 2);
+    assert_ne!(again.credential, at.credential);
+    ask(datamonkey, &again, "hello").await;
+    assert_eq!(pair.listed(&cx()).await.len(), 1);
+    let error = datamonkey.get_conversation(&cx(), &at).await.unwrap_err();
+    assert_eq!(
+        error.kind,
+        Kind::AccessEnded,
+        "the old one stays out of reach"
+    );
 }
 
 #[tokio::test]
@@ -220,7 +229,7 @@ async fn a_refusal_of_a_living_token_is_upstream_auth() {
         (error.kind, error.outcome),
         (Kind::UpstreamAuth, Outcome::NotApplied)
     );
-    assert!(error.message.contains("24 hours"), "{}", error.message);
+    assert!(error.message.contains("not ended"), "{}", error.message);
 }
 
 #[tokio::test]
@@ -410,7 +419,7 @@ async fn with_the_signing_key_access_never_ends() {
             .await
             .unwrap_err()
             .kind,
-        Kind::UpstreamAuth
+        Kind::AccessEnded
     );
 }
 

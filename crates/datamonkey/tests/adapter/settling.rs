@@ -349,6 +349,8 @@ async fn what_was_made_with_a_token_that_has_ended_stays_unknown() {
         settled(&pair, &asked("x", &at, started)).await,
         Settled::Unknown
     );
+    let delete = intent(Write::DeleteConversation, Some(&at), started);
+    assert_eq!(settled(&pair, &delete).await, Settled::Unknown);
     // It had ended long before.
     let before = pair.fake.sign(&subject, Some(-3600));
     pair.put_token("ada", &subject, &before).await;
@@ -361,6 +363,59 @@ async fn what_was_made_with_a_token_that_has_ended_stays_unknown() {
     pair.put_token("ada", &subject, &living).await;
     pair.fake.change_key();
     assert_eq!(settled(&pair, &lost("x", started)).await, Settled::Unknown);
+}
+
+#[tokio::test]
+async fn a_delete_is_settled_by_what_is_left() {
+    let pair = impatient().await;
+    let at = pair.create().await;
+    let delete = || intent(Write::DeleteConversation, Some(&at), Time::now());
+    assert_eq!(settled(&pair, &delete()).await, Settled::NotApplied);
+    pair.fake.inject(Operation::Delete, Fault::CutAfter);
+    pair.datamonkey
+        .delete_conversation(&cx(), &at, None)
+        .await
+        .unwrap_err();
+    let done = Settled::Applied(Applied::Nothing);
+    assert_eq!(settled(&pair, &delete()).await, done);
+}
+
+#[tokio::test]
+async fn a_question_is_found_by_the_text_as_it_was_sent() {
+    let pair = impatient().await;
+    let at = pair.create().await;
+    let mut request = question("one");
+    if let Some(input) = &mut request.input {
+        input.parts.push(conversation::Part::text("two"));
+    }
+    let started = Time::now();
+    let projection = pair.datamonkey.preview(&Write::Respond(request.clone()));
+    let Write::Respond(sent) = projection.write else {
+        panic!()
+    };
+    events(&pair.datamonkey, &at, sent).await.unwrap();
+    let intent = intent(Write::Respond(request), Some(&at), started);
+    let Settled::Applied(Applied::Message(message)) = settled(&pair, &intent).await else {
+        panic!()
+    };
+    assert_eq!(text_of(&message.parts), "echo: one\n\ntwo");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_proves_nothing() {
+    let pair = impatient().await;
+    let at = pair.create().await;
+    let started = Time::now();
+    let bad = r#"{"messages":[{"role":7}]}"#;
+    pair.fake.inject(Operation::Messages, Fault::json(200, bad));
+    let question = asked("x", &at, started);
+    assert_eq!(settled(&pair, &question).await, Settled::Unknown);
+    assert_eq!(settled(&pair, &question).await, Settled::NotApplied);
+    let bad = r#"{"conversations":[{"id":"conv-1"}]}"#;
+    pair.fake.inject(Operation::List, Fault::json(200, bad));
+    let create = lost("x", started);
+    assert_eq!(settled(&pair, &create).await, Settled::Unknown);
+    assert_eq!(settled(&pair, &create).await, Settled::NotApplied);
 }
 
 #[tokio::test]
@@ -387,11 +442,33 @@ async fn writes_that_are_refused_here_were_never_sent() {
     let pair = impatient().await;
     let at = pair.create().await;
     let message = NewMessage::text(Role::User, "x");
+    let id = conversation::MessageId::derive(&["any"]);
     for write in [
         Write::PostMessage(message.clone()),
-        Write::ImportMessage(message),
+        Write::ImportMessage(message.clone()),
+        Write::ImportMessages(vec![message.clone(), message.clone()]),
         Write::UpdateConversation(Default::default()),
         Write::Respond(Default::default()),
+        Write::Respond(backend::RespondRequest {
+            input: Some(NewMessage::text(Role::Assistant, "x")),
+            ..backend::RespondRequest::default()
+        }),
+        Write::UpdateMessage {
+            id: id.clone(),
+            patch: conversation::MessagePatch {
+                parts: conversation::Patch::Set(message.parts.clone()),
+                ..conversation::MessagePatch::default()
+            },
+        },
+        Write::DeleteMessage { id: id.clone() },
+        Write::RateMessage { id, value: 3.0 },
+        Write::AddParticipants(Vec::new()),
+        Write::RemoveParticipant { id: "ann".into() },
+        Write::PutAttachment {
+            message_id: None,
+            name: None,
+            digest: conversation::Digest::of(b"bytes"),
+        },
     ] {
         let intent = intent(write, Some(&at), Time::now());
         assert_eq!(settled(&pair, &intent).await, Settled::NotApplied);

@@ -89,7 +89,7 @@ pub(crate) fn list(call: &Call) -> Result<Answer, Refusal> {
     rows.sort_by_key(|stored| std::cmp::Reverse(stored.updated));
     let records = rows
         .into_iter()
-        .map(|stored| stored.shown(Member::Absent).into())
+        .map(|stored| stored.shown(Member::Absent))
         .collect();
     Ok(Answer::json(
         200,

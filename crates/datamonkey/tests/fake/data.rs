@@ -116,17 +116,13 @@ pub(crate) fn message(role: &str, content: &str, timestamp: i64) -> wire::ChatMe
 
 impl StoredConversation {
     /// Sent by time, equal times as they were stored; `null` where there are none.
-    pub(crate) fn sent_messages(&self) -> Member<Vec<wire::Record<wire::ChatMessage>>> {
+    pub(crate) fn sent_messages(&self) -> Member<Vec<wire::ChatMessage>> {
         let mut messages = self.messages.clone();
         messages.sort_by_key(|message| message.timestamp.into_value());
-        let records: Vec<wire::Record<_>> = messages.into_iter().map(Into::into).collect();
-        Member::or_null(Some(records).filter(|records| !records.is_empty()))
+        Member::or_null(Some(messages).filter(|messages| !messages.is_empty()))
     }
 
-    pub(crate) fn shown(
-        &self,
-        messages: Member<Vec<wire::Record<wire::ChatMessage>>>,
-    ) -> wire::ChatConversation {
+    pub(crate) fn shown(&self, messages: Member<Vec<wire::ChatMessage>>) -> wire::ChatConversation {
         wire::ChatConversation {
             created: self.created,
             id: self.id.clone(),

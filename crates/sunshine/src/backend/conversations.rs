@@ -1,10 +1,10 @@
 //! Conversations: create, read, update.
 
-use adapterkit::Effect;
+use adapterkit::{Effect, member_pointer};
 use backend::{Context, Error, Kind, Located, Location, Outcome, Precondition, Result, Write};
 use conversation::{
     Conversation, ConversationId, ConversationPatch, JsonMap, Kind as ConversationKind,
-    NewConversation, Patch, RawJson, merge_map,
+    NewConversation, Patch, RawJson, Violation, merge_map,
 };
 
 use super::Sunshine;
@@ -87,12 +87,15 @@ impl Sunshine {
             users.insert(0, (own, None));
         }
         if users.len() > PARTICIPANTS_MAX {
+            // The end user comes first; the last of those that are named has no place.
+            let pointer = format!("/participants/{}", new.participants.len().saturating_sub(1));
             let detail = "a new conversation of sunshine's has at most 10 participants, the end user included";
-            return Err(self.not_held("/participants", detail, operation));
+            let exceeds = Some((PARTICIPANTS_MAX, users.len()));
+            return Err(self.not_held_beyond(&pointer, detail, exceeds, operation));
         }
         let wants_group = new.kind == Some(ConversationKind::Group);
         if users.len() > 1 && new.kind == Some(ConversationKind::Direct) {
-            return Err(self.not_held("/participants", DIRECT_IS_WITH_ONE, operation));
+            return Err(self.not_held("/kind", DIRECT_IS_WITH_ONE, operation));
         }
         Ok(Party {
             is_group: wants_group || users.len() > 1,
@@ -219,8 +222,32 @@ impl Sunshine {
         }
         let metadata = self.new_metadata(&patch, &wanted, &wire, operation)?;
         let body = update_body(&patch, metadata.as_ref());
-        let changed = self.patched(caller, at, &body, operation).await?;
-        self.compared(&wanted, changed, operation)
+        // That null clears, and that metadata which is not sent goes, is stated nowhere: what the vendor made of it is
+        // for the caller to see.
+        self.patched(caller, at, &body, operation).await
+    }
+
+    /// The members that an update sets are too large together with those that are there already.
+    fn too_much_metadata(
+        &self,
+        patch: &ConversationPatch,
+        bytes: usize,
+        operation: &'static str,
+    ) -> Error {
+        let detail = "sunshine's metadata has at most 4 KB of json, what is there already included";
+        let exceeds = Some((CALLER_METADATA_MAX_BYTES, bytes));
+        let mut error = self.not_held_beyond("/metadata", detail, exceeds, operation);
+        let set = patch.metadata.set().into_iter().flatten();
+        let named: Vec<Violation> = set
+            .filter(|(_, value)| !value.is_null())
+            .zip(error.violations.iter().cycle())
+            .map(|((name, _), violation)| Violation {
+                pointer: member_pointer("/metadata", name),
+                ..violation.clone()
+            })
+            .collect();
+        error.violations = named;
+        error
     }
 
     async fn patched(
@@ -255,9 +282,7 @@ impl Sunshine {
         }
         let bytes = serde_json::to_vec(&wanted.metadata).map_or(usize::MAX, |bytes| bytes.len());
         if bytes > CALLER_METADATA_MAX_BYTES {
-            let detail =
-                "sunshine's metadata has at most 4 KB of json, what is there already included";
-            return Err(self.not_held("/metadata", detail, operation));
+            return Err(self.too_much_metadata(patch, bytes, operation));
         }
         let mut sent: JsonMap = wire
             .metadata
@@ -275,34 +300,5 @@ impl Sunshine {
             sent.clear();
         }
         Ok(Some(sent))
-    }
-
-    /// Whether the vendor did what was asked: that null clears, and that metadata which is not sent goes, is stated
-    /// nowhere.
-    fn compared(
-        &self,
-        wanted: &Conversation,
-        changed: Conversation,
-        operation: &'static str,
-    ) -> Result<Conversation> {
-        let checks = [
-            ("/title", wanted.title == changed.title),
-            ("/description", wanted.description == changed.description),
-            ("/icon_url", wanted.icon_url == changed.icon_url),
-            ("/metadata", wanted.metadata == changed.metadata),
-        ];
-        match checks.into_iter().find(|(_, is_same)| !is_same) {
-            None => Ok(changed),
-            Some((pointer, _)) => {
-                let detail = if pointer == "/metadata" {
-                    "sunshine keeps other metadata than it was sent: it merges, and a member that was removed still stands"
-                } else {
-                    "sunshine keeps another value than it was sent"
-                };
-                Err(self
-                    .not_held(pointer, detail, operation)
-                    .outcome(Outcome::Applied))
-            }
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Enumerating conversations: those of one user, in the vendor's own order. The vendor has no list of all.
 
-use adapterkit::Effect;
+use adapterkit::{Effect, name_left_out};
 use backend::{
     Context, ConversationPage, ConversationQuery, Cursor, Error, Kind, Page, Position, Result,
     SortKey,
@@ -8,7 +8,7 @@ use backend::{
 
 use super::Sunshine;
 use super::deletion::is_deleted;
-use super::records::{PageEnd, readable, skipped};
+use super::records::PageEnd;
 use crate::client::Caller;
 use crate::error::{Subject, is_unknown_user};
 use crate::limits::PAGE_MAX;
@@ -57,7 +57,7 @@ impl Sunshine {
                     Ok(located) => items.push(located),
                     Err(_) => {
                         let id = conversation.id.value().map(String::as_str);
-                        skipped(self.name(), OPERATION, id, adapterkit::Unmappable("record"));
+                        name_left_out(self.name(), OPERATION, id);
                     }
                 }
             }
@@ -98,7 +98,7 @@ impl Sunshine {
             },
         };
         let answer = match self.client().list_conversations(caller, &query).await {
-            Ok(answer) => answer,
+            Ok(answer) => answer.named(self.name(), operation),
             Err(failure) if is_unknown_user(&failure) => {
                 return Ok(Conversations {
                     conversations: Vec::new(),
@@ -110,12 +110,14 @@ impl Sunshine {
                 return Err(self.failed(failure, Subject::User, Effect::Read, operation));
             }
         };
-        let conversations: Vec<Conversation> =
-            readable(&answer.conversations, self.name(), operation);
+        let has_gaps = !answer.is_complete();
+        let count = answer.answer.conversations.len() + answer.left_out.len();
+        let answer = answer.answer;
+        let conversations = answer.conversations;
         let next = PageEnd {
             meta: &answer.meta,
             links: &answer.links,
-            count: answer.conversations.len(),
+            count,
             size,
             last: conversations
                 .last()
@@ -126,7 +128,7 @@ impl Sunshine {
         .next()
         .map_err(|error| error.at(self.name(), operation))?;
         Ok(Conversations {
-            has_gaps: conversations.len() < answer.conversations.len(),
+            has_gaps,
             conversations,
             next,
         })

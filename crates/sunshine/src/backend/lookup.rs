@@ -1,10 +1,10 @@
 //! Single messages, for which the vendor has no call, and messages in canonical form.
 
+use adapterkit::name_left_out;
 use backend::{Context, Error, Location, Result};
 use conversation::{Message, MessageId};
 
 use super::Sunshine;
-use super::records::skipped;
 use super::vendor_page::{Step, Unread, id_of, is_gone};
 use crate::client::Caller;
 use crate::error::has_status;
@@ -82,8 +82,8 @@ impl Sunshine {
         let readable = messages.iter().filter_map(|message| {
             match message_to_canonical(message, at.id, &name_of) {
                 Ok(message) => Some(message),
-                Err(reason) => {
-                    skipped(self.name(), operation, id_of(message), reason);
+                Err(_) => {
+                    name_left_out(self.name(), operation, id_of(message));
                     None
                 }
             }

@@ -11,14 +11,17 @@ use crate::config::ImportMode;
 use crate::error::{Subject, has_status};
 use crate::limits::{BODY_MAX_BYTES, IMPORT_MAX_MESSAGES};
 use crate::mapping::{
-    Authorship, IMPORT_IS_IMPOSSIBLE, INTENT_KEY, SENT_AT_KEY, external_id, message_post, own_id,
-    own_member,
+    Authorship, IMPORT_IS_IMPOSSIBLE, INTENT_KEY, SENT_AT_KEY, intent_of, message_key,
+    message_post, own_id,
 };
 use crate::wire::{self, Participant};
 
 /// Why a message of the business cannot be imported into a group.
 const SILENT_IS_PERSONAL: &str =
     "sunshine stores messages of the business silently in direct conversations only, not in groups";
+
+/// Why somebody does not write.
+const NOT_A_MEMBER: &str = "on sunshine only users of the conversation write for the customer";
 
 impl Sunshine {
     pub(super) async fn post(
@@ -54,7 +57,8 @@ impl Sunshine {
         operation: &'static str,
     ) -> Result<Message> {
         let mut metadata: JsonMap = new.metadata.clone();
-        metadata.insert(INTENT_KEY.into(), RawJson::string(&cx.intent.to_string()));
+        let key = message_key(cx.intent, &new.parts);
+        metadata.insert(INTENT_KEY.into(), RawJson::string(&key));
         if let Some(sent_at) = new.sent_at {
             metadata.insert(SENT_AT_KEY.into(), RawJson::string(&sent_at.to_string()));
         }
@@ -63,7 +67,8 @@ impl Sunshine {
         })?;
         if body.len() > BODY_MAX_BYTES {
             let detail = "sunshine takes at most 100 kB of json for one message";
-            return Err(self.not_held("/parts", detail, operation));
+            let exceeds = Some((BODY_MAX_BYTES, body.len()));
+            return Err(self.not_held_beyond("/parts", detail, exceeds, operation));
         }
         let answer = match self.client().post_message(caller, &at.native, body).await {
             Ok(answer) => answer,
@@ -76,9 +81,10 @@ impl Sunshine {
         };
         let intent = cx.intent.to_string();
         // Usually one. Of several the last is the content, those before it the text that led it.
-        let stored = answer.messages.into_iter().rfind(|message| {
-            own_member(&message.metadata, INTENT_KEY).is_none_or(|key| key == intent)
-        });
+        let stored = answer
+            .messages
+            .into_iter()
+            .rfind(|message| intent_of(message).is_none_or(|found| found == intent));
         let stored = stored.ok_or_else(|| {
             Error::new(
                 Kind::InvalidResponse,
@@ -117,13 +123,17 @@ impl Sunshine {
         operation: &'static str,
     ) -> Result<Authorship> {
         let tenant = &cx.principal.tenant;
-        let members = self.members(caller, &at.native, operation).await?;
+        let mut members = self.members(caller, &at.native, operation).await?;
         let named = new.author.as_ref().and_then(|author| author.id.as_deref());
         if let Some(id) = named {
+            if find_member(&members, tenant, id).is_none() {
+                // Who has just joined is not among those that were read a moment ago.
+                members = self.fresh_members(caller, &at.native, operation).await?;
+            }
             let member = find_member(&members, tenant, id);
-            return Ok(member
+            return member
                 .and_then(authorship_of)
-                .unwrap_or_else(|| Authorship::ExternalUser(external_id(tenant, id))));
+                .ok_or_else(|| self.not_held("/author/id", NOT_A_MEMBER, operation));
         }
         let own = cx.principal.user_or_key();
         let member = find_member(&members, tenant, &own).or_else(|| members.first());
@@ -145,7 +155,8 @@ impl Sunshine {
         }
         if messages.len() > IMPORT_MAX_MESSAGES {
             let detail = "sunshine's history is posted one by one: import at most 100 at a time";
-            return Err(self.not_held("/messages", detail, operation));
+            let exceeds = Some((IMPORT_MAX_MESSAGES, messages.len()));
+            return Err(self.not_held_beyond("/messages", detail, exceeds, operation));
         }
         let caller = self.caller(cx);
         let facts = self.facts(caller, at, operation).await?;
@@ -209,6 +220,8 @@ impl Sunshine {
                 .await?;
             precondition.check(&message)?;
         }
+        self.delete_leads(caller, &at.native, &found, operation)
+            .await?;
         let deleted = self
             .client()
             .delete_message(caller, &at.native, id.as_str())

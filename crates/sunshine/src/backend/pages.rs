@@ -101,9 +101,7 @@ impl Sunshine {
         limit: usize,
     ) -> Result<Travelled> {
         let Some(anchor) = anchor else {
-            let newest = self
-                .page(caller, &at.native, Step::Newest, OPERATION)
-                .await?;
+            let newest = self.shown_page(caller, at, Step::Newest).await?;
             return if ascending {
                 self.first_messages(caller, at, newest, limit).await
             } else {
@@ -112,7 +110,12 @@ impl Sunshine {
         };
         let step = step(anchor, ascending);
         match self.read_page(caller, &at.native, step, OPERATION).await {
-            Ok(page) => self.go_on(caller, at, page, ascending, limit).await,
+            Ok(page) => {
+                let page = self
+                    .folded(caller, &at.native, step, page, OPERATION)
+                    .await?;
+                self.go_on(caller, at, page, ascending, limit).await
+            }
             Err(Unread::Failed(failure))
                 if has_status(&failure, 400) || has_status(&failure, 404) =>
             {
@@ -123,6 +126,17 @@ impl Sunshine {
             }
             Err(unread) => Err(self.unread(unread, OPERATION)),
         }
+    }
+
+    /// One of the vendor's pages, without messages that are not shown by themselves.
+    async fn shown_page(
+        &self,
+        caller: Caller,
+        at: &Location,
+        step: Step<'_>,
+    ) -> Result<VendorPage> {
+        let page = self.page(caller, &at.native, step, OPERATION).await?;
+        self.folded(caller, &at.native, step, page, OPERATION).await
     }
 
     /// At most `limit` messages from the beginning of `page` on.
@@ -153,9 +167,7 @@ impl Sunshine {
                     return Ok(Travelled { messages, more });
                 }
             };
-            page = self
-                .page(caller, &at.native, step(&next, ascending), OPERATION)
-                .await?;
+            page = self.shown_page(caller, at, step(&next, ascending)).await?;
         }
         Err(repeats().at(self.name(), OPERATION))
     }
@@ -178,6 +190,9 @@ impl Sunshine {
         let step = Step::After(BEGINNING);
         let is_certain = match self.read_page(caller, &at.native, step, OPERATION).await {
             Ok(oldest) if lies_before(&oldest, &newest) => {
+                let oldest = self
+                    .folded(caller, &at.native, step, oldest, OPERATION)
+                    .await?;
                 return self.go_on(caller, at, oldest, true, limit).await;
             }
             // It took the cursor for another one.
@@ -226,9 +241,7 @@ impl Sunshine {
                     more,
                 });
             };
-            page = self
-                .page(caller, &at.native, Step::Before(&next), OPERATION)
-                .await?;
+            page = self.shown_page(caller, at, Step::Before(&next)).await?;
         }
         Err(repeats().at(self.name(), OPERATION))
     }

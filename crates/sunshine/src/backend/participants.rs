@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use adapterkit::Effect;
-use backend::{Context, Error, FieldFate, Kind, Location, Outcome, Projection, Result, Write};
-use conversation::{ConversationPatch, Participant};
+use backend::{Context, Error, Kind, Location, Outcome, Result, Write};
+use conversation::Participant;
 
 use super::Sunshine;
 use super::messages::find_member;
 use crate::client::Caller;
 use crate::error::{Subject, is_unknown_user, participant_not_found};
-use crate::mapping::{
-    Profiled, external_id, participant_to_canonical, profile_of, projected_participants,
-};
+use crate::mapping::{Profiled, external_id, participant_to_canonical, profile_of};
 use crate::wire::{self, Extra, Member, ParticipantJoinBody, ParticipantLeaveBody};
 
 /// Why nobody joins or leaves.
@@ -56,8 +54,11 @@ impl Sunshine {
         new: Vec<Participant>,
     ) -> Result<Vec<Participant>> {
         let operation = "add_participants";
-        let (new, fates) = projected_participants(&new);
-        check(cx, self.name(), fates)?;
+        let projection = backend::Backend::preview(self, &Write::AddParticipants(new));
+        projection.check(cx, self.name())?;
+        let Write::AddParticipants(new) = projection.write else {
+            return Err(Error::new(Kind::Internal, "a join became another write"));
+        };
         let caller = self.caller(cx);
         if !self.facts(caller, at, operation).await?.is_group {
             return Err(self.not_held("/participants", GROUPS_ONLY, operation));
@@ -170,10 +171,4 @@ fn leave_body(member: &wire::Participant) -> ParticipantLeaveBody {
         body.user_external_id = value(&member.user_external_id);
     }
     body
-}
-
-/// Refuses participants where the policy does.
-fn check(cx: &Context, backend: &str, fates: Vec<FieldFate>) -> Result<()> {
-    let write = Write::UpdateConversation(ConversationPatch::default());
-    Projection::of(write, fates).check(cx, backend)
 }

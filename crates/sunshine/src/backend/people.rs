@@ -8,7 +8,7 @@ use backend::{Outcome, Result};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::Sunshine;
-use super::records::{PageEnd, readable, repeats};
+use super::records::{PageEnd, repeats};
 use crate::client::Caller;
 use crate::error::{Subject, has_status};
 use crate::limits::PAGE_MAX;
@@ -99,11 +99,14 @@ impl Sunshine {
             let answer = answer.map_err(|failure| {
                 self.failed(failure, Subject::Conversation, Effect::Read, operation)
             })?;
-            let found: Vec<Participant> = readable(&answer.participants, self.name(), operation);
+            let answer = answer.named(self.name(), operation);
+            let count = answer.answer.participants.len() + answer.left_out.len();
+            let answer = answer.answer;
+            let found = answer.participants;
             let next = PageEnd {
                 meta: &answer.meta,
                 links: &answer.links,
-                count: answer.participants.len(),
+                count,
                 size: PAGE_MAX,
                 last: found
                     .last()

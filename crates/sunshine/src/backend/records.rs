@@ -1,53 +1,8 @@
-//! Lists of the vendor: record by record, so that one that cannot be read costs itself only, and page by page.
+//! Lists of the vendor, page by page.
 
-use adapterkit::Unmappable;
 use backend::{Error, Kind, Origin, Outcome};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-use crate::wire::{Links, Member, Meta, Raw};
-
-/// The id of a record of which nothing else can be read.
-#[derive(Deserialize)]
-struct Named {
-    id: Option<String>,
-}
-
-/// Every record that can be read; the others are named in the log.
-pub(super) fn readable<T: DeserializeOwned>(
-    records: &[Raw],
-    backend: &str,
-    operation: &'static str,
-) -> Vec<T> {
-    records
-        .iter()
-        .filter_map(|raw| match raw.decode() {
-            Ok(record) => Some(record),
-            Err(_) => {
-                let named: Option<Named> = raw.decode().ok();
-                let id = named.and_then(|named| named.id);
-                skipped(backend, operation, id.as_deref(), Unmappable("record"));
-                None
-            }
-        })
-        .collect()
-}
-
-/// Names a record that is left out.
-pub(super) fn skipped(
-    backend: &str,
-    operation: &'static str,
-    id: Option<&str>,
-    reason: Unmappable,
-) {
-    tracing::warn!(
-        backend.name = backend,
-        operation,
-        record.id = id.unwrap_or("unknown"),
-        member = reason.0,
-        "left out a record of sunshine that cannot be read"
-    );
-}
+use crate::wire::{Links, Member, Meta};
 
 /// The vendor leads in circles: going on would never end, and stopping would look like the end of the list.
 pub(super) fn repeats() -> Error {

@@ -10,7 +10,7 @@ use super::Sunshine;
 use super::messages::{authorship_of, find_member};
 use crate::error::{Subject, participant_not_found};
 use crate::limits::ATTACHMENT_MAX_BYTES;
-use crate::mapping::{Authorship, external_id};
+use crate::mapping::{Authorship, NOT_TO_A_MESSAGE, external_id};
 use crate::wire::{
     ActivityPost, ActivityType, AttachmentUploadQuery, Author, AuthorType, Extra, Member,
 };
@@ -81,12 +81,12 @@ impl Sunshine {
     ) -> Result<Attachment> {
         let operation = "put_attachment";
         if new.message_id.is_some() {
-            let detail = "sunshine cannot change a message: put the attachment first, and name it by its url";
-            return Err(self.not_held("/message_id", detail, operation));
+            return Err(self.not_held("/message_id", NOT_TO_A_MESSAGE, operation));
         }
         if new.bytes.len() > ATTACHMENT_MAX_BYTES {
             let detail = "sunshine takes attachments of at most 50 MB";
-            return Err(self.not_held("/bytes", detail, operation));
+            let exceeds = Some((ATTACHMENT_MAX_BYTES, new.bytes.len()));
+            return Err(self.not_held_beyond("/bytes", detail, exceeds, operation));
         }
         let caller = self.caller(cx);
         self.facts(caller, at, operation).await?;

@@ -1,18 +1,19 @@
 //! What became of a write whose answer was lost: the id of the write stands in the metadata of what it made.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
-use adapterkit::settle_by_reading;
+use adapterkit::{paired, settle_by_reading};
 use backend::{Applied, Context, Error, Intent, Kind, Location, Result, Settled, Write};
 use conversation::{
     ConversationPatch, Message, NewConversation, NewMessage, Part, TextFormat, text_of,
 };
 
 use super::Sunshine;
+use super::folding::fold;
 use super::vendor_page::{Step, is_gone, received};
 use crate::client::Caller;
 use crate::limits::PAGE_MAX;
-use crate::mapping::{INTENT_KEY, own_member};
+use crate::mapping::{INTENT_KEY, intent_of, own_member};
 use crate::wire;
 
 const OPERATION: &str = "settle";
@@ -32,14 +33,23 @@ impl Sunshine {
             (Write::ImportMessage(new), Some(at)) => {
                 self.settle_message(cx, intent, at, Some(new)).await
             }
+            (Write::ImportMessages(new), Some(at)) => {
+                self.settle_imports(cx, intent, at, new).await
+            }
             // Refused before anything is sent.
-            (Write::Respond(_), _) => Ok(Settled::NotApplied),
+            (
+                Write::Respond(_)
+                | Write::UpdateMessage { .. }
+                | Write::RateMessage { .. }
+                | Write::PutAttachment {
+                    message_id: Some(_),
+                    ..
+                },
+                _,
+            ) => Ok(Settled::NotApplied),
             (
                 Write::DeleteConversation
-                | Write::ImportMessages(_)
-                | Write::UpdateMessage { .. }
                 | Write::DeleteMessage { .. }
-                | Write::RateMessage { .. }
                 | Write::AddParticipants(_)
                 | Write::RemoveParticipant { .. }
                 | Write::PutAttachment { .. },
@@ -169,6 +179,41 @@ impl Sunshine {
         })
     }
 
+    /// All messages of an import, each found by itself: equal ones are as many as were sent.
+    async fn settle_imports(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        at: &Location,
+        imported: &[NewMessage],
+    ) -> Result<Settled> {
+        let caller = self.caller(cx);
+        let Some(carriers) = self.carriers(caller, intent, at).await? else {
+            return Ok(Settled::NotApplied);
+        };
+        if carriers.messages.is_empty() {
+            return Ok(if carriers.is_complete {
+                self.0.window.nothing_found(intent)
+            } else {
+                Settled::Unknown
+            });
+        }
+        let messages = self
+            .canonical_messages(cx, caller, at, &carriers.messages, OPERATION)
+            .await?;
+        let mut wanted = Vec::with_capacity(imported.len());
+        for new in imported {
+            let write = Write::ImportMessage(new.clone());
+            if let Write::ImportMessage(new) = backend::Backend::preview(self, &write).write {
+                wanted.push(new);
+            }
+        }
+        let found = paired(&wanted, messages, |new, message| can_be(message, new));
+        Ok(found.map_or(Settled::Unknown, |found| {
+            Settled::Applied(Applied::Messages(found))
+        }))
+    }
+
     /// The messages that carry the write's id, oldest first; `None` where there is no such conversation.
     async fn carriers(
         &self,
@@ -194,15 +239,16 @@ impl Sunshine {
                 .iter()
                 .any(|message| received(message).is_some_and(|received| received < first));
             let carries = |message: &wire::Message| {
-                own_member(&message.metadata, INTENT_KEY).as_deref() == Some(&*wanted)
-                    && !is_gone(message)
+                intent_of(message).as_deref() == Some(&*wanted) && !is_gone(message)
             };
             for message in page.messages.into_iter().rev().filter(carries) {
                 messages.push_front(message);
             }
             if is_older || page.next.is_none() {
+                let mut messages = messages.into();
+                fold(&mut messages, HashSet::new());
                 return Ok(Some(Carriers {
-                    messages: messages.into(),
+                    messages,
                     is_complete: !has_gaps,
                 }));
             }

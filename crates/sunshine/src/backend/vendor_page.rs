@@ -1,11 +1,11 @@
 //! One page of the vendor's messages: reading it, putting it in order, finding where the next begins.
 
-use adapterkit::{Effect, Failure};
+use adapterkit::{Effect, Failure, name_left_out};
 use backend::{Error, Result};
 use conversation::Time;
 
 use super::Sunshine;
-use super::records::{readable, repeats, skipped};
+use super::records::repeats;
 use crate::client::Caller;
 use crate::error::Subject;
 use crate::limits::PAGE_MAX;
@@ -94,13 +94,15 @@ impl Sunshine {
             .client()
             .list_messages(caller, native, &query)
             .await
-            .map_err(Unread::Failed)?;
-        let count = answer.messages.len();
-        let mut messages: Vec<wire::Message> = readable(&answer.messages, self.name(), operation);
+            .map_err(Unread::Failed)?
+            .named(self.name(), operation);
+        let count = answer.answer.messages.len() + answer.left_out.len();
+        let answer = answer.answer;
+        let mut messages = answer.messages;
         messages.retain(|message| {
             let has_id = message.id.value().is_some();
             if !has_id {
-                skipped(self.name(), operation, None, adapterkit::Unmappable("id"));
+                name_left_out(self.name(), operation, None);
             }
             has_id
         });

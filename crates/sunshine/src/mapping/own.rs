@@ -1,9 +1,10 @@
 //! Members of our own in the vendor's metadata. The vendor has no idempotency key, no original times and no way to
 //! delete a user's first conversation; its metadata carries what is needed for that.
 
-use conversation::JsonMap;
+use conversation::{JsonMap, Part, text_of};
+use uuid::Uuid;
 
-use crate::wire::{Member, Raw};
+use crate::wire::{Member, Message, Raw};
 
 /// The id of the write that made a conversation or message: by this a lost write is found again.
 pub const INTENT_KEY: &str = "dragoman_intent";
@@ -14,6 +15,38 @@ pub const DELETED_KEY: &str = "dragoman_deleted";
 
 /// All of them: callers can neither set nor see them.
 pub(super) const OWN_KEYS: [&str; 3] = [INTENT_KEY, SENT_AT_KEY, DELETED_KEY];
+
+/// What the key of a post ends in that the vendor may make several messages of.
+const SEVERAL: &str = "/several";
+/// What begins the vendor's shorthand for a template inside a text.
+const SHORTHANDS: [&str; 2] = ["((", "{{"];
+
+/// The value of [`INTENT_KEY`] of a message with these parts. A text with the vendor's shorthand for a template may
+/// become several messages, which all carry it: so that they can be told from others of the same import, the key is of
+/// this message alone.
+#[must_use]
+pub fn message_key(intent: Uuid, parts: &[Part]) -> String {
+    let words = text_of(parts);
+    if SHORTHANDS.iter().any(|begin| words.contains(begin)) {
+        format!("{intent}/{}{SEVERAL}", Uuid::now_v7().simple())
+    } else {
+        intent.to_string()
+    }
+}
+
+/// The id of the write that made a message.
+#[must_use]
+pub fn intent_of(message: &Message) -> Option<String> {
+    let mut key = own_member(&message.metadata, INTENT_KEY)?;
+    key.truncate(key.find('/').unwrap_or(key.len()));
+    Some(key)
+}
+
+/// The key of a post that may have become several messages.
+#[must_use]
+pub fn several_key(message: &Message) -> Option<String> {
+    own_member(&message.metadata, INTENT_KEY).filter(|key| key.ends_with(SEVERAL))
+}
 
 /// The value of a member of ours, where it is a string.
 #[must_use]

@@ -7,8 +7,7 @@ mod parts;
 mod thread;
 
 use adapterkit::Fates;
-use backend::{FieldFate, Projection, Write};
-
+use backend::{Projection, Write};
 use conversation::Participant;
 
 use crate::config::ImportMode;
@@ -16,6 +15,10 @@ pub use thread::is_customer;
 
 /// Why history cannot be stored.
 pub const IMPORT_IS_IMPOSSIBLE: &str = "sunshine stores a message only as said now, and a user's message wakes bots and webhooks: set `import_mode = \"post\"` for this backend to post history all the same";
+
+/// Why a file does not become a part of a stored message.
+pub const NOT_TO_A_MESSAGE: &str =
+    "sunshine cannot change a message: put the attachment first, and name it by its url";
 
 /// The fate of a write.
 #[must_use]
@@ -36,38 +39,47 @@ pub fn preview(write: &Write, import_mode: ImportMode) -> Projection {
                 write.clone()
             }
         },
-        Write::UpdateMessage { .. } => {
-            fates.refuse("/parts", "sunshine cannot change a message");
+        Write::UpdateMessage { patch, .. } => {
+            fates.refuse_edit(patch);
+            write.clone()
+        }
+        Write::RateMessage { .. } => {
+            fates.refuse("/rating", "sunshine has no votes on messages");
             write.clone()
         }
         Write::Respond(_) => {
             fates.refuse("/input", "sunshine has no ai of its own");
             write.clone()
         }
-        // Deletes, votes, participants and files are tried: nothing of them can be left out.
+        Write::AddParticipants(new) => Write::AddParticipants(joining(new, &mut fates)),
+        Write::PutAttachment { message_id, .. } => {
+            if message_id.is_some() {
+                fates.refuse("/message_id", NOT_TO_A_MESSAGE);
+            }
+            write.clone()
+        }
+        // Deletes are tried: nothing of them can be left out.
         Write::DeleteConversation
         | Write::ImportMessages(_)
         | Write::DeleteMessage { .. }
-        | Write::RateMessage { .. }
-        | Write::AddParticipants(_)
-        | Write::RemoveParticipant { .. }
-        | Write::PutAttachment { .. } => write.clone(),
+        | Write::RemoveParticipant { .. } => write.clone(),
     };
     fates.into_projection(write)
 }
 
-/// What is left of participants who are to join, and the fate of each of their fields.
-#[must_use]
-pub fn projected_participants(new: &[Participant]) -> (Vec<Participant>, Vec<FieldFate>) {
-    let mut fates = Fates::new("sunshine");
+/// What is left of participants who are to join.
+fn joining(new: &[Participant], fates: &mut Fates) -> Vec<Participant> {
     let mut kept = Vec::new();
     for (index, participant) in new.iter().enumerate() {
         let pointer = format!("/participants/{index}");
         if is_customer(participant) {
-            kept.extend(thread::user(&pointer, participant, &mut fates));
+            kept.extend(thread::user(&pointer, participant, fates));
         } else {
             fates.reject(pointer, thread::CUSTOMERS_ONLY);
         }
     }
-    (kept, fates.into_inner())
+    if kept.is_empty() && !new.is_empty() {
+        fates.nothing_is_left();
+    }
+    kept
 }

@@ -101,8 +101,8 @@ wire_object! {
 wire_object! {
     /// Answer of a list, forwards.
     pub struct ConversationListResponse {
-        /// Conversations, each a [`Conversation`].
-        required conversations: Vec<Raw>,
+        /// Conversations.
+        required conversations: Vec<Conversation>,
         /// Which page; the published example has none.
         optional meta: Meta,
         /// Its neighbours.

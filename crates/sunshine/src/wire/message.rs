@@ -187,8 +187,8 @@ wire_object! {
 wire_object! {
     /// Answer of a list, 100 a page: the newest page first, or the one before or after a cursor.
     pub struct MessageListResponse {
-        /// Messages, each a [`Message`]. Their order is not stated.
-        required messages: Vec<Raw>,
+        /// Messages. Their order is not stated.
+        required messages: Vec<Message>,
         /// Which page.
         optional meta: Meta,
         /// Its neighbours.

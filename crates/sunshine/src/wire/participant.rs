@@ -2,7 +2,7 @@
 
 use adapterkit::wire_object;
 
-use super::{Links, Meta, Raw};
+use super::{Links, Meta};
 
 wire_object! {
     /// A user in a conversation.
@@ -70,8 +70,8 @@ wire_object! {
 wire_object! {
     /// Answer of `GET …/participants`, forwards, 1 to 100 a page.
     pub struct ParticipantListResponse {
-        /// Participants, each a [`Participant`].
-        required participants: Vec<Raw>,
+        /// Participants.
+        required participants: Vec<Participant>,
         /// Which page.
         optional meta: Meta,
         /// Its neighbours.

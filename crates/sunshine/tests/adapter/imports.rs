@@ -191,3 +191,41 @@ async fn an_imported_picture_is_found_although_the_vendor_adds_to_it() {
     };
     assert_eq!(found.id, stored[1].as_ref().unwrap().id);
 }
+
+#[tokio::test]
+async fn equal_messages_of_one_import_are_each_found() {
+    let (_fake, sunshine, at) = posting().await;
+    let cx = cx();
+    let time = "2020-01-01T00:00:00.000Z";
+    let twice = said(Role::Assistant, "again", time);
+    let history = vec![
+        twice.clone(),
+        twice.clone(),
+        said(Role::User, "again", time),
+    ];
+    let stored = sunshine
+        .import_messages(&cx, &at, history.clone())
+        .await
+        .unwrap();
+    let mut intent = noted(&cx, &at, &twice);
+    intent.write = Write::ImportMessages(history.clone());
+    let Settled::Applied(Applied::Messages(found)) = sunshine.settle(&cx, &intent).await.unwrap()
+    else {
+        panic!("it was done")
+    };
+    let stored: Vec<_> = stored.into_iter().map(Result::unwrap).collect();
+    assert_eq!(found, stored);
+    // One more of them was never sent.
+    intent.write = Write::ImportMessages([history, vec![twice.clone()]].concat());
+    let settled = sunshine.settle(&cx, &intent).await.unwrap();
+    assert_eq!(settled, Settled::Unknown);
+    // Nothing of another import.
+    intent.id = another_id();
+    let settled = sunshine.settle(&cx, &intent).await.unwrap();
+    assert_eq!(settled, Settled::NotApplied);
+}
+
+/// The id of a write that was never sent.
+fn another_id() -> uuid::Uuid {
+    crate::support::cx().intent
+}

@@ -73,8 +73,8 @@ pub(crate) fn list(call: &Call) -> Result<Answer, Refusal> {
         let mut participants = stored.participants.iter();
         participants.any(|participant| participant.user_id.value() == Some(&user_id))
     });
-    let records: Vec<(String, Raw)> = of_user
-        .map(|(id, stored)| (id.clone(), Raw::encode(&stored.row).expect("JSON")))
+    let records: Vec<(String, wire::Conversation)> = of_user
+        .map(|(id, stored)| (id.clone(), stored.row.clone()))
         .collect();
     let page = page::cut(call, &records, page::size(&call.query)?, Travel::Forwards)?;
     let answer = wire::ConversationListResponse {

@@ -1,7 +1,7 @@
 //! Messages: `…/conversations/{conversationId}/messages`. There is no read of one message and no change.
 
 use sunshine::wire::{
-    self, AuthorSubtype, AuthorType, Content, ConversationType, Extra, Member, Raw,
+    self, AuthorSubtype, AuthorType, Content, ConversationType, Extra, Member, TextMessage,
 };
 
 use super::answer::{Answer, Refusal};
@@ -66,12 +66,39 @@ pub(crate) fn post(call: &Call, id: &str) -> Result<Answer, Refusal> {
         }
     }
     stored.row.last_updated_at = Member::Value(now);
-    stored.messages.push(message.clone());
+    let messages = expanded(&mut data, message);
+    let stored = data.conversations.get_mut(id).expect("just found");
+    stored.messages.extend(messages.iter().cloned());
     let answer = wire::MessagePostResponse {
-        messages: vec![message],
+        messages,
         extra: Extra::new(),
     };
     Ok(Answer::json(201, &answer))
+}
+
+/// A text with the shorthand for a template becomes the text before it and the template.
+fn expanded(data: &mut Data, message: wire::Message) -> Vec<wire::Message> {
+    let said = match message.content.value() {
+        Some(Content::Text(text)) => text.text.value().cloned().unwrap_or_default(),
+        _ => return vec![message],
+    };
+    let Some((lead, _)) = said.split_once("%((template:") else {
+        return vec![message];
+    };
+    let says = |text: &str| Member::Value(Content::Text(TextMessage::plain(text.to_owned())));
+    let template = wire::Message {
+        id: Member::Value(data.new_id()),
+        content: says("what the template says"),
+        ..message.clone()
+    };
+    if lead.is_empty() {
+        return vec![template];
+    }
+    let lead = wire::Message {
+        content: says(lead.trim_end()),
+        ..message
+    };
+    vec![lead, template]
 }
 
 /// The author as answers show it: a user by id and name, never by the caller's own id.
@@ -120,12 +147,12 @@ fn source() -> wire::Source {
 pub(crate) fn list(call: &Call, id: &str) -> Result<Answer, Refusal> {
     let data = call.server.data();
     let stored = data.conversations.get(id).ok_or(Refusal::NOT_FOUND)?;
-    let records: Vec<(String, Raw)> = stored
+    let records: Vec<(String, wire::Message)> = stored
         .messages
         .iter()
         .map(|message| {
             let id = message.id.value().expect("an id").clone();
-            (id, Raw::encode(message).expect("JSON"))
+            (id, message.clone())
         })
         .collect();
     let options = &call.server.options;

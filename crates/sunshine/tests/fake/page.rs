@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sunshine::wire::{CURSOR_CHARS, Extra, Links, Member, Meta, Raw};
+use sunshine::wire::{CURSOR_CHARS, Extra, Links, Member, Meta};
 
 use super::UnknownCursor;
 use super::answer::Refusal;
@@ -22,8 +22,8 @@ pub(crate) enum Travel {
 }
 
 /// One page of records and what is said about its neighbours.
-pub(crate) struct Page {
-    pub(crate) records: Vec<Raw>,
+pub(crate) struct Page<T> {
+    pub(crate) records: Vec<T>,
     pub(crate) meta: Member<Meta>,
     pub(crate) links: Member<Links>,
 }
@@ -42,12 +42,12 @@ pub(crate) fn size(query: &BTreeMap<String, String>) -> Result<usize, Refusal> {
 }
 
 /// Cuts a page out of records that are ordered by id.
-pub(crate) fn cut(
+pub(crate) fn cut<T: Clone>(
     call: &Call,
-    records: &[(String, Raw)],
+    records: &[(String, T)],
     size: usize,
     travel: Travel,
-) -> Result<Page, Refusal> {
+) -> Result<Page<T>, Refusal> {
     let cursor = |name: &str| match call.query.get(name) {
         Some(id) if id.len() != CURSOR_CHARS => Err(Refusal::BAD_PAGE),
         Some(id) => {

@@ -1,6 +1,6 @@
 //! Participants and their activity: `…/conversations/{conversationId}/participants`, `/join`, `/leave`, `/activity`.
 
-use sunshine::wire::{self, ActivityType, AuthorType, ConversationType, Extra, Member, Raw};
+use sunshine::wire::{self, ActivityType, AuthorType, ConversationType, Extra, Member};
 
 use super::answer::{Answer, Refusal};
 use super::conversations::user_of;
@@ -11,12 +11,12 @@ use super::serve::Call;
 pub(crate) fn list(call: &Call, id: &str) -> Result<Answer, Refusal> {
     let data = call.server.data();
     let stored = data.conversations.get(id).ok_or(Refusal::NO_CONVERSATION)?;
-    let records: Vec<(String, Raw)> = stored
+    let records: Vec<(String, wire::Participant)> = stored
         .participants
         .iter()
         .map(|participant| {
             let id = participant.id.value().expect("an id").clone();
-            (id, Raw::encode(participant).expect("JSON"))
+            (id, participant.clone())
         })
         .collect();
     let page = page::cut(call, &records, page::size(&call.query)?, Travel::Forwards)?;

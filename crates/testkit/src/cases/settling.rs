@@ -7,6 +7,8 @@ use crate::bench::{Bench, asking, completed};
 use crate::case::{Case, Need, Outcome, is_held};
 use crate::expect::Must;
 
+mod others;
+
 const NEEDS: &[Need] = &[Need::Works("conversation_create"), Need::Settles];
 
 pub(super) const CASES: &[Case] = &[
@@ -148,6 +150,7 @@ async fn done(bench: &Bench) -> Outcome {
             &completed(&events).id,
         );
     }
+    others::done(bench).await;
     Ok(())
 }
 
@@ -202,5 +205,6 @@ async fn never_sent(bench: &Bench) -> Outcome {
             "an answer that was never asked for"
         );
     }
+    others::never_sent(bench, long_ago).await;
     Ok(())
 }

@@ -446,18 +446,23 @@ impl Backend for Broken {
         self.offered(!self.has(Defect::OnlyAnswers), "import_messages")?;
         if self.has(Defect::HoldsLittle) {
             self.wrong(self.inner.get_conversation(cx, at).await)?;
-            let mut results = Vec::new();
+            // One call for all that are taken: the write is found again as a whole.
+            let (mut taken, mut results) = (Vec::new(), Vec::new());
             for new in messages {
                 results.push(match self.sent(cx, Write::ImportMessage(new)) {
-                    Ok(Write::ImportMessage(new)) => self
-                        .inner
-                        .import_messages(cx, at, vec![new])
-                        .await?
-                        .remove(0),
+                    Ok(Write::ImportMessage(new)) => {
+                        taken.push(new);
+                        None
+                    }
                     Ok(_) => unreachable!(),
-                    Err(error) => Err(error),
+                    Err(error) => Some(Err(error)),
                 });
             }
+            let mut stored = self.inner.import_messages(cx, at, taken).await?.into_iter();
+            let results = results
+                .into_iter()
+                .map(|refused| refused.unwrap_or_else(|| stored.next().expect("one for each")))
+                .collect();
             return Ok(results);
         }
         let mut messages: Vec<NewMessage> = messages

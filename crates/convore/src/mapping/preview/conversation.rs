@@ -1,6 +1,8 @@
 //! Fates of a conversation's fields.
 
-use conversation::{Assistant, ConversationPatch, Kind, NewConversation, Patch, Priority, Status};
+use conversation::{
+    ConversationPatch, JsonMap, Kind, NewConversation, Patch, Priority, RawJson, Status,
+};
 
 use super::{Fates, NO_NUL, held_subject, people};
 
@@ -30,11 +32,13 @@ pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversatio
     fates.take("/owner", &mut new.owner);
     fates.take("/icon_url", &mut new.icon_url);
     let assistant = new.assistant.take();
-    if assistant.is_some_and(|assistant| assistant != Assistant::default()) {
-        fates.no_place("/assistant");
-    }
+    let mut assistant: JsonMap = assistant
+        .and_then(|assistant| RawJson::from_serialize(&assistant).ok())
+        .and_then(|members| members.to().ok())
+        .unwrap_or_default();
+    fates.take_members("/assistant", &mut assistant);
     fates.take_members("/metadata", &mut new.metadata);
-    fates.take("/extensions", &mut new.extensions);
+    fates.take_extensions("/extensions", &mut new.extensions);
     new
 }
 
@@ -80,21 +84,13 @@ pub(super) fn update(patch: &ConversationPatch, fates: &mut Fates) -> Conversati
     if let Patch::Set(participants) = patch.participants {
         patch.participants = Patch::Set(people::participants(participants, fates));
     }
-    no_place(&mut patch.description, "/description", fates);
-    no_place(&mut patch.owner, "/owner", fates);
-    no_place(&mut patch.icon_url, "/icon_url", fates);
-    no_place(&mut patch.assistant, "/assistant", fates);
-    no_place(&mut patch.metadata, "/metadata", fates);
-    no_place(&mut patch.extensions, "/extensions", fates);
+    fates.patch("/description", &mut patch.description);
+    fates.patch("/owner", &mut patch.owner);
+    fates.patch("/icon_url", &mut patch.icon_url);
+    fates.patch_members("/assistant", &mut patch.assistant);
+    fates.patch_members("/metadata", &mut patch.metadata);
+    fates.patch_extensions("/extensions", &mut patch.extensions);
     patch
-}
-
-/// A field that the vendor has no place for: setting it is refused, clearing it changes nothing.
-fn no_place<T>(field: &mut Patch<T>, pointer: &str, fates: &mut Fates) {
-    if field.set().is_some() {
-        fates.no_place(pointer);
-    }
-    *field = Patch::Keep;
 }
 
 fn status(status: &Status, fates: &mut Fates) -> bool {
@@ -118,9 +114,11 @@ fn priority(priority: &Priority, fates: &mut Fates) -> bool {
 /// Labels go by their names.
 fn labels(names: &mut Vec<Box<str>>, fates: &mut Fates) {
     for (index, name) in names.iter().enumerate() {
-        if name.contains('\0') {
+        if name.is_empty() {
+            fates.reject(format!("/labels/{index}"), "convore's labels have names");
+        } else if name.contains('\0') {
             fates.reject(format!("/labels/{index}"), NO_NUL);
         }
     }
-    names.retain(|name| !name.contains('\0'));
+    names.retain(|name| !name.is_empty() && !name.contains('\0'));
 }

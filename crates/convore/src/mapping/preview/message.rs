@@ -1,8 +1,8 @@
 //! Fates of a message's fields.
 
 use conversation::{
-    Direction, MessagePatch, MessageStatus, NewMessage, Part, Patch, ReplyKind, Role, Side,
-    TextFormat, Time, text_of,
+    AttachmentId, Direction, MessagePatch, MessageStatus, NewMessage, Part, Patch, ReplyKind, Role,
+    Side, TextFormat, Time, text_of,
 };
 
 use super::super::body::{body_of, parts_of};
@@ -71,6 +71,9 @@ fn common(sent: &NewMessage, fates: &mut Fates) -> NewMessage {
     new.recipients = people::recipients(new.recipients, fates);
     new.subject = held_subject("/subject", new.subject, fates);
     new.parts = parts(&new.parts, fates);
+    if new.parts.is_empty() {
+        fates.nothing_is_left();
+    }
     if let Some(reply) = &new.in_reply_to
         && matches!(reply.kind, ReplyKind::Other(_))
     {
@@ -88,7 +91,7 @@ fn common(sent: &NewMessage, fates: &mut Fates) -> NewMessage {
     fates.take("/latency_ms", &mut new.latency_ms);
     fates.take("/client_message_id", &mut new.client_message_id);
     fates.take("/edited_at", &mut new.edited_at);
-    fates.take("/extensions", &mut new.extensions);
+    fates.take_extensions("/extensions", &mut new.extensions);
     fates.take_members("/source", &mut new.source);
     fates.take_members("/metadata", &mut new.metadata);
     new
@@ -98,14 +101,14 @@ fn common(sent: &NewMessage, fates: &mut Fates) -> NewMessage {
 fn direction(new: &NewMessage, fates: &mut Fates) -> Direction {
     let direction = new.effective_direction();
     if !matches!(new.role, Role::User | Role::Assistant) {
-        fates.reject(
+        fates.refuse(
             "/role",
             "convore holds what is said to people and by them; instructions and tool results are never sent there",
         );
     } else if !matches!(direction, Direction::Inbound | Direction::Outbound) {
-        fates.reject("/direction", "convore knows inbound and outbound only");
+        fates.refuse("/direction", "convore knows inbound and outbound only");
     } else if direction != new.role.direction() {
-        fates.reject("/direction", "convore derives the role from the direction");
+        fates.refuse("/direction", "convore derives the role from the direction");
     }
     direction
 }
@@ -130,6 +133,53 @@ fn parts(sent: &[Part], fates: &mut Fates) -> Vec<Part> {
     parts_of(Some(&body_of(&kept)), None).into_iter().collect()
 }
 
+/// The parts of an edit: one text, then the files that the message is to keep, because what is left out is deleted.
+/// Whether it has them only the stored message tells. Nothing where no words are left of those that were sent: the old
+/// ones would go with them.
+fn edited(sent: &[Part], fates: &mut Fates) -> Option<Vec<Part>> {
+    let mut said = Vec::new();
+    let mut files = Vec::new();
+    let mut is_refused = false;
+    for (index, part) in sent.iter().enumerate() {
+        if stored_file(part).is_some() {
+            files.push(part.clone());
+            continue;
+        }
+        match self::part(&format!("/parts/{index}"), part, fates) {
+            Some(part) => said.push((index, part)),
+            None => is_refused = true,
+        }
+    }
+    if said.is_empty() && (is_refused || files.is_empty()) {
+        return None;
+    }
+    let is_in_order = said
+        .iter()
+        .enumerate()
+        .all(|(place, (index, _))| place == *index);
+    if said.len() > 1 || !is_in_order {
+        fates.convert(
+            "/parts",
+            "convore holds one text, and its files after it: texts are joined by an empty line",
+        );
+    }
+    let texts: Vec<Part> = said.into_iter().map(|(_, part)| part).collect();
+    let text = (!texts.is_empty()).then(|| parts_of(Some(&body_of(&texts)), None));
+    Some(text.flatten().into_iter().chain(files).collect())
+}
+
+/// The id of a file that stands nowhere but in a stored message.
+pub(crate) fn stored_file(part: &Part) -> Option<&str> {
+    match part {
+        Part::Image(media) | Part::File(media) | Part::Audio(media) | Part::Video(media)
+            if media.url.is_none() =>
+        {
+            media.attachment_id.as_ref().map(AttachmentId::as_str)
+        }
+        _ => None,
+    }
+}
+
 /// A part as it goes into the body; nothing where it is refused.
 fn part(pointer: &str, part: &Part, fates: &mut Fates) -> Option<Part> {
     match part {
@@ -146,11 +196,15 @@ fn part(pointer: &str, part: &Part, fates: &mut Fates) -> Option<Part> {
             "convore holds html: markdown stays as it is written",
         ),
         Part::Image(media) | Part::File(media) | Part::Audio(media) | Part::Video(media) => {
-            if media.attachment_id.is_some() {
+            if media.attachment_id.is_some() && media.url.is_none() {
                 fates.reject(
                     pointer,
                     "convore takes a file for a stored message only: store the message first, then put the attachment with its message_id",
                 );
+                return None;
+            }
+            if text_of(std::slice::from_ref(part)).contains('\0') {
+                fates.reject(pointer, NO_NUL);
                 return None;
             }
             fates.convert(pointer, "convore holds a link to the media in its text");
@@ -178,12 +232,7 @@ fn part(pointer: &str, part: &Part, fates: &mut Fates) -> Option<Part> {
 pub(super) fn update(patch: &MessagePatch, fates: &mut Fates) -> MessagePatch {
     let mut patch = patch.clone();
     if let Patch::Set(sent) = &patch.parts {
-        let held = parts(sent, fates);
-        patch.parts = if held.is_empty() {
-            Patch::Keep
-        } else {
-            Patch::Set(held)
-        };
+        patch.parts = edited(sent, fates).map_or(Patch::Keep, Patch::Set);
     }
     match &patch.subject {
         Patch::Clear => {
@@ -211,20 +260,7 @@ pub(super) fn update(patch: &MessagePatch, fates: &mut Fates) -> MessagePatch {
         fates.reject("/status", "convore keeps no state of delivery");
     }
     patch.status = Patch::Keep;
-    for (pointer, given) in [
-        (
-            "/metadata",
-            patch.metadata.set().is_some_and(|map| !map.is_empty()),
-        ),
-        (
-            "/extensions",
-            patch.extensions.set().is_some_and(|map| !map.is_empty()),
-        ),
-    ] {
-        if given {
-            fates.no_place(pointer);
-        }
-    }
-    (patch.metadata, patch.extensions) = (Patch::Keep, Patch::Keep);
+    fates.patch_members("/metadata", &mut patch.metadata);
+    fates.patch_extensions("/extensions", &mut patch.extensions);
     patch
 }

@@ -3,34 +3,75 @@
 use adapterkit::{Fates, member_pointer};
 use conversation::{JsonMap, Participant, RawJson};
 
-use crate::limits::{CALLER_METADATA_MAX_BYTES, LABEL_MAX_CHARS, URL_MAX_CHARS};
+use crate::limits::{
+    CALLER_METADATA_MAX_BYTES, EXTERNAL_ID_MAX_CHARS, LABEL_MAX_CHARS, URL_MAX_CHARS,
+};
 use crate::mapping::own::OWN_KEYS;
 
-/// Why most fields are refused.
-pub(super) const NO_PLACE: &str = "sunshine has no place for this";
+/// What is left of an external id for our own part of it, in characters: the rest is for the tenant's name.
+const ID_MAX_CHARS: usize = EXTERNAL_ID_MAX_CHARS - 256;
+
+/// Takes out an id that no user can have; true where there is none left to refuse.
+pub(super) fn check_id(pointer: &str, person: &mut Participant, fates: &mut Fates) -> bool {
+    let Some(id) = &person.id else {
+        return true;
+    };
+    if is_text(id, ID_MAX_CHARS) {
+        return true;
+    }
+    let characters = id.chars().count() as u64;
+    person.id = None;
+    let pointer = format!("{pointer}/id");
+    if characters > ID_MAX_CHARS as u64 {
+        fates.reject_beyond(
+            pointer,
+            "sunshine's ids for users have at most 1,024 characters, the tenant's name included",
+            ID_MAX_CHARS as u64,
+            Some(characters),
+        );
+    } else {
+        fates.reject(pointer, "sunshine's ids for users have words");
+    }
+    false
+}
 
 /// Takes out a name and a picture that the vendor would refuse.
 pub(super) fn check_face(pointer: &str, person: &mut Participant, fates: &mut Fates) {
     if let Some(name) = &person.name
         && !is_text(name, LABEL_MAX_CHARS)
     {
-        let characters = name.chars().count() as u64;
+        let characters = name.chars().count();
         person.name = None;
-        fates.reject_beyond(
-            format!("{pointer}/name"),
-            "sunshine's names have 1 to 128 characters",
-            LABEL_MAX_CHARS as u64,
-            Some(characters),
-        );
+        let pointer = format!("{pointer}/name");
+        let detail = "sunshine's names have 1 to 128 characters, and no NUL";
+        if characters > LABEL_MAX_CHARS {
+            let (limit, value) = (LABEL_MAX_CHARS as u64, characters as u64);
+            fates.reject_beyond(pointer, detail, limit, Some(value));
+        } else {
+            fates.reject(pointer, detail);
+        }
     }
     if let Some(url) = &person.avatar_url
         && !is_url(url, URL_MAX_CHARS)
     {
-        person.avatar_url = None;
-        fates.reject(
-            format!("{pointer}/avatar_url"),
-            "sunshine takes the url of a picture, of at most 2,048 characters",
+        let url = person.avatar_url.take().unwrap_or_default();
+        reject_url(&format!("{pointer}/avatar_url"), &url, fates);
+    }
+}
+
+/// Rejects the URL of a picture that the vendor does not take.
+pub(super) fn reject_url(pointer: &str, url: &str, fates: &mut Fates) {
+    let detail = "sunshine takes the url of a picture, of at most 2,048 characters";
+    let characters = url.chars().count();
+    if characters > URL_MAX_CHARS {
+        fates.reject_beyond(
+            pointer,
+            detail,
+            URL_MAX_CHARS as u64,
+            Some(characters as u64),
         );
+    } else {
+        fates.reject(pointer, detail);
     }
 }
 

@@ -53,6 +53,39 @@ pub(super) fn fits(parts: &[Part]) -> bool {
     })
 }
 
+/// The first bound that a part crosses, and by what, where it is a number.
+pub(super) fn beyond(part: &Part) -> Option<(usize, usize)> {
+    match part {
+        Part::Image(media) | Part::File(media) => long(media.alt_text.as_deref(), LABEL_MAX_CHARS)
+            .or_else(|| long(media.caption.as_deref(), TEXT_MAX_CHARS)),
+        Part::Carousel(items) | Part::List(items) => many(items.len(), ITEMS_MAX).or_else(|| {
+            items.iter().find_map(|item| {
+                many(item.actions.len(), ITEM_ACTIONS_MAX)
+                    .or_else(|| long(Some(&item.title), LABEL_MAX_CHARS))
+                    .or_else(|| long(item.description.as_deref(), LABEL_MAX_CHARS))
+                    .or_else(|| long(item.alt_text.as_deref(), LABEL_MAX_CHARS))
+            })
+        }),
+        Part::Form(fields) => many(fields.len(), FIELDS_MAX).or_else(|| {
+            fields.iter().find_map(|field| {
+                many(field.options.len(), OPTIONS_MAX)
+                    .or_else(|| long(Some(&field.name), LABEL_MAX_CHARS))
+                    .or_else(|| long(field.label.as_deref(), LABEL_MAX_CHARS))
+                    .or_else(|| long(field.placeholder.as_deref(), LABEL_MAX_CHARS))
+            })
+        }),
+        _ => None,
+    }
+}
+
+fn many(count: usize, limit: usize) -> Option<(usize, usize)> {
+    (count > limit).then_some((limit, count))
+}
+
+fn long(text: Option<&str>, limit: usize) -> Option<(usize, usize)> {
+    many(text.unwrap_or_default().chars().count(), limit)
+}
+
 /// Whether a medium is where the vendor can fetch it.
 pub(super) fn is_media_url(media: &Media) -> bool {
     media.url.as_deref().is_some_and(|url| is_url(url, ANY_URL))

@@ -5,7 +5,7 @@ use conversation::{
     Direction, MessageStatus, NewMessage, Participant, ParticipantKind, Role, Side,
 };
 
-use super::checks::{check_face, check_metadata};
+use super::checks::{check_face, check_id, check_metadata};
 use super::parts;
 
 /// Why internal messages stay away.
@@ -34,24 +34,15 @@ pub(super) fn import(new: &NewMessage, fates: &mut Fates) -> NewMessage {
 /// What posts and imports have in common.
 fn said(new: &NewMessage, fates: &mut Fates) -> NewMessage {
     let mut new = new.clone();
-    let is_user = match (&new.role, new.effective_direction()) {
-        (Role::User, Direction::Inbound) => true,
-        (Role::Assistant, Direction::Outbound) => false,
-        (Role::User | Role::Assistant, _) => {
-            fates.reject(
-                "/direction",
-                "on sunshine the user's messages are inbound and the assistant's outbound",
-            );
-            new.direction = None;
-            new.role == Role::User
-        }
-        _ => {
-            fates.reject("/role", DELIVERS);
-            new.role = Role::User;
-            new.direction = None;
-            true
-        }
-    };
+    match (&new.role, new.effective_direction()) {
+        (Role::User, Direction::Inbound) | (Role::Assistant, Direction::Outbound) => {}
+        (Role::User | Role::Assistant, _) => fates.refuse(
+            "/direction",
+            "on sunshine the user's messages are inbound and the assistant's outbound",
+        ),
+        _ => fates.refuse("/role", DELIVERS),
+    }
+    let is_user = new.role != Role::Assistant;
     new.author = new
         .author
         .take()
@@ -74,11 +65,11 @@ fn said(new: &NewMessage, fates: &mut Fates) -> NewMessage {
     fates.take("/provider", &mut new.provider);
     fates.take("/finish_reason", &mut new.finish_reason);
     fates.take("/latency_ms", &mut new.latency_ms);
-    fates.take("/source", &mut new.source);
+    fates.take_members("/source", &mut new.source);
     check_metadata("/metadata", &mut new.metadata, false, fates);
     fates.take("/client_message_id", &mut new.client_message_id);
     fates.take("/edited_at", &mut new.edited_at);
-    fates.take("/extensions", &mut new.extensions);
+    fates.take_extensions("/extensions", &mut new.extensions);
     new
 }
 
@@ -121,6 +112,7 @@ fn author_of(author: Participant, is_user: bool, fates: &mut Fates) -> Option<Pa
         author.kind = ParticipantKind::Person;
         fates.reject("/author/kind", "sunshine's users are persons");
     }
+    check_id("/author", &mut author, fates);
     check_face("/author", &mut author, fates);
     fates.take("/author/handles", &mut author.handles);
     Some(author)

@@ -1,18 +1,28 @@
 //! Parts: which together are one content, which become text, which cannot be sent.
 
 use adapterkit::Fates;
+use backend::FieldFate;
 use conversation::{Field, Media, Part, TextFormat, text_of};
 
 use super::checks::is_text;
-use super::fit::{fits, is_media_url};
-use crate::limits::TEXT_MAX_CHARS;
+use super::fit::{beyond, fits, is_media_url};
+use crate::limits::{CONTENT_MAX_BYTES, LABEL_MAX_CHARS, TEXT_MAX_CHARS};
 use crate::mapping::content::content_from_parts;
 
 /// Why several parts become text.
 const AS_TEXT: &str = "sunshine has no content for this, or it is beyond its limits: sent as text";
 
-/// What is sent of these parts: parts that are one content of the vendor, or one plain text, or nothing.
+/// What is sent of these parts: parts that are one content of the vendor, or one plain text, or nothing: then the
+/// vendor has no place for the message.
 pub(super) fn held(sent: &[Part], is_user: bool, fates: &mut Fates) -> Vec<Part> {
+    let held = sendable(sent, is_user, fates);
+    if held.is_empty() {
+        fates.nothing_is_left();
+    }
+    held
+}
+
+fn sendable(sent: &[Part], is_user: bool, fates: &mut Fates) -> Vec<Part> {
     // Each part that has words or a content, with its place.
     let mut kept: Vec<(usize, Part)> = Vec::new();
     for (index, part) in sent.iter().enumerate() {
@@ -21,29 +31,41 @@ pub(super) fn held(sent: &[Part], is_user: bool, fates: &mut Fates) -> Vec<Part>
             None => kept.push((index, part.clone())),
         }
     }
-    if kept.is_empty() {
-        return Vec::new();
-    }
-    let mut changes = Fates::new("sunshine");
-    let normal: Vec<Part> = kept
-        .iter()
-        .map(|(index, part)| normalised(*index, part, &mut changes))
-        .collect();
-    let normal = captioned(&kept, normal, &mut changes);
-    let is_template = matches!(normal.as_slice(), [Part::Template(_)]);
-    if fits(&normal) && content_from_parts(&normal).is_some() && !(is_template && is_user) {
-        for change in changes.into_inner() {
-            fates.push(change);
+    while !kept.is_empty() {
+        let mut changes = Fates::new("sunshine");
+        let normal: Vec<Part> = kept
+            .iter()
+            .map(|(index, part)| normalised(*index, part, &mut changes))
+            .collect();
+        let normal = captioned(&kept, normal, &mut changes);
+        let is_template = matches!(normal.as_slice(), [Part::Template(_)]);
+        if fits(&normal) && is_content(&normal) && !(is_template && is_user) {
+            for change in changes.into_inner() {
+                fates.push(change);
+            }
+            return normal;
         }
-        return normal;
+        let before = kept.len();
+        kept = with_room(kept, fates);
+        if kept.len() == before {
+            return as_text(&kept, fates);
+        }
+        // What is left may be one content.
     }
-    as_text(&kept, fates)
+    Vec::new()
+}
+
+/// Whether these parts are one content, and no larger than a request can be.
+fn is_content(parts: &[Part]) -> bool {
+    content_from_parts(parts)
+        .and_then(|content| serde_json::to_vec(&content).ok())
+        .is_some_and(|bytes| bytes.len() <= CONTENT_MAX_BYTES)
 }
 
 /// Why a part cannot be sent in any form.
 fn refusal(part: &Part) -> Option<&'static str> {
     let media = |media: &Media| {
-        if media.attachment_id.is_some() {
+        if media.attachment_id.is_some() && media.url.is_none() {
             return Some("sunshine's attachments are named by their url");
         }
         None
@@ -105,6 +127,21 @@ fn normalised(index: usize, part: &Part, changes: &mut Fates) -> Part {
 fn plain_media(index: usize, media: &Media, changes: &mut Fates) -> Media {
     let mut media = media.clone();
     let at = |member: &str| format!("/parts/{index}/{member}");
+    if media.attachment_id.take().is_some() {
+        changes.convert(
+            at("attachment_id"),
+            "sunshine names attachments by their url",
+        );
+    }
+    for (member, words) in [
+        ("alt_text", &mut media.alt_text),
+        ("caption", &mut media.caption),
+    ] {
+        if words.as_deref() == Some("") {
+            *words = None;
+            changes.convert(at(member), "an empty text counts as none");
+        }
+    }
     if media.media_type.take().is_some() {
         changes.convert(at("media_type"), "sunshine finds out the type itself");
     }
@@ -112,7 +149,7 @@ fn plain_media(index: usize, media: &Media, changes: &mut Fates) -> Media {
         changes.convert(at("size"), "sunshine finds out the size itself");
     }
     if let Some(name) = media.name.take() {
-        if media.alt_text.is_none() {
+        if media.alt_text.is_none() && is_text(&name, LABEL_MAX_CHARS) {
             media.alt_text = Some(name);
             changes.convert(at("name"), "sent as the alternative text");
         } else {
@@ -196,29 +233,43 @@ fn captioned(kept: &[(usize, Part)], normal: Vec<Part>, changes: &mut Fates) -> 
     [&[media], rest].concat()
 }
 
+/// The parts that have words, as many as there is room for in one text. The others are rejected by their places.
+fn with_room(kept: Vec<(usize, Part)>, fates: &mut Fates) -> Vec<(usize, Part)> {
+    let mut fitting: Vec<(usize, Part)> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
+    for (index, part) in kept {
+        let pointer = format!("/parts/{index}");
+        let words = text_of(std::slice::from_ref(&part));
+        if words.contains('\0') {
+            fates.reject(pointer, "sunshine takes no character NUL");
+            continue;
+        }
+        if words.is_empty() {
+            fates.reject(pointer, "sunshine takes no empty text");
+            continue;
+        }
+        parts.push(part.clone());
+        let characters = text_of(&parts).chars().count();
+        if characters > TEXT_MAX_CHARS {
+            parts.pop();
+            let detail = "sunshine's texts have at most 4,096 characters, those of the parts before it included";
+            let (limit, value) = (TEXT_MAX_CHARS as u64, characters as u64);
+            fates.reject_beyond(pointer, detail, limit, Some(value));
+            continue;
+        }
+        fitting.push((index, part));
+    }
+    fitting
+}
+
 fn as_text(kept: &[(usize, Part)], fates: &mut Fates) -> Vec<Part> {
+    for (index, part) in kept {
+        let mut fate = FieldFate::converted(format!("/parts/{index}"), AS_TEXT);
+        if let Some((limit, value)) = beyond(part) {
+            fate = fate.exceeds(limit as u64, Some(value as u64));
+        }
+        fates.push(fate);
+    }
     let parts: Vec<Part> = kept.iter().map(|(_, part)| part.clone()).collect();
-    let text = text_of(&parts);
-    let first = format!("/parts/{}", kept[0].0);
-    if text.contains('\0') {
-        fates.reject(first, "sunshine takes no character NUL");
-        return Vec::new();
-    }
-    if text.is_empty() {
-        fates.reject(first, "sunshine takes no empty text");
-        return Vec::new();
-    }
-    if !is_text(&text, TEXT_MAX_CHARS) {
-        fates.reject_beyond(
-            first,
-            "sunshine's texts have at most 4,096 characters",
-            TEXT_MAX_CHARS as u64,
-            Some(text.chars().count() as u64),
-        );
-        return Vec::new();
-    }
-    for (index, _) in kept {
-        fates.convert(format!("/parts/{index}"), AS_TEXT);
-    }
-    vec![Part::text(text)]
+    vec![Part::text(text_of(&parts))]
 }

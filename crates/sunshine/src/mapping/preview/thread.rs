@@ -3,16 +3,12 @@
 use adapterkit::Fates;
 use backend::FieldFate;
 use conversation::{
-    ConversationPatch, Kind, NewConversation, Participant, ParticipantKind, Patch, Side, Status,
+    ConversationPatch, JsonMap, Kind, NewConversation, Participant, ParticipantKind, Patch,
+    RawJson, Side, Status,
 };
 
-use super::checks::{NO_PLACE, check_face, check_metadata, is_text, is_url};
-use crate::limits::{
-    EXTERNAL_ID_MAX_CHARS, LABEL_MAX_CHARS, PARTICIPANTS_MAX, TITLE_MAX_CHARS, URL_MAX_CHARS,
-};
-
-/// What is left of an external id for our own part of it, in characters: the rest is for the tenant's name.
-const ID_MAX_CHARS: usize = EXTERNAL_ID_MAX_CHARS - 256;
+use super::checks::{check_face, check_id, check_metadata, is_text, is_url, reject_url};
+use crate::limits::{LABEL_MAX_CHARS, PARTICIPANTS_MAX, TITLE_MAX_CHARS, URL_MAX_CHARS};
 
 /// Why nobody of the business takes part.
 pub(super) const CUSTOMERS_ONLY: &str =
@@ -48,20 +44,22 @@ pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversatio
     fates.take("/labels", &mut new.labels);
     fates.take("/owner", &mut new.owner);
     new.icon_url = icon(new.icon_url.take(), fates);
-    if new
-        .assistant
-        .take()
-        .is_some_and(|assistant| !assistant.is_empty())
-    {
-        fates.reject("/assistant", NO_ASSISTANT);
-    }
+    fates.take_members("/assistant", &mut assistant_members(&mut new));
     check_metadata("/metadata", &mut new.metadata, false, fates);
-    fates.take("/extensions", &mut new.extensions);
+    fates.take_extensions("/extensions", &mut new.extensions);
     new
 }
 
 const NO_STATUS: &str = "sunshine's conversations are always open";
-const NO_ASSISTANT: &str = "sunshine has no ai of its own to set up";
+
+/// How an AI was to be set up, taken out member by member.
+fn assistant_members(new: &mut NewConversation) -> JsonMap {
+    let assistant = new.assistant.take();
+    assistant
+        .and_then(|assistant| RawJson::from_serialize(&assistant).ok())
+        .and_then(|members| members.to().ok())
+        .unwrap_or_default()
+}
 
 fn kind(new: &mut NewConversation, fates: &mut Fates) {
     match &new.kind {
@@ -71,12 +69,9 @@ fn kind(new: &mut NewConversation, fates: &mut Fates) {
             fates.convert("/kind", "several customers make a group");
         }
         Some(Kind::Direct) => {}
-        Some(_) if new.participants.len() > 1 => {
-            new.kind = Some(Kind::Group);
-            fates.convert("/kind", "sunshine knows direct conversations and groups");
-        }
+        // Which of both it becomes is told by who takes part.
         Some(_) => {
-            new.kind = Some(Kind::Direct);
+            new.kind = None;
             fates.convert("/kind", "sunshine knows direct conversations and groups");
         }
     }
@@ -95,7 +90,7 @@ fn participants(sent: &[Participant], fates: &mut Fates) -> Vec<Participant> {
                 pointer,
                 "a new conversation of sunshine's has at most 10 participants",
                 PARTICIPANTS_MAX as u64,
-                None,
+                Some(sent.iter().filter(|sent| is_customer(sent)).count() as u64),
             );
             continue;
         }
@@ -121,14 +116,8 @@ pub(super) fn user(
     fates: &mut Fates,
 ) -> Option<Participant> {
     let mut participant = participant.clone();
-    let fits_id = |id: &str| is_text(id, ID_MAX_CHARS);
-    if !participant.id.as_deref().is_none_or(fits_id) {
-        fates.reject_beyond(
-            format!("{pointer}/id"),
-            "sunshine's ids for users have at most 1,024 characters, the tenant's name included",
-            ID_MAX_CHARS as u64,
-            None,
-        );
+    // Who has no id of ours gets one, and would be somebody else.
+    if !check_id(pointer, &mut participant, fates) {
         return None;
     }
     check_face(pointer, &mut participant, fates);
@@ -190,12 +179,7 @@ fn icon(url: Option<Box<str>>, fates: &mut Fates) -> Option<Box<str>> {
     if is_url(&url, URL_MAX_CHARS) {
         return Some(url);
     }
-    fates.reject_beyond(
-        "/icon_url",
-        "sunshine takes the url of a picture, of at most 2,048 characters",
-        URL_MAX_CHARS as u64,
-        None,
-    );
+    reject_url("/icon_url", &url, fates);
     None
 }
 
@@ -214,11 +198,11 @@ pub(super) fn update(patch: &ConversationPatch, fates: &mut Fates) -> Conversati
     {
         refuse("/status", &mut patch.status, NO_STATUS, fates);
     }
-    refuse("/priority", &mut patch.priority, NO_PLACE, fates);
-    refuse("/labels", &mut patch.labels, NO_PLACE, fates);
-    refuse("/owner", &mut patch.owner, NO_PLACE, fates);
-    refuse("/assistant", &mut patch.assistant, NO_ASSISTANT, fates);
-    refuse("/extensions", &mut patch.extensions, NO_PLACE, fates);
+    fates.patch("/priority", &mut patch.priority);
+    fates.patch("/labels", &mut patch.labels);
+    fates.patch("/owner", &mut patch.owner);
+    fates.patch_members("/assistant", &mut patch.assistant);
+    fates.patch_extensions("/extensions", &mut patch.extensions);
     refuse(
         "/participants",
         &mut patch.participants,
