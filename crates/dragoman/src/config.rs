@@ -33,7 +33,8 @@ pub use self::backend::{BackendConfig, BaseUrl};
 pub use self::directory::DirectoryConfig;
 pub use self::expose::ExposeConfig;
 pub use self::kinds::{
-    BackendKind, DiscoveryKind, GenerationKind, ImportKind, ResponderKind, SignInKind,
+    BackendKind, ContextKind, DiscoveryKind, DriftKind, GenerationKind, ImportKind, ResponderKind,
+    SignInKind,
 };
 pub use self::limits::LimitsConfig;
 pub use self::name::Name;

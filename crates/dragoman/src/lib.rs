@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 mod data_dir;
 mod failure;
+mod recovery;
 mod state;
 pub mod telemetry;
 mod wiring;

@@ -5,22 +5,27 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend::Backend;
-use backend::ports::{BackendBinding, Directory};
 use metrics_exporter_prometheus::PrometheusHandle;
-use responders::{Answering, Echo};
 use routing::{Discovery, Router, RouterSettings, Rule, Slot, When};
 use server::{
     Gateway, MetricsPage, Readiness, ReadinessCheck, RequestLimits, ServeLimits, Shutdown,
     StreamLimits,
 };
-use store::{State, Store};
+use store::Store;
 
-use crate::config::{
-    BackendConfig, BackendKind, Configuration, DiscoveryKind, ResponderKind, RouteConfig,
-};
+use crate::config::{BackendConfig, Configuration, DiscoveryKind, RouteConfig};
 use crate::state::OpenState;
 
+mod stacks;
 mod vendors;
+
+/// The parts of a running gateway.
+pub(crate) struct Wired {
+    /// What the server is given.
+    pub(crate) gateway: Gateway,
+    /// The router, for what runs beside the server.
+    pub(crate) router: Arc<Router>,
+}
 
 /// Builds the whole gateway.
 ///
@@ -31,74 +36,40 @@ pub(crate) async fn gateway(
     open: &OpenState,
     metrics: &PrometheusHandle,
     shutdown: &Shutdown,
-) -> backend::Result<Gateway> {
-    let backends = backends(configuration, &open.store, &open.state).await?;
+) -> backend::Result<Wired> {
+    let state = &open.state;
+    let backends = stacks::backends(configuration, &open.store, state).await?;
     let slots = configuration
         .backends
         .iter()
         .zip(&backends)
-        .map(|(config, backend)| slot(config, Arc::clone(backend)))
+        .map(|(config, mounted)| slot(config, Arc::clone(&mounted.stack)))
         .collect();
-    let router = Router::new(
+    let router = Arc::new(Router::new(
         slots,
         router_settings(configuration),
-        Arc::clone(&open.state) as _,
-        Arc::clone(&open.state) as _,
-    )?;
-    Ok(Gateway {
-        router: Arc::new(router),
+        Arc::clone(state) as _,
+        Arc::clone(state) as _,
+        Arc::clone(state) as _,
+    )?);
+    let gateway = Gateway {
+        router: Arc::clone(&router) as _,
         backends,
-        keys: Arc::clone(&open.state) as _,
-        idempotency: Arc::clone(&open.state) as _,
+        translators: stacks::translators(),
+        keys: Arc::clone(state) as _,
+        idempotency: Arc::clone(state) as _,
+        overlay_state: Arc::clone(state) as _,
+        intents: Arc::clone(state) as _,
+        directory: Arc::clone(state) as _,
+        leases: Arc::clone(state) as _,
         readiness: Arc::new(StoreReadiness(open.store.clone())),
         metrics: configuration.expose.metrics.then(|| metrics_page(metrics)),
         docs: configuration.expose.docs,
         limits: request_limits(configuration),
         streams: stream_limits(configuration),
         shutdown: shutdown.clone(),
-    })
-}
-
-/// Every backend of the configuration, in its order, each name bound to its server for ever.
-async fn backends(
-    configuration: &Configuration,
-    store: &Store,
-    state: &Arc<State>,
-) -> backend::Result<Vec<Arc<dyn Backend>>> {
-    let mut backends = Vec::new();
-    for config in &configuration.backends {
-        state.bind_backend(&binding(config)).await?;
-        let bare: Arc<dyn Backend> = match config.kind {
-            BackendKind::Store => Arc::new(store.backend(config.name.as_str())),
-            BackendKind::Chatter => vendors::chatter(config, state)?,
-            BackendKind::Datamonkey => vendors::datamonkey(config, state)?,
-            BackendKind::Sunshine => vendors::sunshine(config)?,
-            BackendKind::Convore => vendors::convore(config)?,
-        };
-        backends.push(match config.effective_responder() {
-            ResponderKind::Echo => Arc::new(Answering::new(bare, Arc::new(Echo))),
-            ResponderKind::None => bare,
-        });
-    }
-    Ok(backends)
-}
-
-fn binding(config: &BackendConfig) -> BackendBinding {
-    BackendBinding {
-        name: config.name.as_str().into(),
-        kind: config.kind.as_str().into(),
-        base_url: config
-            .base_url
-            .as_ref()
-            .map(|url| url.as_url().as_str().into())
-            .unwrap_or_default(),
-        account: config
-            .username
-            .as_deref()
-            .or(config.app_id.as_deref())
-            .unwrap_or_default()
-            .into(),
-    }
+    };
+    Ok(Wired { gateway, router })
 }
 
 fn slot(config: &BackendConfig, backend: Arc<dyn Backend>) -> Slot {

@@ -119,6 +119,26 @@ fn keys_of_the_other_kind_are_refused() {
 }
 
 #[test]
+fn the_store_keeps_nothing_beside_itself() {
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"store\"\nkind = \"store\"\ndrift = \"kept\"\nindex_max_age_seconds = 1\ncontext = \"none\"\ncontext_max_tokens = 1\noverlay_cache_max_bytes = 0\n",
+        &[]
+    ));
+}
+
+#[test]
+fn what_is_kept_beside_a_vendor_has_bounds_and_words() {
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"a\"\nkind = \"chatter\"\nbase_url = \"http://127.0.0.1:1\"\nindex_max_age_seconds = 0\ncontext_max_tokens = 0\noverlay_cache_max_bytes = 99999999999999\n",
+        &[]
+    ));
+    insta::assert_snapshot!(report(
+        "[[backend]]\nname = \"a\"\nkind = \"chatter\"\nbase_url = \"http://127.0.0.1:1\"\ndrift = \"ours\"\n",
+        &[]
+    ));
+}
+
+#[test]
 fn vendors_say_which_keys_they_need() {
     insta::assert_snapshot!(report(
         "[[backend]]\nname = \"a\"\nkind = \"datamonkey\"\ntoken = \"t\"\n\n[[backend]]\nname = \"b\"\nkind = \"sunshine\"\nbase_url = \"http://127.0.0.1:1\"\nkey_id = \"k\"\n\n[[backend]]\nname = \"c\"\nkind = \"convore\"\nbase_url = \"http://127.0.0.1:1\"\nsign_in = \"jwt\"\n",

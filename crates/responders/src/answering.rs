@@ -7,19 +7,20 @@ use async_trait::async_trait;
 use backend::ports::{Responder, Turn};
 use backend::{
     Applied, Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context,
-    ConversationPage, ConversationQuery, Error, Event, EventStream, Fate, Health, Intent, Kind,
-    Level, Located, Location, NewAttachment, Page, PageRequest, Precondition, Projection,
-    RespondRequest, Result, ServiceStatus, SettleSupport, Settled, Template, Tool, Write,
+    ConversationPage, ConversationQuery, Error, EventStream, Health, Intent, Level, Located,
+    Location, NewAttachment, Outcome, Page, PageRequest, Precondition, Projection, RespondRequest,
+    Result, ServiceStatus, SettleSupport, Settled, Template, Tool, Write,
 };
 use conversation::{
-    Activity, Assistant, AttachmentId, Conversation, ConversationPatch, Message, MessageId,
-    MessagePatch, MessageStatus, NewConversation, NewMessage, Part, Participant, Role, Time,
+    Activity, Assistant, AttachmentId, Conversation, ConversationPatch, JsonMap, Message,
+    MessageId, MessagePatch, NewConversation, NewMessage, Participant, Role, Time,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::turn;
+use crate::answer::Answer;
+use crate::{settling, turn};
 
 /// How many events wait for a slow reader before the answer waits too.
 const EVENTS_BUFFERED: usize = 64;
@@ -40,11 +41,7 @@ impl Answering {
 
     /// Posts the input, unless an earlier run of the same intent did.
     async fn post_input(&self, cx: &Context, at: &Location, input: NewMessage) -> Result<Message> {
-        // The answer carries the intent itself; the input needs one of its own, the same in every run.
-        let input_cx = Context {
-            intent: Uuid::from_u128(cx.intent.as_u128() ^ 1),
-            ..cx.clone()
-        };
+        let input_cx = settling::of_input(cx, cx.intent);
         if self.inner.capabilities().settle == SettleSupport::Certain {
             let now = Time::now();
             let earlier = Intent {
@@ -55,156 +52,39 @@ impl Answering {
                 deadline_at: now,
             };
             if let Settled::Applied(Applied::Message(message)) =
-                self.inner.settle(cx, &earlier).await?
+                self.inner.settle(&input_cx, &earlier).await?
             {
                 return Ok(*message);
             }
         }
         self.inner.post_message(&input_cx, at, input).await
     }
-}
 
-/// An answer in the making.
-struct Answer {
-    inner: Arc<dyn Backend>,
-    cx: Context,
-    at: Location,
-    /// The answer's fields, all but its parts and status.
-    draft: NewMessage,
-    input: Option<Box<Message>>,
-    started: Instant,
-    events: mpsc::Sender<Event>,
-}
-
-impl Answer {
-    /// Reads the pieces, tells them, and stores what arrived, also when the reader has gone.
-    async fn run(mut self, mut pieces: BoxStream<'static, Result<String>>) {
-        let mut text = String::new();
-        let mut failure: Option<Error> = None;
-        let input = self.input.take();
-        let mut heard = self.tell(Event::MessageStarted { id: None, input }).await
-            && self
-                .tell(Event::PartStarted {
-                    index: 0,
-                    kind: "text",
-                })
-                .await;
-        let mut whole = false;
-        while heard {
-            let next = tokio::select! {
-                next = tokio::time::timeout_at(self.cx.deadline.into(), pieces.next()) => next,
-                () = self.events.closed() => break,
-            };
-            match next {
-                Ok(Some(Ok(piece))) => {
-                    text.push_str(&piece);
-                    heard = self
-                        .tell(Event::PartDelta {
-                            index: 0,
-                            text: piece,
-                        })
-                        .await;
-                }
-                Ok(Some(Err(error))) => {
-                    failure = Some(error);
-                    break;
-                }
-                Ok(None) => {
-                    whole = true;
-                    break;
-                }
-                Err(_) => {
-                    failure = Some(Error::new(
-                        Kind::Timeout,
-                        "the answer was not complete at the deadline",
-                    ));
-                    break;
-                }
-            }
+    /// Under `strict`, refuses metadata of the answer that the backend does not hold, before anything is said. What else
+    /// the answer tells of itself was sent by nobody, and is kept as the backend allows.
+    fn check_metadata(&self, cx: &Context, request: &RespondRequest) -> Result<()> {
+        if request.metadata.is_empty() {
+            return Ok(());
         }
-        drop(pieces);
-        self.store(text, whole, failure).await;
-    }
-
-    async fn store(self, text: String, whole: bool, failure: Option<Error>) {
-        if text.is_empty() && !whole {
-            // Not a word came: there is nothing to keep. Without a failure the reader has left.
-            if let Some(error) = failure {
-                self.tell(Event::MessageFailed {
-                    message: None,
-                    error,
-                })
-                .await;
-            }
-            return;
-        }
-        let mut answer = self.draft.clone();
-        answer.parts = vec![Part::text(text)];
-        answer.status = Some(if whole {
-            MessageStatus::Sent
-        } else {
-            MessageStatus::Incomplete
-        });
-        let reason = match &failure {
-            Some(error) => error.kind.as_str(),
-            None if whole => "stop",
-            None => "cancelled",
+        let answer = NewMessage {
+            metadata: request.metadata.clone(),
+            ..NewMessage::text(Role::Assistant, "words")
         };
-        answer.finish_reason = Some(reason.into());
-        answer.latency_ms = u64::try_from(self.started.elapsed().as_millis()).ok();
-        let part = answer.parts[0].clone();
-        // The words are made; storing them gets a deadline of its own.
-        let store_cx = Context {
-            deadline: self.cx.deadline.max(Instant::now() + STORE_ANSWER),
-            ..self.cx.clone()
-        };
-        let answer = self.fitting(answer);
-        match self.inner.post_message(&store_cx, &self.at, answer).await {
-            Ok(message) => {
-                self.tell(Event::PartCompleted { index: 0, part }).await;
-                let message = Box::new(message);
-                let last = if whole {
-                    Event::MessageCompleted(message)
-                } else {
-                    Event::MessageIncomplete(message)
-                };
-                self.tell(last).await;
-            }
-            Err(error) => {
-                self.tell(Event::MessageFailed {
-                    message: None,
-                    error,
-                })
-                .await;
-            }
-        }
-    }
-
-    /// The answer without what it tells about itself where the backend has no place for that: nobody sent it, and the
-    /// words must not be lost over it.
-    fn fitting(&self, mut answer: NewMessage) -> NewMessage {
-        let preview = self.inner.preview(&Write::PostMessage(answer.clone()));
-        for fate in preview.fates {
-            match (fate.fate, fate.pointer.as_str()) {
-                (Fate::Rejected, "/provider") => answer.provider = None,
-                (Fate::Rejected, "/model") => answer.model = None,
-                (Fate::Rejected, "/finish_reason") => answer.finish_reason = None,
-                (Fate::Rejected, "/latency_ms") => answer.latency_ms = None,
-                (Fate::Rejected, "/status") => answer.status = None,
-                _ => {}
-            }
-        }
-        answer
-    }
-
-    /// False where nobody listens any more.
-    async fn tell(&self, event: Event) -> bool {
-        self.events.send(event).await.is_ok()
+        let mut foretold = self.inner.preview(&Write::PostMessage(answer));
+        foretold
+            .fates
+            .retain(|fate| fate.pointer.starts_with("/metadata"));
+        foretold.check(cx, &self.info().name)
     }
 }
 
-/// How long the storing of a finished answer may take when the request's own deadline has passed.
-const STORE_ANSWER: std::time::Duration = std::time::Duration::from_secs(10);
+/// A failure of an answer whose input was stored before: something was done.
+pub(crate) fn said(has_said: bool, error: Error) -> Error {
+    if has_said && error.outcome == Outcome::NotApplied {
+        return error.outcome(Outcome::Applied);
+    }
+    error
+}
 
 /// When an intent was made, which its id tells.
 fn began(intent: Uuid) -> Option<Time> {
@@ -213,8 +93,18 @@ fn began(intent: Uuid) -> Option<Time> {
     Time::from_micros(micros.checked_add(i64::from(nanoseconds / 1_000))?).ok()
 }
 
+/// The answer's fields, all but its parts and status.
+pub(crate) fn draft(responder: &str, assistant: &Assistant, metadata: JsonMap) -> NewMessage {
+    NewMessage {
+        provider: Some(responder.into()),
+        model: assistant.model.clone(),
+        metadata,
+        ..NewMessage::of(Role::Assistant, Vec::new())
+    }
+}
+
 /// `over`'s members where it has them, else `base`'s.
-fn layered(base: Assistant, over: Assistant) -> Assistant {
+pub(crate) fn layered(base: Assistant, over: Assistant) -> Assistant {
     Assistant {
         provider: over.provider.or(base.provider),
         model: over.model.or(base.model),
@@ -273,28 +163,30 @@ impl Backend for Answering {
     ) -> Result<EventStream> {
         let started = Instant::now();
         let conversation = self.inner.get_conversation(cx, at).await?;
+        self.check_metadata(cx, &request)?;
         let input = match request.input {
             Some(input) => Some(self.post_input(cx, at, input).await?),
             None => None,
         };
-        let messages = turn::history(&*self.inner, cx, at).await?;
+        let has_said = input.is_some();
+        // From here on the input is stored, and delivered where the backend delivers: nobody may send it again.
+        let failed = |error| said(has_said, error);
+        let messages = turn::history(&*self.inner, cx, at).await.map_err(failed)?;
         if input.is_none() {
             turn::require_unanswered(&messages)?;
         }
+        let messages = turn::told(messages, request.context);
         let assistant = layered(
             conversation.assistant.unwrap_or_default(),
             request.assistant.unwrap_or_default(),
         );
-        let mut draft = NewMessage::of(Role::Assistant, Vec::new());
-        draft.provider = Some(self.responder.name().into());
-        draft.model.clone_from(&assistant.model);
-        draft.metadata = request.metadata;
+        let draft = draft(self.responder.name(), &assistant, request.metadata);
         let turn = Turn {
             messages,
             assistant,
             template: request.template,
         };
-        let pieces = self.responder.answer(cx, turn).await?;
+        let pieces = self.responder.answer(cx, turn).await.map_err(failed)?;
 
         let (events, received) = mpsc::channel(EVENTS_BUFFERED);
         let answer = Answer {
@@ -302,6 +194,7 @@ impl Backend for Answering {
             cx: cx.clone(),
             at: at.clone(),
             draft,
+            has_said,
             input: input.map(Box::new),
             started,
             events,
@@ -315,18 +208,12 @@ impl Backend for Answering {
     }
 
     async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
-        if !matches!(intent.write, Write::Respond(_)) {
-            return self.inner.settle(cx, intent).await;
+        match &intent.write {
+            Write::Respond(request) => {
+                settling::settle(&*self.inner, self.responder.name(), cx, intent, request).await
+            }
+            _ => self.inner.settle(cx, intent).await,
         }
-        // The answer was posted under the intent's own id.
-        let answer = Intent {
-            write: Write::PostMessage(NewMessage::of(Role::Assistant, Vec::new())),
-            ..intent.clone()
-        };
-        if self.inner.capabilities().settle == SettleSupport::Certain {
-            return self.inner.settle(cx, &answer).await;
-        }
-        Ok(Settled::Unknown)
     }
 
     async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {

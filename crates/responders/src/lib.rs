@@ -2,8 +2,10 @@
 //!
 //! A responder makes text and stores nothing; `Answering` posts input and answer to the backend below.
 
+mod answer;
 mod answering;
 mod echo;
+mod settling;
 mod turn;
 
 pub use answering::Answering;

@@ -5,16 +5,16 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backend::ports::{Responder, Turn};
 use backend::{
-    Backend, Context, Error, Event, EventStream, Kind, Located, Location, Order, Outcome,
-    PageRequest, Principal, RespondRequest, Result,
+    Applied, Backend, Context, Error, Event, EventStream, History, Intent, Kind, Located, Location,
+    Order, Outcome, PageRequest, Principal, RespondRequest, Result, Settled, Write,
 };
-use conversation::{Message, MessageStatus, NewConversation, NewMessage, Role, text_of};
+use conversation::{Message, MessageStatus, NewConversation, NewMessage, Role, Time, text_of};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use responders::{Answering, Echo};
 use store::{Store, StoreConfig};
@@ -134,10 +134,10 @@ impl World {
 #[tokio::test]
 async fn a_failure_before_the_first_word_stores_no_answer() {
     let at_once = world(Scripted(Script::FailsAtOnce)).await;
-    assert_eq!(
-        at_once.ask(&cx(LONG)).await.err().unwrap().kind,
-        Kind::UpstreamFailed
-    );
+    // The question is stored by then: whoever repeats the request would say it twice.
+    let failed = (Kind::UpstreamFailed, Outcome::Applied);
+    let error = at_once.ask(&cx(LONG)).await.err().unwrap();
+    assert_eq!((error.kind, error.outcome), failed);
 
     let before_any_word = world(Scripted(Script::FailsBeforeAnyWord)).await;
     let events: Vec<Event> = before_any_word
@@ -153,7 +153,7 @@ async fn a_failure_before_the_first_word_stores_no_answer() {
     else {
         panic!("{events:?}")
     };
-    assert_eq!(error.kind, Kind::UpstreamFailed);
+    assert_eq!((error.kind, error.outcome), failed);
 
     for world in [at_once, before_any_word] {
         let roles: Vec<Role> = world
@@ -254,4 +254,100 @@ async fn a_repeated_request_stores_its_input_once() {
         .map(|message| text_of(&message.parts))
         .collect();
     assert_eq!(texts, ["question", "echo: question"]);
+}
+
+/// Notes what it is told, and answers nothing but that.
+#[derive(Debug, Default)]
+struct Listening(Arc<Mutex<Vec<Vec<String>>>>);
+
+#[async_trait]
+impl Responder for Listening {
+    fn name(&self) -> &str {
+        "listening"
+    }
+
+    async fn answer(
+        &self,
+        _cx: &Context,
+        turn: Turn,
+    ) -> Result<BoxStream<'static, Result<String>>> {
+        let texts = turn.messages.iter();
+        let texts = texts.map(|message| text_of(&message.parts)).collect();
+        self.0.lock().unwrap().push(texts);
+        Ok(stream::iter([Ok("heard".to_owned())]).boxed())
+    }
+}
+
+#[tokio::test]
+async fn a_context_decides_what_a_responder_is_told() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let world = world(Listening(told.clone())).await;
+    let asked = async |context| {
+        let request = RespondRequest {
+            input: Some(NewMessage::text(Role::User, "question")),
+            context,
+            ..RespondRequest::default()
+        };
+        let answer = world.backend.respond(&cx(LONG), &world.at, request).await;
+        let _events: Vec<Event> = answer.unwrap().collect().await;
+        told.lock().unwrap().pop().unwrap()
+    };
+    assert_eq!(asked(None).await, ["question"]);
+    assert_eq!(asked(None).await, ["question", "heard", "question"]);
+    assert_eq!(asked(Some(History::None)).await, ["question"]);
+    // "heard" has five characters, so two tokens hold it and not the question before it.
+    let transcript = Some(History::Transcript { max_tokens: 2 });
+    assert_eq!(asked(transcript).await, ["heard", "question"]);
+}
+
+#[tokio::test]
+async fn an_answer_is_settled_behind_its_question() {
+    let world = world(Echo).await;
+    let settled = async |intent: &Intent| world.backend.settle(&cx(LONG), intent).await.unwrap();
+    let noted = |cx: &Context, input: Option<NewMessage>| Intent {
+        id: cx.intent,
+        location: Some(world.at.clone()),
+        write: Write::Respond(RespondRequest {
+            input,
+            ..RespondRequest::default()
+        }),
+        started_at: Time::now(),
+        deadline_at: Time::now(),
+    };
+    let question = || Some(NewMessage::text(Role::User, "question"));
+
+    let never = noted(&cx(LONG), question());
+    assert_eq!(settled(&never).await, Settled::NotApplied);
+
+    // The process dies after the question was stored.
+    let asking = cx(LONG);
+    let begun = noted(&asking, question());
+    let failing = Answering::new(world.inner.clone(), Arc::new(Scripted(Script::FailsAtOnce)));
+    let request = RespondRequest {
+        input: question(),
+        ..RespondRequest::default()
+    };
+    assert!(
+        failing
+            .respond(&asking, &world.at, request.clone())
+            .await
+            .is_err()
+    );
+    assert_eq!(world.messages().await.len(), 1);
+    assert_eq!(
+        settled(&begun).await,
+        Settled::NotApplied,
+        "who asks again finds the question, and has it answered"
+    );
+
+    let answer = world.backend.respond(&asking, &world.at, request).await;
+    let events: Vec<Event> = answer.unwrap().collect().await;
+    let Some(Event::MessageCompleted(told)) = events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        settled(&begun).await,
+        Settled::Applied(Applied::Message(told.clone()))
+    );
+    assert_eq!(world.messages().await.len(), 2);
 }

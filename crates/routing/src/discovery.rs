@@ -3,17 +3,19 @@
 //! A backend that enumerates what its own credential reaches is looked through for everybody. One that enumerates
 //! what an end user's credential reaches is looked through for whoever lists, and what it shows is theirs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{CredentialName, Directory, NewDirectoryEntry};
+use backend::ports::{CredentialName, Directory, Intents, NewDirectoryEntry};
 use backend::{
-    BackendExt, Context, ConversationQuery, Enumerates, Located, Location, Principal, Result,
+    Context, ConversationQuery, Enumerates, Error, Kind, Located, Location, Origin, Position,
+    Principal, Result,
 };
-use conversation::Time;
-use futures_util::TryStreamExt;
+use conversation::{Conversation, Time};
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 
+use crate::claims::{CLOCK_SKEW_MICROS, Claims};
 use crate::looks::{Begun, Looking};
 use crate::slot::{Discovery, Slot};
 
@@ -21,8 +23,6 @@ use crate::slot::{Discovery, Slot};
 const LOOK_TIMEOUT: Duration = Duration::from_secs(600);
 /// How many conversations are asked for at a time.
 const LOOK_PAGE: usize = 200;
-/// How far the backend's clock may be from ours, in microseconds: five minutes.
-const CLOCK_SKEW_MICROS: i64 = 300_000_000;
 
 /// For whom a backend is looked through.
 #[derive(Debug, Clone)]
@@ -96,6 +96,7 @@ fn user_of(reference: &str) -> Option<(&str, &str)> {
 pub(crate) async fn refresh(
     slots: impl Iterator<Item = &Arc<Slot>>,
     directory: &Arc<dyn Directory>,
+    intents: &Arc<dyn Intents>,
     principal: &Arc<Principal>,
     interval: Duration,
     budget: Duration,
@@ -125,7 +126,14 @@ pub(crate) async fn refresh(
         }
         let ends = match Looking::begin(slot, credential) {
             Begun::Ours(looking) => {
-                let look = look_once(looking, slot.clone(), directory.clone(), whom, last);
+                let look = look_once(
+                    looking,
+                    slot.clone(),
+                    directory.clone(),
+                    intents.clone(),
+                    whom,
+                    last,
+                );
                 tokio::spawn(look).map(drop).boxed()
             }
             Begun::Theirs(ended) => ended.wait().boxed(),
@@ -143,6 +151,7 @@ async fn look_once(
     _looking: Looking,
     slot: Arc<Slot>,
     directory: Arc<dyn Directory>,
+    intents: Arc<dyn Intents>,
     whom: Whom,
     last: Option<Time>,
 ) {
@@ -155,7 +164,7 @@ async fn look_once(
         {
             return Ok(());
         }
-        look(&slot, &directory, &whom).await
+        look(&slot, &directory, &intents, &whom).await
     };
     if let Err(error) = looked.await {
         slot.looks
@@ -164,19 +173,45 @@ async fn look_once(
     }
 }
 
-async fn look(slot: &Slot, directory: &Arc<dyn Directory>, whom: &Whom) -> Result<()> {
+async fn look(
+    slot: &Slot,
+    directory: &Arc<dyn Directory>,
+    intents: &Arc<dyn Intents>,
+    whom: &Whom,
+) -> Result<()> {
     let cx = Context::new(whom.principal(slot), "discovery", LOOK_TIMEOUT);
     let started = Time::now();
-    let mut found = slot
-        .backend
-        .all_conversations(&cx, ConversationQuery::all(LOOK_PAGE));
+    let mut query = ConversationQuery::all(LOOK_PAGE);
+    let mut seen = HashSet::new();
     let mut adopted = 0_u64;
-    while let Some(located) = found.try_next().await? {
-        if adopt(slot, directory, whom, located).await? {
-            adopted += 1;
+    loop {
+        let page = slot.backend.list_conversations(&cx, &query).await?.page;
+        // Only now: whatever made something on this page had begun before. A create under way that is not seen here has
+        // ended, and what became of it is in its note or in the directory by then.
+        let oldest_create = slot.oldest_create();
+        let claims = Claims::at(intents, slot.name()).await?;
+        let creates = Creates {
+            oldest_create,
+            claims,
+            look_began: started,
+        };
+        for located in page.items {
+            if adopt(slot, directory, &creates, whom, located).await? {
+                adopted += 1;
+            }
         }
+        let Some(next) = page.next else {
+            break;
+        };
+        if !seen.insert(next.clone()) {
+            // Going on would never end; stopping would look like the end of the list.
+            return Err(
+                Error::new(Kind::InvalidResponse, "the backend repeats a cursor")
+                    .origin(Origin::Upstream),
+            );
+        }
+        query.page.position = Some(Position::After(next));
     }
-    drop(found);
     directory
         .set_discovered_at(slot.name(), whom.credential(), started)
         .await?;
@@ -184,10 +219,31 @@ async fn look(slot: &Slot, directory: &Arc<dyn Directory>, whom: &Whom) -> Resul
     Ok(())
 }
 
+/// Creates that could have made what a page shows, of which nobody knows whose it is.
+struct Creates {
+    /// When the oldest create under way began.
+    oldest_create: Option<Time>,
+    claims: Claims,
+    look_began: Time,
+}
+
+impl Creates {
+    /// Whether it belongs to one of them. What was made since the look began can wait for the next one.
+    fn could_have_made(&self, conversation: &Conversation) -> bool {
+        let is_recent = self.oldest_create.is_some_and(|began| {
+            conversation.created_at >= began.saturating_add_micros(-CLOCK_SKEW_MICROS)
+        });
+        is_recent
+            || conversation.created_at > self.look_began
+            || self.claims.could_have_made(conversation)
+    }
+}
+
 /// Makes a conversation known, or refreshes one that is; true where it is new.
 async fn adopt(
     slot: &Slot,
     directory: &Arc<dyn Directory>,
+    creates: &Creates,
     whom: &Whom,
     located: Located,
 ) -> Result<bool> {
@@ -208,11 +264,7 @@ async fn adopt(
         }
         return Ok(false);
     }
-    // One that a create under way could have made belongs to that create.
-    let recent = slot.oldest_create().is_some_and(|began| {
-        conversation.created_at >= began.saturating_add_micros(-CLOCK_SKEW_MICROS)
-    });
-    if recent {
+    if creates.could_have_made(&conversation) {
         return Ok(false);
     }
     let (tenant, owner) = whom.owner(slot, &location);

@@ -1,16 +1,24 @@
 //! The router: a [`backend::Backend`] in front of all backends.
 //!
 //! It places a new conversation by rule, finds an existing one in the directory, shows nobody what is not theirs,
-//! holds the lease of who writes, and answers lists from the directory. It knows no vendor and no HTTP.
+//! holds the lease of who writes, notes every write until its end is known, and answers lists from the directory. It knows no vendor and no HTTP.
 
+mod claims;
 mod discovery;
+mod forwarding;
 mod holding;
+mod keeping;
 mod listing;
 mod looks;
+mod outdoing;
 mod placing;
 mod router;
+mod settling;
 mod slot;
+mod telling;
+mod writing;
 
 pub use placing::{Rule, When};
 pub use router::{Router, RouterSettings};
+pub use settling::Recovered;
 pub use slot::{Discovery, Slot};

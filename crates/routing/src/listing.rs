@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::ports::{Directory, DirectoryEntry};
-use backend::{Context, ConversationPage, ConversationQuery, Kind, Located, Page, Result};
+use backend::{
+    Context, ConversationPage, ConversationQuery, Kind, Located, Location, Page, Result,
+};
 use conversation::{Conversation, ConversationId, Time};
 use futures_util::stream::{self, StreamExt};
 
 use crate::discovery::credential_of;
 use crate::slot::{Discovery, Slot};
-
-/// How many conversations are read at once from vendors, for one list.
-const HYDRATE_PARALLEL: usize = 8;
 
 /// What a backend said of a conversation on the page.
 enum Seen {
@@ -97,32 +96,37 @@ async fn write_back(
     }
 }
 
+/// Asks each backend once for all of its conversations on the page, all backends at the same time.
 async fn hydrate(
     slots: &BTreeMap<Box<str>, Arc<Slot>>,
     cx: &Context,
     entries: &[DirectoryEntry],
     budget: Duration,
 ) -> HashMap<ConversationId, Seen> {
-    let reads = entries.iter().filter_map(|entry| {
-        let slot = slots.get(&entry.location.backend)?;
-        Some(async move {
-            let seen = match slot.backend.get_conversation(cx, &entry.location).await {
-                Ok(conversation) => Seen::Now(Box::new(conversation)),
-                Err(error) if error.kind == Kind::NotFound => Seen::Gone,
-                Err(error) => {
-                    tracing::debug!(conversation.id = %entry.location.id, error.kind = error.kind.as_str(), "shown from the last copy");
-                    Seen::NotReached
-                }
-            };
-            (entry.location.id, seen)
-        })
+    let mut by_backend: BTreeMap<&str, Vec<Location>> = BTreeMap::new();
+    for DirectoryEntry { location, .. } in entries {
+        let at = by_backend.entry(&location.backend).or_default();
+        at.push(location.clone());
+    }
+    let reads = by_backend.iter().filter_map(|(name, at)| {
+        let slot = slots.get(*name)?;
+        let read = slot.backend.get_conversations(cx, at);
+        Some(read.map(|(place, result)| (at.get(place).map(|location| location.id), result)))
     });
-    let reads: Vec<_> = reads.collect();
+    let mut reading = stream::select_all(reads);
     let mut seen = HashMap::with_capacity(entries.len());
-    let mut reading = stream::iter(reads).buffer_unordered(HYDRATE_PARALLEL);
     let until = tokio::time::Instant::now() + budget.min(cx.remaining());
     while let Ok(Some((id, result))) = tokio::time::timeout_at(until, reading.next()).await {
-        seen.insert(id, result);
+        let Some(id) = id else { continue };
+        let found = match result {
+            Ok(conversation) => Seen::Now(Box::new(conversation)),
+            Err(error) if error.kind == Kind::NotFound => Seen::Gone,
+            Err(error) => {
+                tracing::debug!(conversation.id = %id, error.kind = error.kind.as_str(), "shown from the last copy");
+                Seen::NotReached
+            }
+        };
+        seen.insert(id, found);
     }
     seen
 }

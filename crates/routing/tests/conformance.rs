@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         vec![slot],
         RouterSettings::new("store"),
         state.clone(),
+        state.clone(),
         state,
     )
     .expect("a router");

@@ -55,7 +55,7 @@ fn world(enumerates: Enumerates, default_tenant: Option<&str>, interval: Duratio
         hydrate_budget: Duration::from_secs(20),
         ..RouterSettings::new("vendor")
     };
-    let router = Router::new(vec![slot], settings, state.clone(), state).unwrap();
+    let router = Router::new(vec![slot], settings, state.clone(), state.clone(), state).unwrap();
     World {
         router: Arc::new(router),
         vendor,
@@ -283,8 +283,9 @@ async fn a_lost_create_never_takes_what_another_create_has_made() {
         started_at: Time::now(),
         deadline_at: Time::now(),
     };
+    let another = cx("acme", Some("ann"));
     let answered = router
-        .create_conversation(&ann, NewConversation::default())
+        .create_conversation(&another, NewConversation::default())
         .await
         .unwrap();
     let settled = router.settle(&ann, &lost).await.unwrap();
@@ -297,4 +298,32 @@ async fn a_lost_create_never_takes_what_another_create_has_made() {
     assert_eq!(found.location.id, made);
     assert_ne!(made, answered.location.id);
     assert!(is_found(router, &ann, made).await, "it is known now");
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_during_a_look_is_nobody_elses() {
+    let World { router, vendor, .. } = &world(Enumerates::Account, Some("acme"), LONG);
+    vendor.close();
+    let lister = {
+        let router = router.clone();
+        tokio::spawn(async move { listed(&router, &cx("acme", None)).await })
+    };
+    vendor.wait_until_somebody_looks().await;
+    vendor.hold_creates();
+    let creating = {
+        let router = router.clone();
+        let bob = cx("other", Some("bob"));
+        tokio::spawn(async move {
+            router
+                .create_conversation(&bob, NewConversation::default())
+                .await
+        })
+    };
+    vendor.wait_until_somebody_creates().await;
+    // Its caller leaves: nobody waits for the create any more, and its end is not known.
+    creating.abort();
+    assert!(creating.await.unwrap_err().is_cancelled());
+    vendor.open();
+    assert_eq!(lister.await.unwrap(), []);
+    assert!(listed(router, &cx("acme", None)).await.is_empty());
 }

@@ -54,6 +54,7 @@ fn world(discovery: Discovery, default_tenant: Option<&str>) -> World {
         vec![slot],
         RouterSettings::new("vendor"),
         state.clone(),
+        state.clone(),
         state,
     )
     .unwrap();

@@ -11,13 +11,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::call::invalid_header;
+use crate::fidelity::FIDELITY_HEADER;
 use crate::problem::{Code, PROBLEM_JSON, Problem};
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// On an answer that was stored earlier.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Headers that belong to the answer itself, and are stored with it.
-const STORED_HEADERS: [HeaderName; 7] = [
+const STORED_HEADERS: [HeaderName; 8] = [
     CONTENT_TYPE,
     ETAG,
     LOCATION,
@@ -25,6 +26,7 @@ const STORED_HEADERS: [HeaderName; 7] = [
     HeaderName::from_static("dragoman-backend"),
     HeaderName::from_static("dragoman-route"),
     HeaderName::from_static("dragoman-attempts"),
+    FIDELITY_HEADER,
 ];
 
 /// A whole answer, before it is sent and perhaps stored.
@@ -61,6 +63,15 @@ impl Answer {
             headers,
             body: to_json(document)?,
         })
+    }
+
+    /// Done, and nothing to show.
+    pub(crate) fn no_content() -> Self {
+        Answer {
+            status: StatusCode::NO_CONTENT,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// A problem with its body, under the id of the request that it belongs to.

@@ -4,15 +4,33 @@ pub(crate) mod activity;
 pub(crate) mod attachments;
 pub(crate) mod backends;
 pub(crate) mod conversations;
+pub(crate) mod intents;
 pub(crate) mod keys;
 pub(crate) mod messages;
+pub(crate) mod overlay;
 pub(crate) mod participants;
 pub(crate) mod probes;
 pub(crate) mod responses;
+pub(crate) mod translate;
 
-use crate::problem::{Code, Problem};
+use conversation::{ConversationId, InvalidId};
+
+use crate::problem::{Code, Outcome, Problem};
+use crate::query::{Query, invalid_query};
 
 /// A settled write that is of another kind than the request that asked: a defect of a backend.
 fn wrong_kind() -> Problem {
     Problem::new(Code::Internal, "a settled write has the wrong kind")
+        .with_outcome(Outcome::Applied)
+}
+
+/// `conversation_id` as a filter.
+fn conversation_filter(query: &mut Query) -> Result<Option<ConversationId>, Problem> {
+    let Some(id) = query.one("conversation_id")? else {
+        return Ok(None);
+    };
+    let id = id
+        .parse()
+        .map_err(|error: InvalidId| invalid_query("conversation_id", error.to_string()))?;
+    Ok(Some(id))
 }

@@ -15,6 +15,7 @@ use moka::future::Cache;
 use self::key::Presented;
 pub use self::key::{KeyRequest, NewKey, NoRandomness};
 use crate::problem::{Code, FieldError, Place, Problem};
+use crate::router::TRANSLATE;
 
 /// Header that names the end user for whom a call is made.
 pub(crate) const USER_HEADER: &str = "dragoman-user";
@@ -119,7 +120,8 @@ impl KeyCheck {
 pub(crate) fn required_scope(method: &Method, path: &str) -> Scope {
     if path.starts_with("/admin/") {
         Scope::Admin
-    } else if method.is_safe() {
+    } else if method.is_safe() || path == TRANSLATE {
+        // A translation is asked with POST because it has a body; it changes nothing.
         Scope::Read
     } else {
         Scope::Write
@@ -218,6 +220,7 @@ mod tests {
             (Method::HEAD, "/v1/conversations", Scope::Read),
             (Method::POST, "/v1/conversations", Scope::Write),
             (Method::PUT, "/v1/x", Scope::Write),
+            (Method::POST, "/v1/translate", Scope::Read),
             (Method::GET, "/admin/v1/keys", Scope::Admin),
             (Method::DELETE, "/admin/v1/keys/a", Scope::Admin),
         ] {

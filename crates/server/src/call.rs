@@ -10,6 +10,7 @@ use backend::{Context, FidelityPolicy, Principal, RouteHints, Scope, Trace};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::answer::REPLAYED;
 use crate::auth;
 use crate::gateway::App;
 use crate::limits::RequestLimits;
@@ -31,7 +32,7 @@ const HINT_MAX_BYTES: usize = 1_024;
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) cx: Context,
-    /// Method, path and query of a request with an idempotency key.
+    /// Method, path, query and fidelity policy of a request with an idempotency key.
     pub(crate) line: Arc<str>,
 }
 
@@ -59,7 +60,10 @@ pub(crate) async fn authenticate(
     request.extensions_mut().insert(call);
     let mut response = next.run(request).await;
     write_trace(&trace, response.headers_mut());
-    if let Some((_, applied)) = preference {
+    // A stored answer was given under the preference of the first request.
+    if let Some((_, applied)) = preference
+        && !response.headers().contains_key(REPLAYED)
+    {
         response
             .headers_mut()
             .insert(PREFERENCE_APPLIED, HeaderValue::from_static(applied));
@@ -88,7 +92,12 @@ impl Call {
             && !request.method().is_safe()
         {
             cx.idempotency_key = Some(idempotency_key(key)?);
-            line = format!("{} {}", request.method(), request.uri()).into();
+            // What strict handling refuses, lenient handling does: they are not the same request.
+            let handling = match cx.fidelity {
+                FidelityPolicy::Lenient => "",
+                FidelityPolicy::Strict => " (strict)",
+            };
+            line = format!("{} {}{handling}", request.method(), request.uri()).into();
         }
         Ok(Call { cx, line })
     }

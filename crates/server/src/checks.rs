@@ -18,12 +18,7 @@ pub(crate) fn refuse(violations: Vec<Violation>) -> Result<(), Problem> {
     };
     let problem = Problem::new(Code::InvalidRequest, detail).with_outcome(Outcome::NotApplied);
     Err(violations.into_iter().fold(problem, |problem, violation| {
-        problem.with_error(FieldError::new(
-            Place::Body,
-            violation.pointer,
-            violation.code,
-            violation.detail,
-        ))
+        problem.with_error(FieldError::of_violation(Place::Body, violation))
     }))
 }
 
@@ -200,7 +195,7 @@ pub(crate) fn violation(
 }
 
 /// Moves pointers below another.
-fn below(pointer: &str, violations: Vec<Violation>) -> Vec<Violation> {
+pub(crate) fn below(pointer: &str, violations: Vec<Violation>) -> Vec<Violation> {
     violations
         .into_iter()
         .map(|violation| Violation {

@@ -40,12 +40,7 @@ impl From<Error> for Problem {
             _ => Place::Body,
         };
         for violation in &error.violations {
-            problem = problem.with_error(FieldError::new(
-                place,
-                violation.pointer.clone(),
-                violation.code,
-                violation.detail.clone(),
-            ));
+            problem = problem.with_error(FieldError::of_violation(place, violation.clone()));
         }
         if code == Code::InvalidCursor && error.violations.is_empty() {
             problem = problem.with_error(FieldError::new(
@@ -79,7 +74,8 @@ fn code_of(error: &Error) -> Code {
             ErrorOrigin::Upstream | ErrorOrigin::Network => Code::UpstreamUnreachable,
         },
         Kind::StorageFull => Code::StorageFull,
-        Kind::UpstreamAuth | Kind::AccessEnded => Code::UpstreamAuth,
+        Kind::UpstreamAuth => Code::UpstreamAuth,
+        Kind::AccessEnded => Code::UpstreamAccessEnded,
         Kind::UpstreamFailed => Code::UpstreamError,
         Kind::InvalidResponse => Code::UpstreamInvalidResponse,
         Kind::Timeout => Code::Timeout,
@@ -109,9 +105,10 @@ fn log(error: &Error, code: Code) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
-    use backend::{Error, Kind, Origin};
+    use backend::{Context, Error, FieldFate, Kind, Origin, Principal, Projection, Write};
 
     use crate::problem::{Code, Problem};
 
@@ -120,6 +117,37 @@ mod tests {
         let problem = Problem::from(Error::new(Kind::UpstreamAuth, "refused"));
         assert_eq!(problem.code(), Code::UpstreamAuth);
         assert_eq!(problem.status(), http::StatusCode::BAD_GATEWAY);
+    }
+
+    #[test]
+    fn access_that_ended_is_told_from_a_credential_that_is_wrong() {
+        let problem = Problem::from(Error::new(Kind::AccessEnded, "the token has expired"));
+        assert_eq!(problem.code(), Code::UpstreamAccessEnded);
+        assert_eq!(problem.status(), http::StatusCode::BAD_GATEWAY);
+        let document = problem.document();
+        assert!(!document.retryable && document.origin == crate::problem::Origin::Upstream);
+    }
+
+    #[test]
+    fn refused_field_says_which_limit_it_crosses() {
+        let fate = FieldFate::rejected("/title", "at most 255 characters").exceeds(255, Some(300));
+        let cx = Context::new(Arc::new(nobody()), "id", Duration::from_secs(1));
+        let projection = Projection::of(Write::DeleteConversation, vec![fate]);
+        let problem = Problem::from(projection.check(&cx, "narrow").unwrap_err());
+        assert_eq!(problem.code(), Code::NotHeldByBackend);
+        let error = &problem.document().errors[0];
+        assert_eq!((error.limit, error.value), (Some(255), Some(300)));
+        let json = serde_json::to_value(error).unwrap();
+        assert_eq!((&json["limit"], &json["value"]), (&255.into(), &300.into()));
+    }
+
+    fn nobody() -> Principal {
+        Principal {
+            tenant: "t".into(),
+            key: "k".into(),
+            user: None,
+            scopes: Vec::new(),
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::extract::FromRef;
 use backend::Backend;
-use backend::ports::{Idempotency, Keys};
+use backend::ports::{
+    Directory, Idempotency, Intents, Keys, Leases, OverlayState, Repair, Translator,
+};
 
 use crate::auth::KeyCheck;
 use crate::limits::{RequestLimits, StreamLimits};
@@ -35,17 +37,40 @@ pub trait Readiness: Send + Sync + 'static {
     async fn check(&self) -> Vec<ReadinessCheck>;
 }
 
+/// One backend of the configuration. For a backend without an overlay `stack` holds everything that `bare` holds, and
+/// they may be the same.
+#[derive(Clone, Debug)]
+pub struct Mounted {
+    /// The backend as the router has it, with everything around it: what it can do is `effective`.
+    pub stack: Arc<dyn Backend>,
+    /// The adapter, or the store, alone: what it can do is `native`.
+    pub bare: Arc<dyn Backend>,
+    /// Its overlay, which settles drift; absent where nothing is kept beside the backend.
+    pub overlay: Option<Arc<dyn Repair>>,
+}
+
 /// Everything that the server needs, put together by the binary.
 #[derive(Clone)]
 pub struct Gateway {
     /// The finished stack: finds conversations, checks who may see them, writes under leases.
     pub router: Arc<dyn Backend>,
-    /// Every backend by itself, for `/v1/backends`.
-    pub backends: Vec<Arc<dyn Backend>>,
+    /// Every backend by itself, in the order of the configuration: for `/v1/backends` and repairs.
+    pub backends: Vec<Mounted>,
+    /// One for each vendor's shape, whether or not a backend of that kind is configured: for `/v1/translate`. Our own
+    /// shape, `normalized`, is the server's.
+    pub translators: Vec<Arc<dyn Translator>>,
     /// API keys.
     pub keys: Arc<dyn Keys>,
     /// Idempotency records.
     pub idempotency: Arc<dyn Idempotency>,
+    /// What is kept beside backends: for the list of drifted fields.
+    pub overlay_state: Arc<dyn OverlayState>,
+    /// Writes that were begun and are not known to have ended: for the list of possible orphans.
+    pub intents: Arc<dyn Intents>,
+    /// Where conversations live: a repair asks it, because an operator repairs every tenant's.
+    pub directory: Arc<dyn Directory>,
+    /// Leases: a repair holds the one of its conversation.
+    pub leases: Arc<dyn Leases>,
     /// What `/readyz` asks.
     pub readiness: Arc<dyn Readiness>,
     /// What `/metrics` shows; absent: the page does not exist.
@@ -77,6 +102,13 @@ impl Gateway {
     /// When the API description cannot be written as JSON, which its types rule out.
     pub fn into_router(self) -> Result<Router, serde_json::Error> {
         crate::router::build(App::new(self))
+    }
+
+    /// The backend of this name.
+    pub(crate) fn mounted(&self, name: &str) -> Option<&Mounted> {
+        self.backends
+            .iter()
+            .find(|mounted| &*mounted.stack.info().name == name)
     }
 }
 

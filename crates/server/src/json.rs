@@ -75,17 +75,25 @@ impl JsonBody {
     /// # Errors
     /// 422 `invalid-request` with the pointer of the member that does not fit.
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let mut deserializer = serde_json::Deserializer::from_slice(&self.text);
-        let deserializer = objects::ObjectsOnly(&mut deserializer);
-        serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let pointer = pointer::pointer_to(error.path());
-            let detail = without_position(&error.inner().to_string());
-            Problem::at(
-                Code::InvalidRequest,
-                FieldError::new(Place::Body, pointer, reason(&detail), detail),
-            )
-        })
+        parse(&self.text, "")
     }
+}
+
+/// Reads JSON that passed the strict scan and stands at `place` in the body.
+///
+/// # Errors
+/// 422 `invalid-request` with the pointer of the member that does not fit.
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8], place: &str) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let deserializer = objects::ObjectsOnly(&mut deserializer);
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let pointer = format!("{place}{}", pointer::pointer_to(error.path()));
+        let detail = without_position(&error.inner().to_string());
+        Problem::at(
+            Code::InvalidRequest,
+            FieldError::new(Place::Body, pointer, reason(&detail), detail),
+        )
+    })
 }
 
 fn invalid(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Problem {

@@ -11,6 +11,7 @@ mod checks;
 mod detach;
 mod docs;
 mod failure;
+mod fidelity;
 mod gateway;
 mod json;
 mod limits;
@@ -25,10 +26,11 @@ mod router;
 mod serve;
 mod shutdown;
 mod stream;
+mod view;
 
 pub use self::auth::{KeyRequest, NewKey, NoRandomness};
 pub use self::detach::{Detached, Interrupted};
-pub use self::gateway::{Gateway, MetricsPage, Readiness, ReadinessCheck};
+pub use self::gateway::{Gateway, MetricsPage, Mounted, Readiness, ReadinessCheck};
 pub use self::limits::{RequestLimits, ServeLimits, StreamLimits};
 pub use self::problem::{
     Code, FieldError, Origin, Outcome, PROBLEM_JSON, Place, Problem, ProblemDocument, Upstream,

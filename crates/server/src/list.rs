@@ -1,10 +1,11 @@
 //! Lists: limit, order and cursor out of the query, the envelope and its `Link` header.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use axum::body::Body;
 use axum::response::Response;
-use backend::{Cursor, Order, Page, PageRequest, Position};
+use backend::{Cursor, FieldFate, Order, Page, PageRequest, Position};
 use conversation::MessageId;
 use http::header::{CONTENT_TYPE, LINK};
 use http::{HeaderValue, Uri};
@@ -32,6 +33,9 @@ pub(crate) struct List<T> {
     pub(crate) has_more: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) as_of: Option<conversation::Time>,
+    /// What became of fields, by the id of the object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fidelity: Option<BTreeMap<Box<str>, Vec<FieldFate>>>,
 }
 
 impl<T> List<T> {
@@ -53,6 +57,7 @@ impl<T> List<T> {
             previous_cursor: page.previous.map(|cursor| spell(PREVIOUS, cursor)),
             data: page.items,
             as_of: None,
+            fidelity: None,
         }
     }
 }
@@ -93,15 +98,7 @@ fn address_with(uri: &Uri, cursor: &str) -> String {
 
 /// Reads `limit`, `order` and `cursor`.
 pub(crate) fn page_request(query: &mut Query, order: Order) -> Result<PageRequest, Problem> {
-    let limit = match query.one("limit")? {
-        None => LIMIT_DEFAULT,
-        Some(limit) => usize::from_str(&limit)
-            .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-            .ok_or_else(|| {
-                invalid_query("limit", format!("a whole number from 1 to {LIMIT_MAX}"))
-            })?,
-    };
+    let limit = limit_of(query)?;
     let order = match query.one("order")?.as_deref() {
         None => order,
         Some("asc") => Order::Asc,
@@ -119,18 +116,45 @@ pub(crate) fn page_request(query: &mut Query, order: Order) -> Result<PageReques
     })
 }
 
+fn limit_of(query: &mut Query) -> Result<usize, Problem> {
+    let Some(limit) = query.one("limit")? else {
+        return Ok(LIMIT_DEFAULT);
+    };
+    usize::from_str(&limit)
+        .ok()
+        .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+        .ok_or_else(|| invalid_query("limit", format!("a whole number from 1 to {LIMIT_MAX}")))
+}
+
+/// Reads `limit` and `cursor` of a list that goes one way only.
+pub(crate) fn forward_page(query: &mut Query) -> Result<(usize, Option<Cursor>), Problem> {
+    let limit = limit_of(query)?;
+    let after = match query.one("cursor")? {
+        None => None,
+        Some(cursor) => match position_of(&cursor)? {
+            Position::After(cursor) => Some(cursor),
+            _ => return Err(not_a_cursor()),
+        },
+    };
+    Ok((limit, after))
+}
+
 fn position_of(cursor: &str) -> Result<Position, Problem> {
     if let Some(rest) = cursor.strip_prefix(NEXT) {
         Ok(Position::After(Cursor::from(rest)))
     } else if let Some(rest) = cursor.strip_prefix(PREVIOUS) {
         Ok(Position::Before(Cursor::from(rest)))
     } else {
-        let error = backend::Error::new(
-            backend::Kind::InvalidCursor,
-            "not a cursor that this list returned",
-        );
-        Err(error.into())
+        Err(not_a_cursor())
     }
+}
+
+fn not_a_cursor() -> Problem {
+    backend::Error::new(
+        backend::Kind::InvalidCursor,
+        "not a cursor that this list returned",
+    )
+    .into()
 }
 
 /// Reads `after` and `before` on top: a page of messages may begin at a message.

@@ -1,218 +1,19 @@
 //! The API description (OpenAPI 3.1), made from the route table, the types and the list of problem codes.
 
+mod examples;
+mod operations;
 mod schemas;
 
 use http::Method;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
+use self::operations::{BYTES, Description, description_of};
 use self::schemas::{of_type, reference};
 use crate::auth::required_scope;
 use crate::list::LIMIT_MAX;
 use crate::problem::{Code, ProblemDocument};
-use crate::router::Operation;
-
-/// What the route table does not say about one operation.
-struct Description {
-    summary: &'static str,
-    /// Query parameters: name or `name!` (must be there), type, meaning.
-    query: &'static [(&'static str, &'static str, &'static str)],
-    body: Option<&'static str>,
-    /// Status and schema of success; a schema in brackets is a list.
-    success: (u16, Option<&'static str>),
-    /// Whether the answer has an `ETag` and the request may have conditions.
-    is_resource: bool,
-}
-
-const PAGE: [(&str, &str, &str); 3] = [
-    (
-        "limit",
-        "integer",
-        "Items on a page, 1 to 200; 50 where absent.",
-    ),
-    ("order", "string", "`asc` or `desc`."),
-    (
-        "cursor",
-        "string",
-        "`next_cursor` or `previous_cursor` of an earlier page.",
-    ),
-];
-
-const CONVERSATION_FILTERS: &[(&str, &str, &str)] = &[
-    PAGE[0],
-    PAGE[1],
-    PAGE[2],
-    (
-        "sort",
-        "string",
-        "`created_at`, `updated_at`, `id` or `title`.",
-    ),
-    ("status", "[string]", "Any of these; may be repeated."),
-    ("kind", "[string]", "Any of these; may be repeated."),
-    ("priority", "[string]", "Any of these; may be repeated."),
-    ("label", "[string]", "All of these; may be repeated."),
-    ("participant", "string", "A participant's id or handle."),
-    ("backend", "string", "Only on this backend."),
-    ("updated_after", "time", "Changed after this time."),
-    (
-        "metadata",
-        "object",
-        "`metadata.<key>=<value>`: scalar metadata equal to this.",
-    ),
-];
-
-const MESSAGE_PAGE: &[(&str, &str, &str)] = &[
-    PAGE[0],
-    PAGE[1],
-    PAGE[2],
-    ("after", "string", "Begin right after this message."),
-    ("before", "string", "End right before this message."),
-];
-
-const ATTACHMENT_CONVERSATION: (&str, &str, &str) = (
-    "conversation_id!",
-    "string",
-    "The conversation that it belongs to.",
-);
-
-/// In the place of a schema's name: any bytes, under their own media type.
-const BYTES: &str = "(bytes)";
-
-/// One row per operation of the route table; a test compares both.
-fn description_of(id: &str) -> Option<Description> {
-    let plain = |summary, body, success| Description {
-        summary,
-        query: &[],
-        body,
-        success,
-        is_resource: false,
-    };
-    let resource = |summary, body, success| Description {
-        is_resource: true,
-        ..plain(summary, body, success)
-    };
-    Some(match id {
-        "listConversations" => Description {
-            query: CONVERSATION_FILTERS,
-            ..plain(
-                "List conversations across all backends",
-                None,
-                (200, Some("[Conversation]")),
-            )
-        },
-        "createConversation" => resource(
-            "Create a conversation",
-            Some("NewConversation"),
-            (201, Some("Conversation")),
-        ),
-        "getConversation" => Description {
-            query: &[(
-                "include",
-                "string",
-                "`messages`: also the first page of messages.",
-            )],
-            ..resource("Read a conversation", None, (200, Some("Conversation")))
-        },
-        "updateConversation" => resource(
-            "Change a conversation (JSON Merge Patch)",
-            Some("ConversationPatch"),
-            (200, Some("Conversation")),
-        ),
-        "deleteConversation" => plain("Delete a conversation", None, (204, None)),
-        "listMessages" => Description {
-            query: MESSAGE_PAGE,
-            ..plain("List messages", None, (200, Some("[Message]")))
-        },
-        "postMessage" => resource(
-            "Store a message that is said now; never runs an AI",
-            Some("NewMessage"),
-            (201, Some("Message")),
-        ),
-        "importMessages" => plain(
-            "Store up to 1,000 messages with their own times; never delivers, never runs an AI",
-            Some("ImportRequest"),
-            (200, Some("ImportAnswer")),
-        ),
-        "getMessage" => resource("Read a message", None, (200, Some("Message"))),
-        "updateMessage" => resource(
-            "Change a message (JSON Merge Patch)",
-            Some("MessagePatch"),
-            (200, Some("Message")),
-        ),
-        "deleteMessage" => plain("Delete a message", None, (204, None)),
-        "rateMessage" => resource(
-            "Rate a message, 0 to 5",
-            Some("RatingRequest"),
-            (200, Some("Message")),
-        ),
-        "respond" => plain(
-            "Have an AI answer; with `Accept: text/event-stream` as a stream of events",
-            Some("RespondRequest"),
-            (200, Some("Response")),
-        ),
-        "listParticipants" => plain("List participants", None, (200, Some("[Participant]"))),
-        "addParticipants" => plain(
-            "Add participants",
-            Some("AddParticipants"),
-            (201, Some("[Participant]")),
-        ),
-        "removeParticipant" => plain("Remove a participant", None, (204, None)),
-        "sendActivity" => plain(
-            "Tell the others that somebody reads or types: `read`, `typing_start` or `typing_stop`",
-            Some("Activity"),
-            (204, None),
-        ),
-        "putAttachment" => Description {
-            query: &[
-                ATTACHMENT_CONVERSATION,
-                (
-                    "message_id",
-                    "string",
-                    "The stored message of which it becomes a part. Absent: a part of a later message names it, by `url` where the answer has one, else by `attachment_id`.",
-                ),
-                ("name", "string", "The file's name, 1 to 255 characters."),
-            ],
-            ..plain(
-                "Store a file's own bytes, under their own media type",
-                Some(BYTES),
-                (201, Some("Attachment")),
-            )
-        },
-        "openAttachment" => Description {
-            query: &[ATTACHMENT_CONVERSATION],
-            ..resource("Read the bytes of an attachment", None, (200, Some(BYTES)))
-        },
-        "listBackends" => plain("List backends", None, (200, Some("[Backend]"))),
-        "getBackend" => plain(
-            "A backend, its health and what it can do",
-            None,
-            (200, Some("Backend")),
-        ),
-        "listTemplates" => plain(
-            "Templates of a backend's AI",
-            None,
-            (200, Some("[Template]")),
-        ),
-        "listTools" => plain("Tools of a backend's AI", None, (200, Some("[Tool]"))),
-        "getBackendStatus" => plain(
-            "State of a backend's tool servers",
-            None,
-            (200, Some("object")),
-        ),
-        "getBackendStatistics" => plain("Statistics of a backend", None, (200, Some("object"))),
-        "listKeys" => Description {
-            query: &[("tenant", "string", "Only keys of this tenant.")],
-            ..plain("List keys", None, (200, Some("[Key]")))
-        },
-        "createKey" => plain(
-            "Make a key; its secret is shown only in this answer",
-            Some("NewKey"),
-            (201, Some("CreatedKey")),
-        ),
-        "revokeKey" => plain("Revoke a key", None, (204, None)),
-        _ => return None,
-    })
-}
+use crate::router::{Operation, TRANSLATE};
 
 /// The whole document.
 pub(crate) fn describe(operations: &[Operation]) -> Value {
@@ -261,6 +62,14 @@ pub(crate) fn describe(operations: &[Operation]) -> Value {
                 "bearerFormat": "drg_<id>_<secret>",
                 "description": "A key made with `dragoman keys create`. Each operation names the scope that it needs.",
             }},
+            "headers": {"Dragoman-Fidelity": {
+                "description": "Which fields the conversation's backend alone does not hold as they are shown: `exact`, or `overlay` (kept beside the backend) or `converted` (held in another form) with their names. A translation may also say `rejected`.",
+                "schema": {"type": "string"},
+                "examples": {
+                    "exact": {"value": "exact"},
+                    "overlay": {"value": "overlay; fields=\"title,labels\""},
+                },
+            }},
             "responses": {"Problem": {
                 "description": "An error.",
                 "content": {"application/problem+json": {"schema": reference("Problem")}},
@@ -306,14 +115,26 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
     }
     parameters.extend(header_parameters(operation, description));
 
+    if description.shows_fates && operation.id != "getConversation" {
+        parameters.push(json!({
+            "name": "include", "in": "query", "description": "`fidelity`: also what became of each field.",
+            "schema": {"type": "string", "enum": ["fidelity"]},
+        }));
+    }
+
     let (status, schema) = description.success;
     let mut success = json!({"description": description.summary});
     match schema {
         None => {}
         Some(BYTES) => success["content"] = bytes(),
         Some(schema) => {
-            success["content"] = json!({"application/json": {"schema": answer_schema(schema)}});
+            let schema = answer_schema(schema, description.shows_fates);
+            success["content"] = json!({"application/json": {"schema": schema}});
         }
+    }
+    if tells_fidelity(operation) {
+        success["headers"] =
+            json!({"Dragoman-Fidelity": {"$ref": "#/components/headers/Dragoman-Fidelity"}});
     }
     if operation.id == "respond" {
         success["content"]["text/event-stream"] = json!({"schema": {
@@ -325,7 +146,7 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
     let mut object = json!({
         "operationId": operation.id,
         "summary": description.summary,
-        "description": format!("Needs the scope `{}`.", scope.as_str()),
+        "description": format!("Needs the scope `{}`. {}", scope.as_str(), description.details).trim_end(),
         "tags": [tag_of(operation.path)],
         "security": [{"key": [scope.as_str()]}],
         "parameters": parameters,
@@ -344,6 +165,9 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
     } else if let Some(body) = description.body {
         let schema = reference(body);
         let mut content = json!({"application/json": {"schema": schema}});
+        if let Some(examples) = examples::of(operation.id) {
+            content["application/json"]["examples"] = examples;
+        }
         if operation.method == Method::PATCH {
             content["application/merge-patch+json"] = json!({"schema": schema});
         }
@@ -356,7 +180,7 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
 fn header_parameters(operation: &Operation, description: &Description) -> Vec<Value> {
     let header = |name: &str, meaning: &str| json!({"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}});
     let mut headers = Vec::new();
-    let is_write = !operation.method.is_safe();
+    let is_write = !operation.method.is_safe() && operation.path != TRANSLATE;
     if is_write && operation.method != Method::DELETE && operation.id != "createKey" {
         headers.push(header(
             "Idempotency-Key",
@@ -364,7 +188,10 @@ fn header_parameters(operation: &Operation, description: &Description) -> Vec<Va
         ));
     }
     let is_conditional = matches!(operation.method, Method::PATCH | Method::DELETE)
-        && !matches!(operation.id, "removeParticipant" | "revokeKey");
+        && !matches!(
+            operation.id,
+            "removeParticipant" | "revokeKey" | "forgetIntent"
+        );
     if is_conditional {
         headers.push(header(
             "If-Match",
@@ -392,9 +219,15 @@ fn header_parameters(operation: &Operation, description: &Description) -> Vec<Va
         if is_write {
             headers.push(header(
                 "Prefer",
-                "`handling=strict` refuses what the backend cannot hold exactly.",
+                "`handling=strict` refuses, before anything is sent, what the backend alone cannot hold exactly; `handling=lenient`, which is the default, keeps it beside the backend.",
             ));
         }
+    }
+    if operation.path == TRANSLATE {
+        headers.push(header(
+            "Prefer",
+            "`handling=strict` refuses where a field is not exact.",
+        ));
     }
     if operation.id == "createConversation" {
         headers.push(header("Dragoman-Backend", "The backend to create it on."));
@@ -407,11 +240,24 @@ fn bytes() -> Value {
     json!({"*/*": {"schema": {"type": "string", "format": "binary"}}})
 }
 
-fn answer_schema(schema: &str) -> Value {
+/// Whether the answer names the fields that are not held exactly.
+fn tells_fidelity(operation: &Operation) -> bool {
+    operation.path.starts_with("/v1/conversations")
+        || matches!(operation.id, "putAttachment" | "translate")
+}
+
+fn answer_schema(schema: &str, shows_fates: bool) -> Value {
     if !schema.starts_with('[') {
-        return of_type(schema);
+        return match shows_fates {
+            // Results of an import are a list with a schema of their own.
+            true if schema != "ImportAnswer" => json!({"allOf": [
+                of_type(schema),
+                {"type": "object", "properties": {"fidelity": of_type("[FieldFate]")}},
+            ]}),
+            _ => of_type(schema),
+        };
     }
-    json!({
+    let mut list = json!({
         "type": "object",
         "properties": {
             "data": of_type(schema),
@@ -421,7 +267,11 @@ fn answer_schema(schema: &str) -> Value {
             "as_of": {"type": "string", "format": "date-time"},
         },
         "required": ["data", "has_more"],
-    })
+    });
+    if shows_fates {
+        list["properties"]["fidelity"] = of_type("fates");
+    }
+    list
 }
 
 fn tag_of(path: &str) -> &'static str {
@@ -429,6 +279,7 @@ fn tag_of(path: &str) -> &'static str {
         path if path.starts_with("/admin") => "administration",
         path if path.starts_with("/v1/backends") => "backends",
         path if path.starts_with("/v1/attachments") => "attachments",
+        TRANSLATE => "shapes",
         path if path.contains("/messages") => "messages",
         path if path.contains("/responses") => "answers",
         path if path.contains("/participants") => "participants",
@@ -442,7 +293,8 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{describe, description_of};
+    use super::describe;
+    use super::operations::description_of;
     use crate::router::operations;
 
     #[test]

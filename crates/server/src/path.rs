@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use conversation::{AttachmentId, ConversationId, InvalidId, MessageId};
 use http::request::Parts;
+use uuid::Uuid;
 
 use crate::problem::{Code, FieldError, Place, Problem};
 
@@ -24,6 +25,11 @@ impl PathIds {
     /// `{attachment_id}`.
     pub(crate) fn attachment(&self) -> Result<AttachmentId, Problem> {
         self.parse("attachment_id")
+    }
+
+    /// A UUID.
+    pub(crate) fn uuid(&self, parameter: &'static str) -> Result<Uuid, Problem> {
+        Uuid::parse_str(self.get(parameter)).map_err(|_not_one| invalid_id(parameter, "not a UUID"))
     }
 
     /// Another name: of a backend, a key, a participant. 1 to 128 characters, none of them `/` or a control

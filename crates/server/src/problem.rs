@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use conversation::Violation;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -73,6 +74,12 @@ pub struct FieldError {
     pub code: &'static str,
     /// The reason in words.
     pub detail: String,
+    /// The limit that is crossed, where one is: characters, bytes or items, as the detail says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// What was sent instead, where it was counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<u64>,
 }
 
 impl FieldError {
@@ -89,6 +96,18 @@ impl FieldError {
             pointer: pointer.into(),
             code,
             detail: shorten(detail.into()),
+            limit: None,
+            value: None,
+        }
+    }
+
+    /// A broken rule at a place of the request.
+    #[must_use]
+    pub fn of_violation(place: Place, violation: Violation) -> Self {
+        FieldError {
+            limit: violation.exceeds.map(|exceeds| exceeds.limit),
+            value: violation.exceeds.and_then(|exceeds| exceeds.value),
+            ..FieldError::new(place, violation.pointer, violation.code, violation.detail)
         }
     }
 }
@@ -162,6 +181,7 @@ impl Problem {
         let origin = match code {
             Code::UpstreamError
             | Code::UpstreamAuth
+            | Code::UpstreamAccessEnded
             | Code::UpstreamInvalidResponse
             | Code::OutcomeUnknown => Origin::Upstream,
             Code::UpstreamUnreachable => Origin::Network,

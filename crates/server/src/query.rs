@@ -98,6 +98,50 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     }
 }
 
+/// What a caller wants to see beside the object itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Include {
+    /// The first page of a conversation's messages.
+    pub(crate) messages: bool,
+    /// What became of each field.
+    pub(crate) fidelity: bool,
+}
+
+impl Include {
+    /// Reads `include`: names out of `known`, with commas between them.
+    pub(crate) fn take(query: &mut Query, known: &[&str]) -> Result<Self, Problem> {
+        let Some(text) = query.one("include")? else {
+            return Ok(Include::default());
+        };
+        let names: Vec<&str> = text.split(',').collect();
+        if !names.iter().all(|name| known.contains(name)) {
+            return Err(invalid_query(
+                "include",
+                format!("use one of: {}", known.join(", ")),
+            ));
+        }
+        Ok(Include {
+            messages: names.contains(&"messages"),
+            fidelity: names.contains(&"fidelity"),
+        })
+    }
+}
+
+/// A route whose one parameter is `include=fidelity`.
+#[derive(Debug)]
+pub(crate) struct IncludeFidelity(pub(crate) Include);
+
+impl<S: Send + Sync> FromRequestParts<S> for IncludeFidelity {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let mut query = Query::parse(parts.uri.query());
+        let include = Include::take(&mut query, &["fidelity"])?;
+        query.finish()?;
+        Ok(IncludeFidelity(include))
+    }
+}
+
 /// A route without parameters.
 #[derive(Debug)]
 pub(crate) struct NoQuery;
@@ -115,7 +159,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
 
 #[cfg(test)]
 mod tests {
-    use super::Query;
+    use super::{Include, Query};
     use crate::problem::Problem;
 
     fn pointer_and_detail(result: Result<impl std::fmt::Debug, Problem>) -> (String, String) {
@@ -138,6 +182,18 @@ mod tests {
         let (pointer, detail) = pointer_and_detail(query.finish());
         assert_eq!(pointer, "/staus");
         assert!(detail.contains("`status`"), "{detail}");
+    }
+
+    #[test]
+    fn include_takes_the_names_that_the_route_knows() {
+        let take = |query, known: &[&str]| Include::take(&mut Query::parse(Some(query)), known);
+        let both = take("include=messages,fidelity", &["messages", "fidelity"]).unwrap();
+        assert!(both.messages && both.fidelity);
+        assert_eq!(take("", &["fidelity"]).unwrap(), Include::default());
+        for bad in ["include=messages", "include=", "include=fidelity,"] {
+            let (pointer, detail) = pointer_and_detail(take(bad, &["fidelity"]));
+            assert_eq!((&*pointer, &*detail), ("/include", "use one of: fidelity"));
+        }
     }
 
     #[test]

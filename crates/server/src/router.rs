@@ -8,7 +8,8 @@ use http::Method;
 use tower_http::compression::CompressionLayer;
 
 use crate::api::{
-    activity, attachments, backends, conversations, keys, messages, participants, probes, responses,
+    activity, attachments, backends, conversations, intents, keys, messages, overlay, participants,
+    probes, responses, translate,
 };
 use crate::call::authenticate;
 use crate::gateway::App;
@@ -56,6 +57,11 @@ const TEMPLATES: &str = "/v1/backends/{name}/templates";
 const TOOLS: &str = "/v1/backends/{name}/tools";
 const STATUS: &str = "/v1/backends/{name}/status";
 const STATISTICS: &str = "/v1/backends/{name}/statistics";
+pub(crate) const TRANSLATE: &str = "/v1/translate";
+const DRIFT: &str = "/admin/v1/overlay/drift";
+const REPAIR: &str = "/admin/v1/overlay/repair";
+const INTENTS: &str = "/admin/v1/intents";
+const INTENT: &str = "/admin/v1/intents/{intent_id}";
 const KEYS: &str = "/admin/v1/keys";
 const KEY: &str = "/admin/v1/keys/{key_id}";
 
@@ -96,7 +102,13 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation(read.clone(), TOOLS, "listTools", get(backends::tools)),
         operation(read.clone(), STATUS, "getBackendStatus", get(backends::status)),
         operation(read.clone(), STATISTICS, "getBackendStatistics", get(backends::statistics)),
+        // shapes
+        operation(make.clone(), TRANSLATE, "translate", post(translate::translate)),
         // administration
+        operation(read.clone(), DRIFT, "listDrift", get(overlay::drift)),
+        operation(make.clone(), REPAIR, "repairDrift", post(overlay::repair)),
+        operation(read.clone(), INTENTS, "listIntents", get(intents::list)),
+        operation(remove.clone(), INTENT, "forgetIntent", delete(intents::forget)),
         operation(read, KEYS, "listKeys", get(keys::list)),
         operation(make, KEYS, "createKey", post(keys::create)),
         operation(remove, KEY, "revokeKey", delete(keys::revoke)),

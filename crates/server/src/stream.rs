@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use backend::{Applied, Context, Event, Location, RespondRequest};
+use backend::{Context, Event, Location, RespondRequest};
 use bytes::Bytes;
-use conversation::MessageStatus;
+use conversation::{Message, MessageStatus};
 use futures_util::{FutureExt, StreamExt, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -24,11 +24,13 @@ use crate::api::responses::{ended_early, stopping};
 use crate::gateway::App;
 use crate::once::Ticket;
 use crate::problem::{Code, Outcome, Problem};
+use crate::view::View;
 
 /// Events that wait for the client. Together with the connection's buffers this bounds a stream's memory.
 const EVENTS_BUFFERED: usize = 64;
-/// The backend keeps the deadline itself; this much later we end a stream that does not.
-const DEADLINE_GRACE: Duration = Duration::from_secs(1);
+/// The backend keeps the deadline itself, and stores what had arrived of the answer by then: for that it has ten seconds
+/// more, in which the conversation stays held. A stream that has not ended after this is ended by us.
+const DEADLINE_GRACE: Duration = Duration::from_secs(12);
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// Starts an answer and waits for its head: a failure before the first content is a real HTTP error.
@@ -37,13 +39,16 @@ pub(crate) async fn start(
     cx: Context,
     at: Location,
     request: RespondRequest,
+    view: View,
     ticket: Option<Ticket>,
 ) -> Result<Response, Problem> {
     let limits = &app.gateway.streams;
+    let conversation = at.id;
     let (sender, mut receiver) = mpsc::channel(EVENTS_BUFFERED);
     let reader = Reader {
         app: app.clone(),
         request_id: cx.request_id.clone(),
+        view: view.clone(),
         out: Out {
             client: Some(sender),
             stall: limits.stall,
@@ -75,6 +80,11 @@ pub(crate) async fn start(
     }
     let mut response = Response::new(body(waiting, receiver, limits.heartbeat));
     *response.headers_mut() = headers();
+    let fidelity = view.fidelity_of_answer(conversation, None);
+    if !fidelity.is_exact() {
+        // What is exact so far need not be in the end: an answer that goes on promises nothing.
+        fidelity.write_to(response.headers_mut());
+    }
     Ok(response)
 }
 
@@ -114,19 +124,18 @@ fn body(waiting: VecDeque<Frame>, receiver: mpsc::Receiver<Frame>, heartbeat: Du
 }
 
 /// The answer of a stream whose process died: its last event alone.
-pub(crate) fn settled(applied: Applied) -> Result<Answer, Problem> {
-    let Applied::Message(message) = applied else {
-        return Err(Problem::new(
-            Code::Internal,
-            "a settled write has the wrong kind",
-        ));
-    };
+pub(crate) fn settled(view: &View, message: Box<Message>) -> Result<Answer, Problem> {
+    let fidelity = view.fidelity_of_answer(message.conversation_id, Some(&message.id));
     let event = if message.status == MessageStatus::Incomplete {
         Event::MessageIncomplete(message)
     } else {
         Event::MessageCompleted(message)
     };
-    Ok(burst(Frame::of(&event, "").bytes))
+    let answer = View::mark(burst(Bytes::new()), &fidelity);
+    Ok(Answer {
+        body: Frame::of(&event, "", view.member(fidelity)).bytes,
+        ..answer
+    })
 }
 
 /// A stream in one piece, for repeats of its idempotency key.
@@ -142,6 +151,7 @@ fn burst(body: Bytes) -> Answer {
 struct Reader {
     app: App,
     request_id: std::sync::Arc<str>,
+    view: View,
     out: Out,
 }
 
@@ -187,7 +197,7 @@ impl Reader {
         request: RespondRequest,
         ticket: Option<Ticket>,
     ) {
-        let trace = cx.trace.clone();
+        let (trace, conversation) = (cx.trace.clone(), at.id);
         let reading = AssertUnwindSafe(self.read(cx, at, request)).catch_unwind();
         let failure = match reading.await {
             Ok(result) => result.err(),
@@ -205,9 +215,13 @@ impl Reader {
         }
         let Some(ticket) = ticket else { return };
         match failure {
-            Some(problem) if !self.out.has_content => ticket.fail(&problem, &self.request_id).await,
+            Some(problem) if !self.out.has_content || is_open(&problem) => {
+                ticket.fail(&problem).await;
+            }
             _ => {
-                let mut answer = burst(self.out.record.map_or(self.out.last, Bytes::from));
+                let fidelity = self.view.fidelity_of_answer(conversation, None);
+                let body = self.out.record.map_or(self.out.last, Bytes::from);
+                let mut answer = View::mark(burst(body), &fidelity);
                 crate::call::write_trace(&trace, &mut answer.headers);
                 ticket.finish(&answer).await;
             }
@@ -223,6 +237,7 @@ impl Reader {
     ) -> Result<(), Problem> {
         let ends = self.app.gateway.shutdown.streams_must_end().clone();
         let deadline = Instant::from_std(cx.deadline) + DEADLINE_GRACE;
+        let conversation = at.id;
         let mut events = tokio::select! {
             events = self.app.gateway.router.respond(&cx, &at, request) => events?,
             () = ends.cancelled() => return Err(stopping()),
@@ -235,7 +250,14 @@ impl Reader {
             let Some(event) = event else {
                 return Err(ended_early());
             };
-            let frame = Frame::of(&event, &self.request_id);
+            let fidelity = match &event {
+                Event::MessageCompleted(message) | Event::MessageIncomplete(message) => {
+                    let view = &self.view;
+                    view.member(view.fidelity_of_answer(conversation, Some(&message.id)))
+                }
+                _ => None,
+            };
+            let frame = Frame::of(&event, &self.request_id, fidelity);
             let failure = frame.failure.clone();
             self.out.send(frame).await;
             if let Some(problem) = failure {
@@ -246,6 +268,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether the answer may still be found at the backend: then that is what repeats are told.
+fn is_open(problem: &Problem) -> bool {
+    problem.document().outcome == Some(Outcome::Unknown)
 }
 
 fn too_late() -> Problem {

@@ -21,7 +21,7 @@ use crate::config::load::{Flags, Loaded, load};
 use crate::failure::Failure;
 use crate::state::{OpenState, Use};
 use crate::telemetry::{self, Telemetry};
-use crate::{state, wiring};
+use crate::{recovery, state, wiring};
 
 /// The tenant of the key that the first start makes.
 const FIRST_TENANT: &str = "default";
@@ -54,12 +54,13 @@ async fn serve(loaded: &Loaded, telemetry: &Telemetry) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
     stop_on_signals(&shutdown)?;
     let open = state::open(configuration, Use::Serving)?;
-    let gateway = wiring::gateway(configuration, &open, telemetry.metrics(), &shutdown)
+    let wired = wiring::gateway(configuration, &open, telemetry.metrics(), &shutdown)
         .await
         .map_err(cannot_wire)?;
-    let application = gateway.into_router()?;
+    let application = wired.gateway.into_router()?;
     tokio::spawn(telemetry.keep_up());
     tokio::spawn(forget_expired(Arc::clone(&open.state)));
+    tokio::spawn(recovery::keep_recovering(wired.router, shutdown.clone()));
 
     let new_key = first_key(&open).await?;
     print::out(&banner(loaded, &open, address, new_key.as_ref()).text())?;

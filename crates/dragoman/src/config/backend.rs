@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::kinds::{
-    BackendKind, DiscoveryKind, GenerationKind, ImportKind, ResponderKind, SignInKind,
+    BackendKind, ContextKind, DiscoveryKind, DriftKind, GenerationKind, ImportKind, ResponderKind,
+    SignInKind,
 };
 use super::{Name, Secret};
 
@@ -43,8 +44,8 @@ pub struct BackendConfig {
     /// How `key_id` and `key_secret` are used: `basic`, or a token signed with them, `jwt_app` or
     /// `jwt_account`. `sunshine` only; default: `basic`.
     pub sign_in: Option<SignInKind>,
-    /// What an import becomes: `overlay` (refused by this backend, because it would reach customers
-    /// and bots) or `post`. `sunshine` only; default: `overlay`.
+    /// What an import becomes: `overlay` (kept here whole, because it would reach customers and
+    /// bots) or `post`. `sunshine` only; default: `overlay`.
     pub import_mode: Option<ImportKind>,
     /// The vendor's id of the channel in which new conversations are made. Required by `convore`.
     pub channel_id: Option<String>,
@@ -63,6 +64,22 @@ pub struct BackendConfig {
     /// belong to the user for whom they were found); default: none, only keys with the scope
     /// `unowned` see them.
     pub default_tenant: Option<Name>,
+    /// What is shown of a field that is kept beside the vendor and was changed at the vendor, past
+    /// the gateway: `backend` (the vendor's value) or `kept` (ours). Not for `store`; default:
+    /// `backend`.
+    pub drift: Option<DriftKind>,
+    /// How old an index of a conversation's messages may be before a list reads them again, although
+    /// the vendor's change mark stands still, in seconds. Not for `store`; default: 60.
+    pub index_max_age_seconds: Option<u64>,
+    /// What the AI is told of messages that the vendor does not hold, where a request does not say:
+    /// `transcript` or `none`. Not for `store`; default: `transcript`.
+    pub context: Option<ContextKind>,
+    /// The longest such transcript, in tokens, counted as a quarter of its characters. Not for
+    /// `store`; default: 4000.
+    pub context_max_tokens: Option<u64>,
+    /// The most memory for what is kept beside the vendor, in bytes; 0 holds nothing in memory. Not
+    /// for `store`; default: 33554432 (32 MiB).
+    pub overlay_cache_max_bytes: Option<u64>,
     /// Until a connection to the vendor stands, in seconds. Default: 5.
     #[serde(default = "connect_seconds")]
     pub connect_seconds: u64,
@@ -124,6 +141,11 @@ impl BackendConfig {
             responder: None,
             discovery: None,
             default_tenant: None,
+            drift: None,
+            index_max_age_seconds: None,
+            context: None,
+            context_max_tokens: None,
+            overlay_cache_max_bytes: None,
             connect_seconds: connect_seconds(),
             write_seconds: write_seconds(),
             answer_seconds: answer_seconds(),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{
-    BackendConfig, BaseUrl, Configuration, DiscoveryKind, GenerationKind, ImportKind, Name,
-    ResponderKind, RouteConfig, Secret, SignInKind, StoreConfig, WhenConfig,
+    BackendConfig, BaseUrl, Configuration, ContextKind, DiscoveryKind, DriftKind, GenerationKind,
+    ImportKind, Name, ResponderKind, RouteConfig, Secret, SignInKind, StoreConfig, WhenConfig,
 };
 
 /// Below this likeness (0 to 1) no known key is suggested.
@@ -41,6 +41,11 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
             responder: Some(ResponderKind::Echo),
             discovery: Some(DiscoveryKind::Off),
             default_tenant: Some(name.clone()),
+            drift: Some(DriftKind::Backend),
+            index_max_age_seconds: Some(0),
+            context: Some(ContextKind::None),
+            context_max_tokens: Some(0),
+            overlay_cache_max_bytes: Some(0),
             ..BackendConfig::embedded_store()
         }],
         routes: vec![RouteConfig {

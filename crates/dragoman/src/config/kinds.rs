@@ -140,7 +140,7 @@ impl TryFrom<String> for SignInKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", try_from = "String")]
 pub enum ImportKind {
-    /// The backend refuses it.
+    /// It is kept here whole, beside the backend.
     Overlay,
     /// Silent posts, where there are any.
     Post,
@@ -151,5 +151,44 @@ impl TryFrom<String> for ImportKind {
 
     fn try_from(word: String) -> Result<Self, Self::Error> {
         choose(&word, &[("overlay", Self::Overlay), ("post", Self::Post)])
+    }
+}
+
+/// What is shown of a kept field that was changed at the vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", try_from = "String")]
+pub enum DriftKind {
+    /// The vendor's value.
+    Backend,
+    /// The value that is kept here.
+    Kept,
+}
+
+impl TryFrom<String> for DriftKind {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        choose(&word, &[("backend", Self::Backend), ("kept", Self::Kept)])
+    }
+}
+
+/// What an AI is told of messages that its vendor does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", try_from = "String")]
+pub enum ContextKind {
+    /// The newest of them, as a transcript.
+    Transcript,
+    /// Nothing.
+    None,
+}
+
+impl TryFrom<String> for ContextKind {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        choose(
+            &word,
+            &[("transcript", Self::Transcript), ("none", Self::None)],
+        )
     }
 }

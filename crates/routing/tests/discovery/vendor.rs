@@ -60,6 +60,8 @@ impl Vendor {
     pub(crate) fn hold(&self, whom: &str, credential: Option<&str>) -> ConversationId {
         let native = ConversationId::generate().to_string();
         let id = ConversationId::derive("vendor", &native);
+        // Its clock is a minute behind.
+        let now = Time::now().saturating_add_micros(-60_000_000);
         let located = Located {
             location: Location {
                 id,
@@ -67,7 +69,7 @@ impl Vendor {
                 native: native.into(),
                 credential: credential.map(Into::into),
             },
-            conversation: NewConversation::default().into_conversation(id, "vendor", Time::now()),
+            conversation: NewConversation::default().into_conversation(id, "vendor", now),
         };
         self.held.lock().unwrap().push((whom.to_owned(), located));
         id
@@ -163,7 +165,12 @@ impl Backend for Vendor {
     }
 
     async fn create_conversation(&self, cx: &Context, _new: NewConversation) -> Result<Located> {
-        let id = self.hold(&whom(cx), None);
+        // What an account's credential made is shown to whoever looks with it.
+        let shown_to = match self.enumerates {
+            Enumerates::User => whom(cx),
+            Enumerates::Account => "acme/key-discovery".to_owned(),
+        };
+        let id = self.hold(&shown_to, None);
         self.created.send_modify(|count| *count += 1);
         let mut go = self.creates_go.subscribe();
         go.wait_for(|go| *go).await.unwrap();

@@ -2,9 +2,7 @@
 
 use axum::extract::State;
 use backend::{Location, Write};
-use bytes::Bytes;
 use conversation::{Activity, ActivityKind, ConversationPatch};
-use http::{HeaderMap, StatusCode};
 
 use crate::answer::Answer;
 use crate::call::Call;
@@ -14,7 +12,8 @@ use crate::json::JsonBody;
 use crate::once::{Attempt, Recovery, run_once};
 use crate::path::PathIds;
 use crate::problem::Problem;
-use crate::query::NoQuery;
+use crate::query::{Include, NoQuery};
+use crate::view::View;
 
 /// The longest id of a participant, in characters.
 const PARTICIPANT_MAX_CHARS: usize = 2_048;
@@ -37,14 +36,12 @@ pub(crate) async fn send(
         body: body.bytes(),
         recovery: Recovery::RunAgain,
     };
+    let view = View::new(&call.cx, Include::default());
     let router = &app.gateway.router;
     run_once(&app, call, attempt, |cx| async move {
         router.send_activity(&cx, &at, activity).await?;
-        Ok(Answer {
-            status: StatusCode::NO_CONTENT,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        })
+        let id = at.id.to_string();
+        Ok(View::no_content(&view.fidelity_below(&id, "/activity")))
     })
     .await
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use axum::extract::State;
-use backend::{AttachmentContent, Location, NewAttachment, Write};
+use backend::{Applied, Attachment, AttachmentContent, Location, NewAttachment, Write};
 use bytes::Bytes;
 use conversation::{ConversationId, Digest, MessageId};
 use http::header::{
@@ -21,7 +21,8 @@ use crate::gateway::App;
 use crate::once::{Attempt, Recovery, run_once};
 use crate::path::PathIds;
 use crate::problem::{Code, Problem};
-use crate::query::{Query, invalid_query};
+use crate::query::{Include, Query, invalid_query};
+use crate::view::View;
 
 /// The longest file name, in characters.
 const NAME_MAX_CHARS: usize = 255;
@@ -80,6 +81,12 @@ pub(crate) async fn put(
         None => None,
     };
     let at = Location::unresolved(conversation);
+    let stored = Stored {
+        view: View::new(&call.cx, Include::default()),
+        conversation,
+        message: message_id.clone(),
+    };
+    let settled = stored.clone();
     let attempt = Attempt {
         location: Some(at.clone()),
         write: Write::PutAttachment {
@@ -90,10 +97,10 @@ pub(crate) async fn put(
         body: digest.as_ref().map_or(&[], |digest| digest.as_bytes()),
         // Bytes by themselves may be stored a second time, as nothing shows the first ones. In a message they would
         // be shown twice.
-        recovery: match message_id {
-            None => Recovery::RunAgain,
-            Some(_) => Recovery::Unknown,
-        },
+        recovery: Recovery::settle_or_repeat(message_id.is_none(), move |applied| match applied {
+            Applied::Attachment(attachment) => settled.answer(&attachment),
+            _ => Err(super::wrong_kind()),
+        }),
     };
     let new = NewAttachment {
         name: name.map(Into::into),
@@ -104,13 +111,30 @@ pub(crate) async fn put(
     let router = &app.gateway.router;
     run_once(&app, call, attempt, |cx| async move {
         let attachment = router.put_attachment(&cx, &at, new).await?;
-        let location = format!(
-            "/v1/attachments/{}/content?conversation_id={conversation}",
-            attachment.id
-        );
-        Ok(Answer::document(StatusCode::CREATED, &attachment)?.at(&location))
+        stored.answer(&attachment)
     })
     .await
+}
+
+/// How stored bytes are told of.
+#[derive(Clone)]
+struct Stored {
+    view: View,
+    conversation: ConversationId,
+    message: Option<MessageId>,
+}
+
+impl Stored {
+    fn answer(&self, attachment: &Attachment) -> Result<Answer, Problem> {
+        let location = format!(
+            "/v1/attachments/{}/content?conversation_id={}",
+            attachment.id, self.conversation
+        );
+        let answer = Answer::document(StatusCode::CREATED, attachment)?.at(&location);
+        let message = self.message.as_ref().map(MessageId::as_str);
+        let ids = message.into_iter().chain([attachment.id.as_str()]);
+        Ok(View::mark(answer, &self.view.fidelity_of_each(ids)))
+    }
 }
 
 /// `GET /v1/attachments/{attachment_id}/content`
@@ -136,14 +160,11 @@ pub(crate) async fn content(
 }
 
 fn conversation_of(query: &mut Query) -> Result<ConversationId, Problem> {
-    let id = query.one("conversation_id")?.ok_or_else(|| {
+    super::conversation_filter(query)?.ok_or_else(|| {
         invalid_query(
             "conversation_id",
             "name the conversation that the attachment belongs to",
         )
-    })?;
-    id.parse().map_err(|error: conversation::InvalidId| {
-        invalid_query("conversation_id", error.to_string())
     })
 }
 

@@ -1,17 +1,16 @@
 //! `/v1/backends`: what is behind the gateway, and what it can do.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use backend::{Backend, BackendInfo, Capabilities, Context, Error, Health, Kind};
+use backend::{BackendInfo, Capabilities, Context, Error, Health, Kind};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::gateway::App;
+use crate::gateway::{App, Mounted};
 use crate::list::List;
 use crate::path::PathIds;
 use crate::problem::Problem;
@@ -27,7 +26,11 @@ pub(crate) async fn list(
     _: NoQuery,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let infos = app.gateway.backends.iter().map(|backend| backend.info());
+    let infos = app
+        .gateway
+        .backends
+        .iter()
+        .map(|mounted| mounted.stack.info());
     List::whole(infos.collect::<Vec<&BackendInfo>>()).into_answer(&uri)
 }
 
@@ -36,7 +39,14 @@ struct BackendDocument<'a> {
     #[serde(flatten)]
     info: &'a BackendInfo,
     health: Health,
-    capabilities: Capabilities,
+    capabilities: BothCapabilities,
+}
+
+/// What a backend can do alone, and with everything that the gateway puts around it.
+#[derive(Serialize)]
+struct BothCapabilities {
+    native: Capabilities,
+    effective: Capabilities,
 }
 
 /// `GET /v1/backends/{name}`
@@ -46,8 +56,8 @@ pub(crate) async fn get(
     ids: PathIds,
     _: NoQuery,
 ) -> Result<Answer, Problem> {
-    let backend = find(&app, &call.cx, &ids)?;
-    let health = tokio::time::timeout(HEALTH_WAIT, backend.health(&call.cx))
+    let mounted = find(&app, &call.cx, &ids)?;
+    let health = tokio::time::timeout(HEALTH_WAIT, mounted.stack.health(&call.cx))
         .await
         .unwrap_or_else(|_elapsed| Health {
             ok: false,
@@ -56,9 +66,12 @@ pub(crate) async fn get(
     Answer::document(
         StatusCode::OK,
         &BackendDocument {
-            info: backend.info(),
+            info: mounted.stack.info(),
             health,
-            capabilities: backend.capabilities(),
+            capabilities: BothCapabilities {
+                native: mounted.bare.capabilities(),
+                effective: mounted.stack.capabilities(),
+            },
         },
     )
 }
@@ -71,7 +84,10 @@ pub(crate) async fn templates(
     _: NoQuery,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let templates = find(&app, &call.cx, &ids)?.templates(&call.cx).await?;
+    let templates = find(&app, &call.cx, &ids)?
+        .stack
+        .templates(&call.cx)
+        .await?;
     List::whole(templates).into_answer(&uri)
 }
 
@@ -83,7 +99,7 @@ pub(crate) async fn tools(
     _: NoQuery,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let tools = find(&app, &call.cx, &ids)?.tools(&call.cx).await?;
+    let tools = find(&app, &call.cx, &ids)?.stack.tools(&call.cx).await?;
     List::whole(tools).into_answer(&uri)
 }
 
@@ -94,7 +110,7 @@ pub(crate) async fn status(
     ids: PathIds,
     _: NoQuery,
 ) -> Result<Answer, Problem> {
-    let status = find(&app, &call.cx, &ids)?.status(&call.cx).await?;
+    let status = find(&app, &call.cx, &ids)?.stack.status(&call.cx).await?;
     Answer::document(StatusCode::OK, &status)
 }
 
@@ -105,18 +121,19 @@ pub(crate) async fn statistics(
     ids: PathIds,
     _: NoQuery,
 ) -> Result<Answer, Problem> {
-    let statistics = find(&app, &call.cx, &ids)?.statistics(&call.cx).await?;
+    let statistics = find(&app, &call.cx, &ids)?
+        .stack
+        .statistics(&call.cx)
+        .await?;
     Answer::document(StatusCode::OK, &statistics)
 }
 
-fn find<'a>(app: &'a App, cx: &Context, ids: &PathIds) -> Result<&'a Arc<dyn Backend>, Problem> {
+fn find<'a>(app: &'a App, cx: &Context, ids: &PathIds) -> Result<&'a Mounted, Problem> {
     let name = ids.name("name")?;
-    let backend = app
+    let mounted = app
         .gateway
-        .backends
-        .iter()
-        .find(|backend| &*backend.info().name == name)
+        .mounted(name)
         .ok_or_else(|| Error::new(Kind::NotFound, "no backend has this name; see /v1/backends"))?;
     cx.trace.note_backend(name);
-    Ok(backend)
+    Ok(mounted)
 }

@@ -1,10 +1,10 @@
 //! `/v1/conversations`.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use backend::{
-    Applied, ConversationFilter, ConversationQuery, Located, Location, Order, PageRequest, SortKey,
-    Write,
+    Applied, ConversationFilter, ConversationQuery, FieldFate, Located, Location, Order,
+    PageRequest, SortKey, Write,
 };
 use conversation::{
     Conversation, ConversationPatch, Kind, Message, NewConversation, Priority, Status, Time,
@@ -21,7 +21,8 @@ use crate::list::{List, page_request};
 use crate::once::{Attempt, Recovery, run_once};
 use crate::path::PathIds;
 use crate::problem::Problem;
-use crate::query::{NoQuery, Query, invalid_query};
+use crate::query::{Include, IncludeFidelity, NoQuery, Query, invalid_query};
+use crate::view::View;
 
 /// Messages shown with a conversation that is read with `include=messages`.
 const INCLUDED_MESSAGES: usize = 50;
@@ -40,15 +41,23 @@ pub(crate) async fn list(
         sort: sort_of(&mut query)?,
         page: page_request(&mut query, Order::Desc)?,
     };
+    let include = Include::take(&mut query, &["fidelity"])?;
     query.finish()?;
+    let view = View::new(&call.cx, include);
     let found = app
         .gateway
         .router
         .list_conversations(&call.cx, &wanted)
         .await?;
+    let ids = found
+        .page
+        .items
+        .iter()
+        .map(|located| located.conversation.id);
+    let fidelity = view.fidelity_of_each(ids);
     let mut list = List::of(found.page.map(|located| located.conversation));
     list.as_of = found.as_of;
-    let mut response = list.into_answer(&uri)?;
+    let mut response = view.list(list, fidelity, &uri)?;
     if !found.stale.is_empty() {
         let ids: Vec<String> = found.stale.iter().map(ToString::to_string).collect();
         if let Ok(value) = HeaderValue::try_from(ids.join(", ")) {
@@ -115,11 +124,13 @@ fn sort_of(query: &mut Query) -> Result<SortKey, Problem> {
 pub(crate) async fn create(
     State(app): State<App>,
     call: Call,
-    _: NoQuery,
+    IncludeFidelity(include): IncludeFidelity,
     headers: HeaderMap,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Answer, Problem> {
     let call = call.with_route_hints(&headers)?;
+    let view = View::new(&call.cx, include);
+    let settled_view = view.clone();
     let (new, bytes) = match &body {
         None => (NewConversation::default(), &b""[..]),
         Some(body) => (body.parse()?, &body.bytes()[..]),
@@ -129,34 +140,36 @@ pub(crate) async fn create(
         location: None,
         write: Write::CreateConversation(new.clone()),
         body: bytes,
-        recovery: Recovery::Settle(created),
+        recovery: Recovery::settle(move |applied| match applied {
+            Applied::Conversation(located) => created(&settled_view, &located),
+            _ => Err(super::wrong_kind()),
+        }),
     };
     let router = &app.gateway.router;
     run_once(&app, call, attempt, |cx| async move {
-        created_answer(&router.create_conversation(&cx, new).await?)
+        created(&view, &router.create_conversation(&cx, new).await?)
     })
     .await
 }
 
-fn created(applied: Applied) -> Result<Answer, Problem> {
-    match applied {
-        Applied::Conversation(located) => created_answer(&located),
-        _ => Err(super::wrong_kind()),
-    }
-}
-
-fn created_answer(located: &Located) -> Result<Answer, Problem> {
+fn created(view: &View, located: &Located) -> Result<Answer, Problem> {
     let conversation = &located.conversation;
-    let answer = Answer::resource(StatusCode::CREATED, conversation)?;
+    let answer = shown(view, StatusCode::CREATED, conversation)?;
     Ok(answer.at(&format!("/v1/conversations/{}", conversation.id)))
 }
 
-/// A conversation with its newest view of messages.
+fn shown(view: &View, status: StatusCode, conversation: &Conversation) -> Result<Answer, Problem> {
+    view.resource(status, &conversation.id.to_string(), conversation)
+}
+
+/// A conversation with its first messages.
 #[derive(Serialize)]
 struct WithMessages<'a> {
     #[serde(flatten)]
     conversation: &'a Conversation,
     messages: List<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fidelity: Option<Vec<FieldFate>>,
 }
 
 /// `GET /v1/conversations/{id}`
@@ -168,31 +181,29 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
     let at = Location::unresolved(ids.conversation()?);
-    let with_messages = includes_messages(&mut query)?;
+    let include = Include::take(&mut query, &["messages", "fidelity"])?;
     query.finish()?;
+    let view = View::new(&call.cx, include);
     let router = &app.gateway.router;
     let conversation = router.get_conversation(&call.cx, &at).await?;
-    if !with_messages {
-        let answer = Answer::resource(StatusCode::OK, &conversation)?;
-        return Ok(answer.unless_known(&headers));
+    if !include.messages {
+        let answer = shown(&view, StatusCode::OK, &conversation)?;
+        return Ok(view.unless_known(answer, &headers));
     }
     let page = PageRequest::first(INCLUDED_MESSAGES);
-    let messages = List::of(router.list_messages(&call.cx, &at, &page).await?);
-    Answer::document(
+    let messages = router.list_messages(&call.cx, &at, &page).await?;
+    let of_conversation = view.fidelity_of(&conversation.id.to_string());
+    let of_messages =
+        view.fidelity_of_each(messages.items.iter().map(|message| message.id.as_str()));
+    let answer = Answer::document(
         StatusCode::OK,
         &WithMessages {
             conversation: &conversation,
-            messages,
+            messages: view.within(List::of(messages), of_messages),
+            fidelity: view.member(of_conversation),
         },
-    )
-}
-
-fn includes_messages(query: &mut Query) -> Result<bool, Problem> {
-    match query.one("include")? {
-        None => Ok(false),
-        Some(include) if include.split(',').all(|name| name == "messages") => Ok(true),
-        Some(_) => Err(invalid_query("include", "use one of: messages")),
-    }
+    )?;
+    Ok(View::mark(answer, &view.fidelity_of_all()))
 }
 
 /// `PATCH /v1/conversations/{id}`
@@ -200,11 +211,13 @@ pub(crate) async fn update(
     State(app): State<App>,
     call: Call,
     ids: PathIds,
-    _: NoQuery,
+    IncludeFidelity(include): IncludeFidelity,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Answer, Problem> {
     let at = Location::unresolved(ids.conversation()?);
+    let view = View::new(&call.cx, include);
+    let settled_view = view.clone();
     let precondition = precondition_of(&headers)?;
     let patch: ConversationPatch = body.parse()?;
     checks::conversation_patch(&patch)?;
@@ -212,15 +225,23 @@ pub(crate) async fn update(
         location: Some(at.clone()),
         write: Write::UpdateConversation(patch.clone()),
         body: body.bytes(),
-        // A merge patch gives the same the second time.
-        recovery: Recovery::RunAgain,
+        // A merge patch gives the same the second time; one with a condition would meet what it did itself.
+        recovery: Recovery::settle_or_repeat(
+            precondition.is_none(),
+            move |applied| match applied {
+                Applied::Conversation(located) => {
+                    shown(&settled_view, StatusCode::OK, &located.conversation)
+                }
+                _ => Err(super::wrong_kind()),
+            },
+        ),
     };
     let router = &app.gateway.router;
     run_once(&app, call, attempt, |cx| async move {
         let conversation = router
             .update_conversation(&cx, &at, patch, precondition.as_ref())
             .await?;
-        Answer::resource(StatusCode::OK, &conversation)
+        shown(&view, StatusCode::OK, &conversation)
     })
     .await
 }
@@ -232,12 +253,13 @@ pub(crate) async fn delete(
     ids: PathIds,
     _: NoQuery,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Answer, Problem> {
     let at = Location::unresolved(ids.conversation()?);
     let precondition = precondition_of(&headers)?;
     app.gateway
         .router
         .delete_conversation(&call.cx, &at, precondition.as_ref())
         .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let view = View::new(&call.cx, Include::default());
+    Ok(View::no_content(&view.fidelity_of(&at.id.to_string())))
 }

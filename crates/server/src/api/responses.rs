@@ -2,8 +2,10 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use backend::{Applied, Context, Error, Event, Kind, Location, RespondRequest, Write};
-use conversation::{Message, NewConversation};
+use backend::{
+    Applied, Context, Error, Event, FieldFate, History, Kind, Location, RespondRequest, Write,
+};
+use conversation::{Exceeds, Message, NewConversation, Violation};
 use futures_util::StreamExt;
 use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
@@ -11,14 +13,18 @@ use serde::Serialize;
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::checks;
+use crate::checks::{self, violation};
 use crate::gateway::App;
 use crate::json::OptionalJsonBody;
 use crate::once::{Attempt, Claim, Recovery, claim, run_once};
 use crate::path::PathIds;
 use crate::problem::{Code, Outcome, Problem};
-use crate::query::NoQuery;
+use crate::query::IncludeFidelity;
 use crate::stream;
+use crate::view::View;
+
+/// The most tokens of a transcript.
+pub(crate) const TRANSCRIPT_TOKENS_MAX: u64 = 1_000_000;
 
 /// The answer, and the input as it was stored.
 #[derive(Serialize)]
@@ -26,6 +32,25 @@ struct ResponseDocument<'a> {
     message: &'a Message,
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<&'a Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fidelity: Option<Vec<FieldFate>>,
+}
+
+/// The answer in one piece, with what became of the fields of the request.
+fn answered(view: &View, message: &Message, input: Option<&Message>) -> Result<Answer, Problem> {
+    let mut headers = HeaderMap::new();
+    let fidelity = view.fidelity_of_answer(message.conversation_id, Some(&message.id));
+    fidelity.write_to(&mut headers);
+    let mut answer = Answer::document(
+        StatusCode::OK,
+        &ResponseDocument {
+            message,
+            input,
+            fidelity: view.member(fidelity),
+        },
+    )?;
+    answer.headers.extend(headers);
+    Ok(answer)
 }
 
 /// `POST /v1/conversations/{id}/responses`
@@ -33,7 +58,7 @@ pub(crate) async fn respond(
     State(app): State<App>,
     mut call: Call,
     ids: PathIds,
-    _: NoQuery,
+    IncludeFidelity(include): IncludeFidelity,
     headers: HeaderMap,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Response, Problem> {
@@ -44,28 +69,48 @@ pub(crate) async fn respond(
         Some(body) => (body.parse()?, &body.bytes()[..]),
     };
     check(&request)?;
-    let mut attempt = Attempt {
+    let view = View::new(&call.cx, include);
+    let settled_view = view.clone();
+    let attempt = Attempt {
         location: Some(at.clone()),
         write: Write::Respond(request.clone()),
         body: bytes,
-        recovery: Recovery::Settle(settled),
+        recovery: Recovery::settle(move |applied| match applied {
+            Applied::Message(message) if is_stream => stream::settled(&settled_view, message),
+            Applied::Message(message) => answered(&settled_view, &message, None),
+            _ => Err(super::wrong_kind()),
+        }),
     };
     if !is_stream {
-        let answer = run_once(&app, call, attempt, |cx| whole(&app, cx, at, request)).await?;
-        return Ok(answer.into_response());
+        let run = |cx| whole(&app, cx, at, request, &view);
+        return Ok(run_once(&app, call, attempt, run).await?.into_response());
     }
     // The same body asked for in another form is another request.
     call.line = format!("{} (stream)", call.line).into();
-    attempt.recovery = Recovery::Settle(stream::settled);
     match claim(&app, call, attempt).await? {
         Claim::Answered(answer) => Ok(answer.into_response()),
-        Claim::Run(cx, ticket) => stream::start(&app, cx, at, request, ticket).await,
+        Claim::Run(cx, ticket) => stream::start(&app, cx, at, request, view, ticket).await,
     }
 }
 
 fn check(request: &RespondRequest) -> Result<(), Problem> {
     if let Some(input) = &request.input {
         checks::post(input, "/input")?;
+    }
+    if let Some(History::Transcript { max_tokens }) = request.context
+        && !(1..=TRANSCRIPT_TOKENS_MAX).contains(&max_tokens)
+    {
+        checks::refuse(vec![Violation {
+            exceeds: Some(Exceeds {
+                limit: TRANSCRIPT_TOKENS_MAX,
+                value: Some(max_tokens),
+            }),
+            ..violation(
+                "/context/transcript/max_tokens",
+                "out-of-range",
+                format!("1 to {TRANSCRIPT_TOKENS_MAX} tokens"),
+            )
+        }])?;
     }
     // The set-up of one answer has the rules of a conversation's.
     checks::conversation(&NewConversation {
@@ -81,6 +126,7 @@ async fn whole(
     cx: Context,
     at: Location,
     request: RespondRequest,
+    view: &View,
 ) -> Result<Answer, Problem> {
     let ends = app.gateway.shutdown.streams_must_end();
     let mut events = app.gateway.router.respond(&cx, &at, request).await?;
@@ -93,31 +139,12 @@ async fn whole(
         match event {
             Some(Event::MessageStarted { input, .. }) => stored_input = input,
             Some(Event::MessageCompleted(message) | Event::MessageIncomplete(message)) => {
-                return Answer::document(
-                    StatusCode::OK,
-                    &ResponseDocument {
-                        message: &message,
-                        input: stored_input.as_deref(),
-                    },
-                );
+                return answered(view, &message, stored_input.as_deref());
             }
             Some(Event::MessageFailed { error, .. }) => return Err(error.into()),
             Some(_) => {}
             None => return Err(ended_early()),
         }
-    }
-}
-
-fn settled(applied: Applied) -> Result<Answer, Problem> {
-    match applied {
-        Applied::Message(message) => Answer::document(
-            StatusCode::OK,
-            &ResponseDocument {
-                message: &message,
-                input: None,
-            },
-        ),
-        _ => Err(super::wrong_kind()),
     }
 }
 

@@ -189,10 +189,21 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Within<A> {
 
     fn struct_variant<V: Visitor<'de>>(
         self,
-        fields: &'static [&'static str],
+        _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.struct_variant(fields, Within(visitor))
+        self.0.newtype_variant_seed(AsMap(visitor))
+    }
+}
+
+/// Reads the members of an enum's variant from a map only.
+struct AsMap<V>(V);
+
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for AsMap<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_map(Within(self.0))
     }
 }
 
@@ -221,6 +232,15 @@ mod tests {
             );
             assert!(read::<NewConversation>(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn array_is_no_variant_with_members() {
+        let history = r#"{"context":{"transcript":{"max_tokens":9}}}"#;
+        assert!(read::<backend::RespondRequest>(history).is_ok());
+        let array = r#"{"context":{"transcript":[9]}}"#;
+        assert!(serde_json::from_str::<backend::RespondRequest>(array).is_ok());
+        assert!(read::<backend::RespondRequest>(array).is_err());
     }
 
     #[test]

@@ -22,12 +22,12 @@ pub(super) fn pointer_to(path: &Path) -> String {
                 pointer.push('/');
                 pointer.push_str(&index.to_string());
             }
-            Segment::Map { key } => {
+            // A variant that holds something is written as a member of its name.
+            Segment::Map { key } | Segment::Enum { variant: key } => {
                 pointer.push('/');
                 pointer.push_str(&escape(key));
             }
-            // An enum's variant is no place of its own, and where the way is unknown the pointer stops.
-            Segment::Enum { .. } => {}
+            // Where the way is unknown the pointer stops.
             Segment::Unknown => break,
         }
     }

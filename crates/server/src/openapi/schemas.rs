@@ -6,6 +6,8 @@ use conversation::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::api::responses::TRANSCRIPT_TOKENS_MAX;
+
 /// One object: its name, and its members as `name` or `name!` (always present) and type.
 pub(super) struct Object {
     pub(super) name: &'static str,
@@ -16,7 +18,7 @@ const fn object(name: &'static str, members: &'static [(&'static str, &'static s
     Object { name, members }
 }
 
-/// A type is `string`, `integer`, `number`, `boolean`, `time`, `any`, `object`, `extensions`, a name out of this
+/// A type is `string`, `integer`, `number`, `boolean`, `time`, `any`, `object`, `extensions`, `fates`, a name out of this
 /// file, or one of these in brackets for an array.
 #[rustfmt::skip]
 pub(super) const OBJECTS: &[Object] = &[
@@ -49,6 +51,7 @@ pub(super) const OBJECTS: &[Object] = &[
     ]),
     object("RespondRequest", &[
         ("input", "NewMessage"), ("assistant", "Assistant"), ("template", "string"), ("metadata", "object"),
+        ("context", "History"),
     ]),
     object("Participant", &[
         ("id", "string"), ("kind", "ParticipantKind"), ("side", "Side"), ("name", "string"),
@@ -108,15 +111,18 @@ pub(super) const OBJECTS: &[Object] = &[
     object("Fields", &[("fields!", "[Field]")]),
     object("Actions", &[("actions!", "[Action]")]),
     object("Backend", &[
-        ("name!", "string"), ("kind!", "string"), ("health", "Health"), ("capabilities", "Capabilities"),
+        ("name!", "string"), ("kind!", "string"), ("health", "Health"),
+        ("capabilities", "BothCapabilities"),
     ]),
+    object("BothCapabilities", &[("native!", "Capabilities"), ("effective!", "Capabilities")]),
+    object("FieldFate", FATE),
     object("Health", &[("ok!", "boolean"), ("detail!", "string")]),
     object("Template", &[("name!", "string"), ("description", "string"), ("extensions", "object")]),
     object("Tool", &[
         ("name!", "string"), ("description", "string"), ("parameters", "any"), ("extensions", "object"),
     ]),
     object("ImportRequest", &[("messages!", "[NewMessage]")]),
-    object("ImportAnswer", &[("data!", "[ImportResult]")]),
+    object("ImportAnswer", &[("data!", "[ImportResult]"), ("fidelity", "fates")]),
     object("ImportResult", &[
         ("index!", "integer"), ("status!", "string"), ("message", "Message"), ("error", "Problem"),
     ]),
@@ -126,6 +132,27 @@ pub(super) const OBJECTS: &[Object] = &[
         ("id!", "string"), ("url", "string"), ("name", "string"), ("media_type!", "string"), ("size!", "integer"),
     ]),
     object("AddParticipants", &[("participants!", "[Participant]")]),
+    object("TranslateRequest", &[
+        ("from!", "string"), ("to!", "string"), ("object!", "Subject"), ("body!", "any"),
+    ]),
+    object("Translation", &[
+        ("object!", "Subject"), ("from!", "string"), ("to!", "string"), ("body!", "any"), ("canonical!", "any"),
+        ("fidelity!", "[StepFate]"),
+    ]),
+    object("DriftedField", &[
+        ("conversation_id!", "string"), ("backend!", "string"), ("message_id", "string"), ("pointer!", "string"),
+        ("kept", "any"), ("base", "any"), ("found", "any"), ("since", "time"), ("unexpected!", "boolean"),
+    ]),
+    object("RepairRequest", &[
+        ("conversation_id!", "string"), ("backend", "string"), ("message_id", "string"), ("pointer", "string"),
+        ("resolution!", "Resolution"),
+    ]),
+    object("RepairAnswer", &[("repaired!", "integer")]),
+    object("Intent", &[
+        ("id!", "string"), ("backend!", "string"), ("conversation_id", "string"), ("operation!", "string"),
+        ("state!", "IntentState"), ("started_at!", "time"), ("deadline_at!", "time"), ("detail", "string"),
+        ("request_id!", "string"),
+    ]),
     object("NewKey", &[
         ("tenant!", "string"), ("name!", "string"), ("scopes!", "[Scope]"), ("user", "string"),
         ("expires_at", "time"),
@@ -138,6 +165,37 @@ pub(super) const OBJECTS: &[Object] = &[
         ("id!", "string"), ("tenant!", "string"), ("name!", "string"), ("scopes!", "[Scope]"), ("user", "string"),
         ("created_at!", "time"), ("expires_at", "time"), ("revoked_at", "time"), ("key!", "string"),
     ]),
+];
+
+/// What became of a field.
+const FATE: &[(&str, &str)] = &[
+    ("pointer!", "string"),
+    ("fate!", "Fate"),
+    ("detail!", "string"),
+    ("limit", "integer"),
+    ("value", "integer"),
+    ("unexpected", "boolean"),
+    ("drifted", "boolean"),
+];
+
+/// Closed lists of words, each with what the words are about.
+const WORDS: &[(&str, &str, &[&str])] = &[
+    (
+        "Fate",
+        "Where a field is: held by the backend as it is, kept beside it, held in another form, or nowhere.",
+        &["exact", "overlay", "converted", "rejected"],
+    ),
+    ("Subject", "What a body is.", &["conversation", "message"]),
+    (
+        "Resolution",
+        "Whose value is right.",
+        &["keep_backend", "send_ours"],
+    ),
+    (
+        "IntentState",
+        "Whether it can still be known what became of a write.",
+        &["open", "unknown"],
+    ),
 ];
 
 /// Members of a patch, all of which may also be null.
@@ -225,6 +283,21 @@ pub(super) fn all() -> Map<String, Value> {
             json!({"type": "string", "description": description, "examples": known}),
         );
     }
+    for (name, description, words) in WORDS {
+        schemas.insert(
+            (*name).to_owned(),
+            json!({"type": "string", "description": description, "enum": words}),
+        );
+    }
+    let step = json!({"type": "string", "enum": ["read", "write"]});
+    schemas.insert(
+        "StepFate".to_owned(),
+        json!({"allOf": [
+            {"type": "object", "properties": {"step": step}, "required": ["step"]},
+            reference("FieldFate"),
+        ]}),
+    );
+    schemas.insert("History".to_owned(), history());
     let scopes: Vec<&str> = backend::Scope::ALL
         .iter()
         .map(|scope| scope.as_str())
@@ -235,6 +308,33 @@ pub(super) fn all() -> Map<String, Value> {
     );
     schemas.insert("Capabilities".to_owned(), capabilities());
     schemas
+}
+
+fn history() -> Value {
+    let tokens = json!({
+        "type": "integer",
+        "minimum": 1,
+        "maximum": TRANSCRIPT_TOKENS_MAX,
+        "description": "The longest transcript; a token is counted as four characters.",
+    });
+    let transcript = json!({
+        "type": "object",
+        "properties": {"max_tokens": tokens},
+        "required": ["max_tokens"],
+        "additionalProperties": false,
+    });
+    json!({
+        "description": "What the AI is told of messages that its backend does not hold: nothing, or the newest of them.",
+        "oneOf": [
+            {"const": "none"},
+            {
+                "type": "object",
+                "properties": {"transcript": transcript},
+                "required": ["transcript"],
+                "additionalProperties": false,
+            },
+        ],
+    })
 }
 
 fn capabilities() -> Value {
@@ -287,6 +387,11 @@ pub(super) fn of_type(kind: &str) -> Value {
         "time" => json!({"type": "string", "format": "date-time"}),
         "any" => json!({}),
         "object" => json!({"type": "object", "additionalProperties": true}),
+        "fates" => json!({
+            "type": "object",
+            "description": "What became of fields, by the id of the object; one that is exact does not appear.",
+            "additionalProperties": {"type": "array", "items": reference("FieldFate")},
+        }),
         "extensions" => json!({
             "type": "object",
             "description": "Vendors' own fields, by vendor.",
@@ -302,111 +407,4 @@ pub(super) fn reference(name: &str) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use serde::Deserialize;
-    use serde::de::value::Error as ReadError;
-    use serde::de::{Deserializer, Error, Visitor};
-    use serde::forward_to_deserialize_any;
-
-    use super::{OBJECTS, PARTS, PATCHES, all};
-
-    /// Asks a type for its members instead of giving it any.
-    struct Members<'a>(&'a mut Option<&'static [&'static str]>);
-
-    impl<'de> Deserializer<'de> for Members<'_> {
-        type Error = ReadError;
-
-        fn deserialize_struct<V: Visitor<'de>>(
-            self,
-            _name: &'static str,
-            fields: &'static [&'static str],
-            _visitor: V,
-        ) -> Result<V::Value, ReadError> {
-            *self.0 = Some(fields);
-            Err(ReadError::custom("asked"))
-        }
-
-        fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, ReadError> {
-            Err(ReadError::custom("not a struct"))
-        }
-
-        forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-        }
-    }
-
-    fn members_of<'de, T: Deserialize<'de>>() -> BTreeSet<&'static str> {
-        let mut members = None;
-        assert!(T::deserialize(Members(&mut members)).is_err());
-        members.expect("a struct").iter().copied().collect()
-    }
-
-    fn described(name: &str) -> BTreeSet<String> {
-        let schemas = all();
-        let properties = schemas[name]["properties"].as_object().unwrap();
-        properties.keys().cloned().collect()
-    }
-
-    #[track_caller]
-    fn compare<'de, T: Deserialize<'de>>(name: &str) {
-        let real: BTreeSet<String> = members_of::<T>().into_iter().map(str::to_owned).collect();
-        assert_eq!(described(name), real, "{name}");
-    }
-
-    #[test]
-    fn every_described_object_has_exactly_the_members_that_are_read() {
-        compare::<conversation::Conversation>("Conversation");
-        compare::<conversation::NewConversation>("NewConversation");
-        compare::<conversation::ConversationPatch>("ConversationPatch");
-        compare::<conversation::Message>("Message");
-        compare::<conversation::NewMessage>("NewMessage");
-        compare::<conversation::MessagePatch>("MessagePatch");
-        compare::<backend::RespondRequest>("RespondRequest");
-        compare::<conversation::Participant>("Participant");
-        compare::<conversation::Handle>("Handle");
-        compare::<conversation::Recipient>("Recipient");
-        compare::<conversation::InReplyTo>("InReplyTo");
-        compare::<conversation::Rating>("Rating");
-        compare::<conversation::Assistant>("Assistant");
-        compare::<conversation::Counts>("Counts");
-        compare::<conversation::Usage>("Usage");
-        compare::<conversation::Text>("Text");
-        compare::<conversation::Media>("Media");
-        compare::<conversation::Location>("Location");
-        compare::<conversation::Item>("Item");
-        compare::<conversation::Action>("Action");
-        compare::<conversation::Field>("Field");
-        compare::<conversation::FieldOption>("FieldOption");
-        compare::<conversation::Template>("TemplatePart");
-        compare::<conversation::ToolCall>("ToolCall");
-        compare::<conversation::ToolResult>("ToolResult");
-        compare::<conversation::Quote>("Quote");
-        compare::<conversation::Activity>("Activity");
-        compare::<conversation::Unknown>("Unknown");
-        compare::<backend::Attachment>("Attachment");
-        compare::<backend::Template>("Template");
-        compare::<backend::Tool>("Tool");
-        compare::<crate::api::messages::ImportRequest>("ImportRequest");
-        compare::<crate::api::messages::RatingRequest>("RatingRequest");
-        compare::<crate::api::participants::AddRequest>("AddParticipants");
-        compare::<crate::api::keys::CreateRequest>("NewKey");
-    }
-
-    #[test]
-    fn every_part_type_is_described() {
-        let described: Vec<&str> = PARTS.iter().map(|(part_type, _)| *part_type).collect();
-        assert_eq!(described, conversation::Part::TYPES);
-        for (_, object) in PARTS {
-            assert!(
-                OBJECTS.iter().any(|known| known.name == *object),
-                "{object}"
-            );
-        }
-        for (_, of, _) in PATCHES {
-            assert!(OBJECTS.iter().any(|known| known.name == *of), "{of}");
-        }
-    }
-}
+mod tests;

@@ -74,6 +74,8 @@ pub enum Code {
     UpstreamError,
     /// The vendor refused our credential.
     UpstreamAuth,
+    /// Access to the conversation has ended at its vendor by itself, and nothing can renew it.
+    UpstreamAccessEnded,
     /// The vendor's answer could not be understood.
     UpstreamInvalidResponse,
     /// The vendor could not be reached.
@@ -135,6 +137,7 @@ impl Code {
         Code::Internal,
         Code::UpstreamError,
         Code::UpstreamAuth,
+        Code::UpstreamAccessEnded,
         Code::UpstreamInvalidResponse,
         Code::UpstreamUnreachable,
         Code::OutcomeUnknown,
@@ -331,7 +334,7 @@ impl Code {
                 "not-held-by-backend",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "the backend cannot hold this",
-                "`errors` points to each member that the conversation's backend has no place for. Nothing was sent. `GET /v1/backends/{name}` shows what a backend can hold.",
+                "`errors` points to each member that the conversation's backend has no place for, with the `limit` that it crosses and the `value` that was sent where there is one. Nothing was sent. With `Prefer: handling=strict` these are also the members that the gateway would otherwise keep beside the backend, or that the backend would hold in another form. `GET /v1/backends/{name}` shows what a backend can hold.",
             ),
             Code::NotSupported => (
                 "not-supported",
@@ -368,6 +371,12 @@ impl Code {
                 StatusCode::BAD_GATEWAY,
                 "the vendor refused our credential",
                 "Your own key is good. The operator must renew the credential that this server uses for the backend.",
+            ),
+            Code::UpstreamAccessEnded => (
+                "upstream-access-ended",
+                StatusCode::BAD_GATEWAY,
+                "access to the conversation has ended at its vendor",
+                "Some vendors give access to a conversation for a time only, and nothing can renew it. What the gateway keeps can still be read; what it does not keep is out of reach. Nothing was sent. An answer (`responses`) goes on in a new conversation at the vendor, under the same id.",
             ),
             Code::UpstreamInvalidResponse => (
                 "upstream-invalid-response",

@@ -1,6 +1,6 @@
 //! One event of an answer as server-sent event.
 
-use backend::Event;
+use backend::{Event, FieldFate};
 use bytes::Bytes;
 use conversation::{Message, MessageId, Part, Usage};
 use serde::Serialize;
@@ -30,9 +30,17 @@ enum Data<'a> {
     #[serde(rename = "message.usage")]
     Usage { usage: &'a Usage },
     #[serde(rename = "message.completed")]
-    Completed { message: &'a Message },
+    Completed {
+        message: &'a Message,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fidelity: Option<Vec<FieldFate>>,
+    },
     #[serde(rename = "message.incomplete")]
-    Incomplete { message: &'a Message },
+    Incomplete {
+        message: &'a Message,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fidelity: Option<Vec<FieldFate>>,
+    },
     #[serde(rename = "message.failed")]
     Failed {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,8 +61,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame of a backend's event.
-    pub(super) fn of(event: &Event, request_id: &str) -> Self {
+    /// The frame of a backend's event; that of an answer carries the fates, where they are wanted.
+    pub(super) fn of(event: &Event, request_id: &str, fidelity: Option<Vec<FieldFate>>) -> Self {
         let data = match event {
             Event::MessageStarted { id, input } => Data::Started {
                 id: id.as_ref(),
@@ -73,8 +81,8 @@ impl Frame {
                 part,
             },
             Event::MessageUsage(usage) => Data::Usage { usage },
-            Event::MessageCompleted(message) => Data::Completed { message },
-            Event::MessageIncomplete(message) => Data::Incomplete { message },
+            Event::MessageCompleted(message) => Data::Completed { message, fidelity },
+            Event::MessageIncomplete(message) => Data::Incomplete { message, fidelity },
             Event::MessageFailed { message, error } => {
                 let problem = Problem::from(error.clone());
                 return Frame::failed(message.as_deref(), problem, request_id);
@@ -126,7 +134,7 @@ mod tests {
             index: 0,
             text: "a\nb\r\u{2028}c".to_owned(),
         };
-        let frame = Frame::of(&event, "id");
+        let frame = Frame::of(&event, "id", None);
         assert_eq!(
             std::str::from_utf8(&frame.bytes).unwrap(),
             "event: part.delta\ndata: {\"type\":\"part.delta\",\"index\":0,\"text\":\"a\\nb\\r\u{2028}c\"}\n\n"
@@ -139,7 +147,7 @@ mod tests {
             message: None,
             error: Error::new(Kind::UpstreamFailed, "broken"),
         };
-        let frame = Frame::of(&event, "my-id");
+        let frame = Frame::of(&event, "my-id", None);
         let text = std::str::from_utf8(&frame.bytes).unwrap();
         assert!(text.contains("\"code\":\"upstream-error\""), "{text}");
         assert!(text.contains("\"request_id\":\"my-id\""), "{text}");

@@ -109,6 +109,7 @@ async fn every_operation_needs_exactly_the_scope_that_it_names() {
         ("name", "store"),
         ("participant_id", "p"),
         ("key_id", "k"),
+        ("intent_id", "0190a5b6-0000-7000-8000-000000000000"),
     ];
     for scope in [Scope::Read, Scope::Write, Scope::Admin] {
         let key = server.new_key("acme", None, &[scope]).await;

@@ -326,6 +326,7 @@ fn no_request_at_any_route_is_answered_with_a_5xx() {
             .replace("{message_id}", &case.message_id)
             .replace("{name}", "store")
             .replace("{key_id}", "k")
+            .replace("{intent_id}", &case.message_id)
             .replace("{participant_id}", &case.message_id);
         if !case.query.is_empty() {
             path = format!("{path}?{}", case.query);

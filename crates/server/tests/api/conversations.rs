@@ -272,7 +272,7 @@ async fn backends_are_shown_with_what_they_can_do() {
         .expect(200)
         .json();
     assert_eq!(backend["health"]["ok"], true);
-    assert_eq!(backend["capabilities"]["message_post"], "full");
+    assert_eq!(backend["capabilities"]["effective"]["message_post"], "full");
     server
         .get("/v1/backends/nobody")
         .send()

@@ -1,9 +1,11 @@
 //! One key, one effect, one answer.
 
+use backend::{Error, Kind, Outcome};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::support::{Server, events};
+use crate::support::{PATIENCE, Server, events};
 
 async fn count(server: &Server) -> usize {
     let list = server
@@ -256,4 +258,59 @@ async fn bad_idempotency_key_is_a_400() {
             [("header".to_owned(), "/idempotency-key".to_owned())]
         );
     }
+}
+
+#[tokio::test]
+async fn fidelity_policy_belongs_to_the_request() {
+    let server = Server::start().await;
+    let send = |key: &str, prefer: &str| {
+        let call = server.post("/v1/conversations");
+        let call = call.header("idempotency-key", key);
+        call.header("prefer", prefer).json(&json!({})).send()
+    };
+    let (lenient, strict) = ("handling=lenient", "handling=strict");
+    for (key, first, other) in [("one", lenient, strict), ("two", strict, lenient)] {
+        let made = send(key, first).await;
+        assert_eq!(made.expect(201).header("preference-applied"), Some(first));
+        let mismatch = send(key, other).await;
+        mismatch.problem(422, "idempotency-mismatch");
+        let repeat = send(key, first).await;
+        assert_eq!(
+            repeat.expect(201).header("idempotency-replayed"),
+            Some("true")
+        );
+        assert_eq!(repeat.header("preference-applied"), None);
+    }
+}
+
+#[tokio::test]
+async fn answer_that_failed_unknown_is_asked_for_again_without_a_second_input() {
+    let server = Server::start().await;
+    let path = server.conversation().await;
+    let send = async || {
+        let call = server.post(&format!("{path}/responses"));
+        let input = json!({"input": {"parts": [{"type": "text", "text": "a"}]}});
+        let call = call.header("idempotency-key", "one").json(&input);
+        call.send().await
+    };
+    let script = server.responder.script().await;
+    let lost = Error::new(Kind::UpstreamFailed, "cut").outcome(Outcome::Unknown);
+    script.send(Err(lost)).await.unwrap();
+    let first = send().await;
+    assert_eq!(first.problem(502, "upstream-error")["outcome"], "unknown");
+    let repeat = timeout(PATIENCE, async {
+        loop {
+            let repeat = send().await;
+            match repeat.status.as_u16() {
+                409 => tokio::task::yield_now().await,
+                _ => break repeat,
+            }
+        }
+    })
+    .await
+    .expect("the answer is settled");
+    repeat.expect(200);
+    let list = server.get(&format!("{path}/messages")).send().await;
+    let list = list.expect(200).json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 2, "{list}");
 }

@@ -3,14 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod activity;
+mod administration;
 mod attachments;
 mod auth;
+mod backends;
 mod bad_input;
 mod conversations;
 mod documentation;
+mod fake;
+mod fidelity;
 mod idempotency;
 mod messages;
 mod probes;
 mod responses;
 mod restart;
+mod settling;
 mod support;
+mod translate;

@@ -1,13 +1,15 @@
 //! Answers: at once, as a stream, cut, stalled, failed.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use backend::{Error, Kind};
+use backend::{Error, History, Kind};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
 use tokio::time::timeout;
 
+use crate::fake::{Fake, Plan};
 use crate::support::{PATIENCE, Server, events};
 
 fn question() -> serde_json::Value {
@@ -57,6 +59,68 @@ async fn answer_comes_with_its_stored_input() {
         list["data"],
         json!([response["input"], response["message"]])
     );
+}
+
+#[tokio::test]
+async fn context_of_an_answer_reaches_the_backend_within_its_bounds() {
+    let plan = Arc::new(Mutex::new(Plan::default()));
+    let noting = Arc::clone(&plan);
+    let server = Server::start_with(move |gateway| {
+        gateway.router = Fake::around(Arc::clone(&gateway.router), &noting);
+    })
+    .await;
+    let path = format!("{}/responses", server.conversation().await);
+    let send = |context: serde_json::Value| {
+        let mut request = question();
+        request["context"] = context;
+        server.post(&path).json(&request).send()
+    };
+    for context in [
+        json!("none"),
+        json!({"transcript": {"max_tokens": 1}}),
+        json!({"transcript": {"max_tokens": 1_000_000}}),
+    ] {
+        send(context).await.expect(200);
+    }
+    let asked: Vec<Option<History>> = {
+        let plan = plan.lock().unwrap();
+        plan.requests
+            .iter()
+            .map(|request| request.context)
+            .collect()
+    };
+    let transcript = |max_tokens| Some(History::Transcript { max_tokens });
+    assert_eq!(
+        asked,
+        [Some(History::None), transcript(1), transcript(1_000_000)]
+    );
+    for tokens in [0_u64, 1_000_001] {
+        let answer = send(json!({"transcript": {"max_tokens": tokens}})).await;
+        let error = answer.problem(422, "invalid-request")["errors"][0].clone();
+        assert_eq!(error["pointer"], "/context/transcript/max_tokens");
+        assert_eq!(
+            (&error["limit"], &error["value"]),
+            (&json!(1_000_000), &json!(tokens))
+        );
+    }
+    for (context, pointer) in [
+        (json!("everything"), "/context"),
+        (json!({"transcript": [1]}), "/context/transcript"),
+        (json!({"transcript": {}}), "/context/transcript"),
+        (
+            json!({"transcript": {"max_tokens": -1}}),
+            "/context/transcript/max_tokens",
+        ),
+        (
+            json!({"transcript": {"max_tokens": 1, "max": 1}}),
+            "/context/transcript/max",
+        ),
+    ] {
+        let answer = send(context).await;
+        answer.problem(422, "invalid-request");
+        assert_eq!(answer.pointers(), [("body".to_owned(), pointer.to_owned())]);
+    }
+    assert_eq!(plan.lock().unwrap().requests.len(), 3);
 }
 
 #[tokio::test]
@@ -270,4 +334,26 @@ async fn shutdown_ends_a_stream_with_an_event() {
         events(&text).pop().unwrap()["error"]["code"],
         "shutting-down"
     );
+}
+
+#[tokio::test]
+async fn answer_that_is_stored_after_the_deadline_is_still_told() {
+    let plan = Arc::new(Mutex::new(Plan::default()));
+    let noting = Arc::clone(&plan);
+    let server = Server::start_with(move |gateway| {
+        gateway.router = Fake::around(Arc::clone(&gateway.router), &noting);
+        gateway.limits.respond_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let path = server.conversation().await;
+    // Storing the words may take ten seconds more; the conversation stays held meanwhile.
+    plan.lock().unwrap().late_by = Some(Duration::from_millis(1_500));
+    let answer = server
+        .post(&format!("{path}/responses"))
+        .header("accept", "text/event-stream")
+        .json(&question())
+        .send()
+        .await;
+    let last = events(&answer.expect(200).text()).pop().unwrap();
+    assert_eq!(last["type"], "message.completed", "{last}");
 }

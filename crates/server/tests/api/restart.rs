@@ -43,6 +43,14 @@ impl Idempotency for Dying {
         Ok(begin)
     }
 
+    async fn restart(&self, key: &IdempotencyKey, intent: &Intent) -> Result<()> {
+        self.inner.restart(key, intent).await
+    }
+
+    async fn abandon(&self, key: &IdempotencyKey) -> Result<()> {
+        self.inner.abandon(key).await
+    }
+
     async fn finish(&self, _: &IdempotencyKey, _: &StoredAnswer, _: Time) -> Result<()> {
         self.reached.notify_one();
         pending().await
@@ -217,13 +225,12 @@ fn write_that_happened_is_answered_and_not_done_again() {
 }
 
 #[test]
-fn change_that_happened_is_made_again_without_harm() {
+fn change_that_happened_is_told_again_or_made_again_without_harm() {
     let death = Death::AfterTheWrite;
     let body = json!({"title": "b"});
     let patch = die_and_repeat(death, &Method::PATCH, "/v1/conversations/{}", &body);
     assert_eq!(patch.repeat.expect(200).json()["title"], "b");
 
-    // Nothing shows the bytes that were stored first.
     let file = die_and_repeat(
         death,
         &Method::POST,
@@ -239,12 +246,44 @@ fn change_that_happened_is_made_again_without_harm() {
 }
 
 #[test]
-fn write_that_cannot_be_looked_up_stays_unknown_and_is_not_sent_again() {
+fn import_and_participants_that_were_stored_are_answered_whole() {
     let death = Death::AfterTheWrite;
-    let import = json!({"messages": [text()]});
-    let path = "/v1/conversations/{}/messages:import";
-    let import = die_and_repeat(death, &Method::POST, path, &import);
-    import.repeat.problem(502, "outcome-unknown");
-    import.second_repeat.problem(502, "outcome-unknown");
-    assert_eq!(import.messages.as_array().unwrap().len(), 1);
+    let import = die_and_repeat(
+        death,
+        &Method::POST,
+        "/v1/conversations/{}/messages:import",
+        &json!({"messages": [text(), text()]}),
+    );
+    let results = import.repeat.expect(200).json();
+    let stored: Vec<&Value> = results["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| &result["message"])
+        .collect();
+    assert_eq!(json!(stored), import.messages);
+    assert_eq!(stored.len(), 2);
+    assert_eq!(import.second_repeat.body, import.repeat.body);
+
+    let added = die_and_repeat(
+        death,
+        &Method::POST,
+        "/v1/conversations/{}/participants",
+        &json!({"participants": [{"name": "Ann"}]}),
+    );
+    let participants = added.repeat.expect(201).json();
+    assert_eq!(participants["data"].as_array().unwrap().len(), 1);
+    assert_eq!(participants["data"][0]["name"], "Ann");
+}
+
+#[test]
+fn import_that_never_happened_is_done_by_the_repeat() {
+    let import = die_and_repeat(
+        Death::BeforeTheWrite,
+        &Method::POST,
+        "/v1/conversations/{}/messages:import",
+        &json!({"messages": [text(), text()]}),
+    );
+    import.repeat.expect(200);
+    assert_eq!(import.messages.as_array().unwrap().len(), 2);
 }

@@ -20,7 +20,7 @@ use routing::{Discovery, RouterSettings, Slot};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use server::{
-    Gateway, KeyRequest, NewKey, Readiness, ReadinessCheck, ServeLimits, Shutdown, serve,
+    Gateway, KeyRequest, Mounted, NewKey, Readiness, ReadinessCheck, ServeLimits, Shutdown, serve,
 };
 use store::{SealingKey, Store, StoreConfig};
 use tokio::net::{TcpListener, TcpStream};
@@ -113,8 +113,9 @@ impl Server {
         let store = Store::open(StoreConfig::at(directory.path().join("test.db"))).unwrap();
         let state = store.state(&SealingKey::from_bytes([7; 32])).unwrap();
         let responder = Arc::new(ScriptedResponder::default());
+        let bare: Arc<dyn backend::Backend> = Arc::new(store.backend("store"));
         let stack: Arc<dyn backend::Backend> = Arc::new(Answering::new(
-            Arc::new(store.backend("store")),
+            Arc::clone(&bare),
             Arc::clone(&responder) as Arc<dyn Responder>,
         ));
         let router = routing::Router::new(
@@ -122,14 +123,24 @@ impl Server {
             RouterSettings::new("store"),
             Arc::new(state.clone()),
             Arc::new(state.clone()),
+            Arc::new(state.clone()),
         )
         .unwrap();
         let shutdown = Shutdown::new();
         let mut gateway = Gateway {
             router: Arc::new(router),
-            backends: vec![stack],
+            backends: vec![Mounted {
+                stack,
+                bare,
+                overlay: None,
+            }],
+            translators: Vec::new(),
             keys: Arc::new(state.clone()),
             idempotency: Arc::new(state.clone()),
+            overlay_state: Arc::new(state.clone()),
+            intents: Arc::new(state.clone()),
+            directory: Arc::new(state.clone()),
+            leases: Arc::new(state.clone()),
             readiness: Arc::new(StoreReadiness(store)),
             metrics: Some(Arc::new(|| "up 1\n".to_owned())),
             docs: true,

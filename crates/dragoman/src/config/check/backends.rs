@@ -132,7 +132,48 @@ const KEYS: &[Key] = &[
         is_set: |backend| backend.default_tenant.is_some(),
         example: "",
     },
+    Key {
+        name: "drift",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.drift.is_some(),
+        example: "",
+    },
+    Key {
+        name: "index_max_age_seconds",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.index_max_age_seconds.is_some(),
+        example: "",
+    },
+    Key {
+        name: "context",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.context.is_some(),
+        example: "",
+    },
+    Key {
+        name: "context_max_tokens",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.context_max_tokens.is_some(),
+        example: "",
+    },
+    Key {
+        name: "overlay_cache_max_bytes",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.overlay_cache_max_bytes.is_some(),
+        example: "",
+    },
 ];
+
+/// The longest transcript, in tokens.
+const CONTEXT_MAX_TOKENS: u64 = 1_000_000;
+
+/// The most memory for what is kept beside one vendor, in bytes: 16 GiB.
+const OVERLAY_CACHE_MAX_BYTES: u64 = 16 << 30;
 
 fn is_text(text: Option<&str>) -> bool {
     text.is_some_and(|text| !text.trim().is_empty())
@@ -165,6 +206,34 @@ impl Rules<'_> {
                 ("clock_skew_seconds", backend.clock_skew_seconds),
             ] {
                 self.seconds(&format!("{path}.{key}"), value);
+            }
+            if let Some(value) = backend.index_max_age_seconds {
+                self.seconds(&format!("{path}.index_max_age_seconds"), value);
+            }
+            for (key, value, least, most) in [
+                (
+                    "context_max_tokens",
+                    backend.context_max_tokens,
+                    1,
+                    CONTEXT_MAX_TOKENS,
+                ),
+                (
+                    "overlay_cache_max_bytes",
+                    backend.overlay_cache_max_bytes,
+                    0,
+                    OVERLAY_CACHE_MAX_BYTES,
+                ),
+            ] {
+                if let Some(value) = value
+                    && !(least..=most).contains(&value)
+                {
+                    let path = format!("{path}.{key}");
+                    self.broken(
+                        &path,
+                        format!("`{path}` is {value}, it must be between {least} and {most}"),
+                        None,
+                    );
+                }
             }
             stores += usize::from(backend.kind == Store);
             if stores > 1 && backend.kind == Store {

@@ -1,0 +1,409 @@
+//! The router as a backend: every call finds its backend, holds what it needs and keeps the directory true.
+
+use async_trait::async_trait;
+use backend::{
+    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
+    ConversationQuery, Enumerates, EventStream, Health, Intent, Level, Located, Location,
+    NewAttachment, Page, PageRequest, Precondition, Projection, RespondRequest, Result,
+    ServiceStatus, Settled, Template, Tool, Write, each_conversation,
+};
+use conversation::{
+    Activity, ActivityKind, AttachmentId, Conversation, ConversationPatch, Digest, Message,
+    MessageId, MessagePatch, NewConversation, NewMessage, Participant,
+};
+use futures_util::stream::BoxStream;
+
+use crate::keeping::touch;
+use crate::telling::Telling;
+use crate::{Router, discovery, holding, listing};
+
+#[async_trait]
+impl Backend for Router {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    /// What the default backend can do; lists are the router's own.
+    fn capabilities(&self) -> Capabilities {
+        let default = self.slots.get(&self.settings.default_backend);
+        let capabilities = default
+            .map(|slot| slot.backend.capabilities())
+            .unwrap_or_default();
+        Capabilities {
+            conversation_list: Level::Full,
+            enumerates: Enumerates::Account,
+            ..capabilities
+        }
+    }
+
+    fn preview(&self, write: &Write) -> Projection {
+        match self.slots.get(&self.settings.default_backend) {
+            Some(slot) => slot.backend.preview(write),
+            None => Projection::exact(write.clone()),
+        }
+    }
+
+    async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
+        let (slot, route) = self.place(cx, &new)?;
+        cx.trace.note_backend(slot.name());
+        cx.trace.note_route(route);
+        cx.trace.note_attempt();
+        // Until the directory knows it, discovery must not take it for somebody else's.
+        let _creating = slot.begin_create();
+        let write = || Write::CreateConversation(new.clone());
+        let creating = self.begin_create(cx, slot, write).await?;
+        let cx = creating.cx();
+        let created = match slot.backend.create_conversation(cx, new).await {
+            Ok(located) => self.own_made(&creating, located).await,
+            Err(error) => Err(error),
+        };
+        creating.end(&created).await;
+        created
+    }
+
+    async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
+        let found = self.locate(cx, at.id).await?;
+        found.backend().get_conversation(cx, &found.location).await
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        each_conversation(self, cx, at)
+    }
+
+    async fn list_conversations(
+        &self,
+        cx: &Context,
+        query: &ConversationQuery,
+    ) -> Result<ConversationPage> {
+        let settings = &self.settings;
+        discovery::refresh(
+            self.slots.values(),
+            &self.directory,
+            &self.intents,
+            &cx.principal,
+            settings.discover_interval,
+            settings.hydrate_budget,
+        )
+        .await;
+        listing::list(
+            &self.slots,
+            &self.directory,
+            cx,
+            query,
+            settings.hydrate_budget,
+        )
+        .await
+    }
+
+    async fn update_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        patch: ConversationPatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Conversation> {
+        let write = || Write::UpdateConversation(patch.clone());
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let updated = writing
+            .backend()
+            .update_conversation(&writing.cx, writing.at(), patch, precondition)
+            .await;
+        self.outdo(&writing, &updated).await;
+        let updated = writing.end(updated).await?;
+        self.note(&updated).await;
+        Ok(updated)
+    }
+
+    async fn delete_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        let mut writing = self.begin(cx, at.id, || Write::DeleteConversation).await?;
+        let deleted = writing
+            .backend()
+            .delete_conversation(&writing.cx, writing.at(), precondition)
+            .await;
+        let deleted = match deleted {
+            Ok(()) => self.bury(at.id).await,
+            Err(error) => Err(error),
+        };
+        writing.end(deleted).await
+    }
+
+    async fn list_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        page: &PageRequest,
+    ) -> Result<Page<Message>> {
+        let found = self.locate(cx, at.id).await?;
+        found
+            .backend()
+            .list_messages(cx, &found.location, page)
+            .await
+    }
+
+    async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
+        let found = self.locate(cx, at.id).await?;
+        found.backend().get_message(cx, &found.location, id).await
+    }
+
+    async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {
+        let write = || Write::PostMessage(new.clone());
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let posted = writing
+            .backend()
+            .post_message(&writing.cx, writing.at(), new)
+            .await;
+        let posted = writing.end(posted).await?;
+        touch(&self.directory, at.id, posted.created_at).await;
+        Ok(posted)
+    }
+
+    async fn import_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        messages: Vec<NewMessage>,
+    ) -> Result<Vec<Result<Message>>> {
+        let write = || Write::ImportMessages(messages.clone());
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let imported = writing
+            .backend()
+            .import_messages(&writing.cx, writing.at(), messages)
+            .await;
+        let is_known = match &imported {
+            Ok(each) => each
+                .iter()
+                .flat_map(|one| one.as_ref().err())
+                .all(holding::is_known),
+            Err(error) => holding::is_known(error),
+        };
+        writing.end_as(is_known).await;
+        let imported = imported?;
+        if imported.iter().any(Result::is_ok) {
+            self.note_changed(cx, &writing.found).await;
+        }
+        Ok(imported)
+    }
+
+    async fn update_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        patch: MessagePatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Message> {
+        let write = || Write::UpdateMessage {
+            id: id.clone(),
+            patch: patch.clone(),
+        };
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let updated = writing
+            .backend()
+            .update_message(&writing.cx, writing.at(), id, patch, precondition)
+            .await;
+        self.outdo(&writing, &updated).await;
+        let updated = writing.end(updated).await?;
+        self.note_changed(cx, &writing.found).await;
+        Ok(updated)
+    }
+
+    async fn delete_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        let write = || Write::DeleteMessage { id: id.clone() };
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let deleted = writing
+            .backend()
+            .delete_message(&writing.cx, writing.at(), id, precondition)
+            .await;
+        writing.end(deleted).await?;
+        self.note_changed(cx, &writing.found).await;
+        Ok(())
+    }
+
+    async fn rate_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        value: f64,
+    ) -> Result<Message> {
+        let write = || Write::RateMessage {
+            id: id.clone(),
+            value,
+        };
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let rated = writing
+            .backend()
+            .rate_message(&writing.cx, writing.at(), id, value)
+            .await;
+        writing.end(rated).await
+    }
+
+    /// Lease and note are held until the answer ends.
+    async fn respond(
+        &self,
+        cx: &Context,
+        at: &Location,
+        request: RespondRequest,
+    ) -> Result<EventStream> {
+        let write = || Write::Respond(request.clone());
+        let mut writing = self.begin_answer(cx, at.id, write).await?;
+        let begun = writing
+            .backend()
+            .respond(&writing.cx, writing.at(), request)
+            .await;
+        match begun {
+            Ok(events) => Ok(Box::pin(Telling {
+                events,
+                holding: writing.into_holding(),
+                directory: self.directory.clone(),
+                id: at.id,
+            })),
+            Err(error) => writing.end(Err(error)).await,
+        }
+    }
+
+    async fn templates(&self, cx: &Context) -> Result<Vec<Template>> {
+        self.named(cx)?.backend.templates(cx).await
+    }
+
+    async fn tools(&self, cx: &Context) -> Result<Vec<Tool>> {
+        self.named(cx)?.backend.tools(cx).await
+    }
+
+    async fn status(&self, cx: &Context) -> Result<ServiceStatus> {
+        self.named(cx)?.backend.status(cx).await
+    }
+
+    async fn statistics(&self, cx: &Context) -> Result<ServiceStatus> {
+        self.named(cx)?.backend.statistics(cx).await
+    }
+
+    async fn list_participants(&self, cx: &Context, at: &Location) -> Result<Vec<Participant>> {
+        let found = self.locate(cx, at.id).await?;
+        found.backend().list_participants(cx, &found.location).await
+    }
+
+    async fn add_participants(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<Participant>,
+    ) -> Result<Vec<Participant>> {
+        let write = || Write::AddParticipants(new.clone());
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let added = writing
+            .backend()
+            .add_participants(&writing.cx, writing.at(), new)
+            .await;
+        let added = writing.end(added).await?;
+        self.note_changed(cx, &writing.found).await;
+        Ok(added)
+    }
+
+    async fn remove_participant(
+        &self,
+        cx: &Context,
+        at: &Location,
+        participant: &str,
+    ) -> Result<()> {
+        let write = || Write::RemoveParticipant {
+            id: participant.into(),
+        };
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let removed = writing
+            .backend()
+            .remove_participant(&writing.cx, writing.at(), participant)
+            .await;
+        writing.end(removed).await?;
+        self.note_changed(cx, &writing.found).await;
+        Ok(())
+    }
+
+    /// Needs no lease and no note: nothing is stored that two writers could mix, or that could be lost. What was read may move `unread`.
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
+        let found = self.locate(cx, at.id).await?;
+        let is_read = activity.activity == ActivityKind::Read;
+        found
+            .backend()
+            .send_activity(cx, &found.location, activity)
+            .await?;
+        if is_read && found.backend().capabilities().conversation_unread.works() {
+            self.note_changed(cx, &found).await;
+        }
+        Ok(())
+    }
+
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewAttachment,
+    ) -> Result<Attachment> {
+        let changes_message = new.message_id.is_some();
+        let write = || Write::PutAttachment {
+            message_id: new.message_id.clone(),
+            name: new.name.clone(),
+            digest: Digest::of(&new.bytes),
+        };
+        let mut writing = self.begin(cx, at.id, write).await?;
+        let put = writing
+            .backend()
+            .put_attachment(&writing.cx, writing.at(), new)
+            .await;
+        let put = writing.end(put).await?;
+        if changes_message {
+            self.note_changed(cx, &writing.found).await;
+        }
+        Ok(put)
+    }
+
+    async fn open_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        let found = self.locate(cx, at.id).await?;
+        found
+            .backend()
+            .open_attachment(cx, &found.location, id)
+            .await
+    }
+
+    /// Healthy where every backend is.
+    async fn health(&self, cx: &Context) -> Health {
+        let asked = self
+            .slots
+            .values()
+            .map(|slot| async move { (slot.name(), slot.backend.health(cx).await) });
+        let answers = futures_util::future::join_all(asked).await;
+        let ok = answers.iter().all(|(_, health)| health.ok);
+        let details: Vec<String> = answers
+            .into_iter()
+            .map(|(name, health)| format!("{name}: {}", health.detail))
+            .collect();
+        Health {
+            ok,
+            detail: details.join("; "),
+        }
+    }
+
+    async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
+        self.settle_again(cx, intent).await
+    }
+}

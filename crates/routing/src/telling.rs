@@ -1,0 +1,56 @@
+//! The events of an answer, and what is held for it until the last of them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use backend::ports::Directory;
+use backend::{Event, EventStream};
+use conversation::{ConversationId, Time};
+use futures_util::Stream;
+
+use crate::holding::{self, Holding};
+use crate::keeping::touch;
+
+/// The events of an answer. Dropped before the last one, it leaves open what became of the answer.
+pub(crate) struct Telling {
+    pub(crate) events: EventStream,
+    pub(crate) holding: Option<Holding>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) id: ConversationId,
+}
+
+impl Telling {
+    /// In the background: whoever reads the events need not wait for our own notes.
+    fn end(&mut self, said_at: Option<Time>, is_known: bool) {
+        let (directory, id, holding) = (self.directory.clone(), self.id, self.holding.take());
+        tokio::spawn(async move {
+            if let Some(at) = said_at {
+                touch(&directory, id, at).await;
+            }
+            if let Some(holding) = holding {
+                holding.end(is_known).await;
+            }
+        });
+    }
+}
+
+impl Stream for Telling {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let polled = self.events.as_mut().poll_next(cx);
+        match &polled {
+            Poll::Ready(Some(
+                Event::MessageCompleted(message) | Event::MessageIncomplete(message),
+            )) => self.end(Some(message.created_at), true),
+            Poll::Ready(Some(Event::MessageFailed { error, .. })) => {
+                self.end(None, holding::is_known(error));
+            }
+            // Without a last event nobody knows how it ended.
+            Poll::Ready(None) => self.end(None, false),
+            Poll::Ready(Some(_)) | Poll::Pending => {}
+        }
+        polled
+    }
+}
