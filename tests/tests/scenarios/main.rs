@@ -37,4 +37,8 @@ mod restart;
 mod secrets;
 mod sse;
 mod stopping;
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the overlay, which use all of it"
+)]
 mod vendors;

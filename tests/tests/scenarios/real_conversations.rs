@@ -303,19 +303,27 @@ async fn recorded_questions_through_chatter(generation: Generation) {
             .expect(200);
         assert_eq!(rated["rating"]["mean"], 3.5, "{rated}");
 
-        for (verb, body) in [
-            ("messages", user_message("stored")),
-            (
-                "messages:import",
-                json!({"messages": [user_message("kept")]}),
-            ),
-        ] {
-            let refused = client
-                .post(&format!("{path}/{verb}"), &body)
-                .await
-                .expect(422);
-            assert_eq!(refused["code"], "not-held-by-backend", "{verb}");
-        }
+        // What the vendor stores only with an answer of its own is kept beside it until then, and history always.
+        let (posts, imports) = (
+            format!("{path}/messages"),
+            format!("{path}/messages:import"),
+        );
+        let history = json!({"messages": [{"parts": [{"type": "text", "text": "kept"}], "sent_at": "2020-02-02T02:02:02.020Z"}]});
+        let posted = client.post(&posts, &user_message("stored")).await;
+        posted.expect(201);
+        assert!(posted.header("dragoman-fidelity").starts_with("overlay"));
+        client.post(&imports, &history).await.expect(200);
+        let strict = client
+            .request(Method::POST, &posts)
+            .header("prefer", "handling=strict")
+            .json(&user_message("refused"));
+        let refused = client.send(strict).await.expect(422);
+        assert_eq!(refused["code"], "not-held-by-backend");
+        let listed = walk(&client, &format!("{path}/messages?order=asc"), 3).await;
+        let mut with_kept = expected.clone();
+        with_kept.insert(0, ("user".to_owned(), "kept".to_owned()));
+        with_kept.push(("user".to_owned(), "stored".to_owned()));
+        assert_eq!(texts(&listed), with_kept);
         assert_eq!(
             client
                 .patch(&path, &json!({"title": "renamed"}))

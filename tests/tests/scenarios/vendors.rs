@@ -26,8 +26,36 @@ impl Vendors {
         }
     }
 
+    /// How many requests the four have seen.
+    pub(crate) fn requests(&self) -> usize {
+        self.chatter.requests().len()
+            + self.datamonkey.requests().len()
+            + self.sunshine.received().len()
+            + self.convore.requests().len()
+    }
+
+    /// What the vendor behind a backend holds of a conversation: each message as the vendor's own JSON.
+    pub(crate) fn held(&self, backend: &str, native: &str) -> Vec<serde_json::Value> {
+        fn all<T: serde::Serialize>(messages: Vec<T>) -> Vec<serde_json::Value> {
+            let json = |message| serde_json::to_value(message).expect("a message is JSON");
+            messages.into_iter().map(json).collect()
+        }
+        match backend {
+            "one" => all(self.chatter.messages(native)),
+            "two" => all(self.datamonkey.messages(native)),
+            "three" => all(self.sunshine.messages(native)),
+            "four" => all(self.convore.messages(native)),
+            other => panic!("no vendor behind {other}"),
+        }
+    }
+
     /// A gateway with the four and its store. Where a vendor has no AI the built-in responder answers.
     pub(crate) fn launch(&self) -> Launch {
+        self.launch_with("", "")
+    }
+
+    /// Like [`Vendors::launch`], with `settings` before the backends and `keys` in each of the four.
+    pub(crate) fn launch_with(&self, settings: &str, keys: &str) -> Launch {
         let backends = [
             format!(
                 "name = \"one\"\nkind = \"chatter\"\nbase_url = \"{}\"\ntoken = \"{}\"",
@@ -52,7 +80,7 @@ impl Vendors {
                 FakeConvore::CHANNEL
             ),
         ];
-        let text = backends.map(|backend| format!("[[backend]]\n{backend}\n"));
-        Launch::new().configuration(text.join("\n"))
+        let text = backends.map(|backend| format!("[[backend]]\n{backend}\n{keys}\n"));
+        Launch::new().configuration(format!("{settings}\n{}", text.join("\n")))
     }
 }

@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sunshine", ADAPTER),
     ("convore", ADAPTER),
     ("store", &["backend", "conversation"]),
+    ("overlay", &["backend", "conversation"]),
     ("responders", &["backend", "conversation", "transport"]),
     ("routing", &["backend", "conversation"]),
     ("server", &["backend", "conversation"]),
@@ -25,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// What tests inside a crate may use as well.
-const TESTS_MAY_ALSO_USE: &[&str] = &["testkit", "store", "routing", "responders"];
+const TESTS_MAY_ALSO_USE: &[&str] = &["testkit", "store", "overlay", "routing", "responders"];
 
 /// Libraries that have one room each.
 const ROOMS: &[(&str, &str, &str)] = &[

@@ -9,6 +9,7 @@ const VENDOR_NEUTRAL: &[&str] = &[
     "transport",
     "adapterkit",
     "store",
+    "overlay",
     "responders",
     "routing",
     "server",
