@@ -1,5 +1,6 @@
 //! What only the overlay makes true: five backends that all hold everything, copies without loss, drift, crashes.
 
+mod caught;
 mod copying;
 mod crashes;
 #[path = "../../../crates/chatter/tests/fake/fake.rs"]

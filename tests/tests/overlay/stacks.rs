@@ -72,8 +72,8 @@ pub(crate) struct Stack {
     /// The adapter, or the store, alone.
     pub(crate) bare: Arc<dyn Backend>,
     pub(crate) state: Arc<State>,
-    // Held so that they live as long as the stack.
-    _vendor: Vendor,
+    vendor: Vendor,
+    // Held so that it lives as long as the stack.
     _directory: TempDir,
 }
 
@@ -122,9 +122,14 @@ impl Stack {
             router: Arc::new(router.expect("a router")),
             bare,
             state,
-            _vendor: vendor,
+            vendor,
             _directory: directory,
         }
+    }
+
+    /// The fake behind it.
+    pub(crate) fn vendor<T: 'static>(&self) -> &T {
+        self.vendor.downcast_ref().expect("a fake of this vendor")
     }
 
     /// What is kept beside the vendor.
