@@ -16,7 +16,7 @@ use crate::classify::classify_send_error;
 use crate::config::TransportConfig;
 use crate::error::{Delivery, Phase, TransportError, TransportErrorKind};
 use crate::request::Request;
-use crate::response::{EventStream, Response, StreamingResponse};
+use crate::response::{EventStream, Pieces, PiecewiseResponse, Response, StreamingResponse};
 use crate::sse::SseParser;
 use crate::target::{build_url, parse_base_url};
 use crate::trust::Trust;
@@ -170,6 +170,29 @@ impl Transport {
             StreamingResponse::Complete(response) => (response.status, response.body.len()),
         }));
         result
+    }
+
+    pub(crate) async fn pieces(
+        &self,
+        request: Request<'_>,
+    ) -> Result<PiecewiseResponse, TransportError> {
+        let call = Call::begin(&request);
+        let result = self.read_pieces(request).await;
+        call.end(result.as_ref().map(|response| match response {
+            PiecewiseResponse::Pieces(pieces) => (pieces.status(), 0),
+            PiecewiseResponse::Complete(response) => (response.status, response.body.len()),
+        }));
+        result
+    }
+
+    async fn read_pieces(&self, request: Request<'_>) -> Result<PiecewiseResponse, TransportError> {
+        let reader = self
+            .exchange(request, HeaderValue::from_static("*/*"))
+            .await?;
+        if !reader.response().status().is_success() {
+            return Ok(PiecewiseResponse::Complete(self.complete(reader).await?));
+        }
+        Ok(PiecewiseResponse::Pieces(Pieces::new(reader)))
     }
 
     async fn read_whole(&self, request: Request<'_>) -> Result<Response, TransportError> {

@@ -60,6 +60,6 @@ pub use excerpt::excerpt;
 pub use http::Method;
 pub use json::json_depth_within;
 pub use request::Request;
-pub use response::{EventStream, Response, StreamingResponse};
+pub use response::{EventStream, Pieces, PiecewiseResponse, Response, StreamingResponse};
 pub use retry_after::{RETRY_AFTER_CAP, retry_after};
 pub use sse::SseEvent;

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::client::Transport;
 use crate::error::TransportError;
-use crate::response::{Response, StreamingResponse};
+use crate::response::{PiecewiseResponse, Response, StreamingResponse};
 
 /// One request, made by [`Transport::request`] and its short forms, sent by [`send`](Self::send) or
 /// [`stream`](Self::stream).
@@ -205,6 +205,17 @@ impl<'t> Request<'t> {
     pub async fn stream(self) -> Result<StreamingResponse, TransportError> {
         let transport = self.transport;
         transport.stream(self).await
+    }
+
+    /// Sends the request and reads a 2xx piece by piece; any other answer is read completely as by
+    /// [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); later errors come from [`Pieces::next`](crate::Pieces::next).
+    pub async fn pieces(self) -> Result<PiecewiseResponse, TransportError> {
+        let transport = self.transport;
+        transport.pieces(self).await
     }
 
     fn set_header(self, name: &str, value: &str, is_secret: bool) -> Self {

@@ -174,6 +174,56 @@ impl fmt::Debug for EventStream {
     }
 }
 
+/// The body of an answer, piece by piece: for what is too large to be held whole. Dropping it closes the connection.
+pub struct Pieces {
+    reader: Box<BodyReader>,
+}
+
+impl Pieces {
+    pub(crate) fn new(reader: BodyReader) -> Self {
+        Self {
+            reader: Box::new(reader),
+        }
+    }
+
+    /// The HTTP status, always 2xx.
+    pub fn status(&self) -> u16 {
+        self.reader.response().status().as_u16()
+    }
+
+    /// A header's first value, if it is present and plain text. The name may be in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        text_header(self.reader.response().headers(), name)
+    }
+
+    /// The next piece, decompressed; `None` when the server ended its answer. Cancelling the future loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout`, `ConnectionLost`, `BodyTooLarge` (the whole body), `InvalidResponse` (compression).
+    pub async fn next(&mut self) -> Result<Option<Bytes>, TransportError> {
+        self.reader.next_chunk().await
+    }
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Pieces")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to [`Request::pieces`](crate::Request::pieces).
+#[derive(Debug)]
+pub enum PiecewiseResponse {
+    /// A 2xx: its body, as it comes.
+    Pieces(Pieces),
+    /// Anything else, read completely.
+    Complete(Response),
+}
+
 fn text_header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }

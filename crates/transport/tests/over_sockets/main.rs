@@ -8,6 +8,7 @@ mod answers;
 mod connections;
 mod failures;
 mod fake;
+mod pieces;
 mod requests;
 mod streams;
 mod tls;
