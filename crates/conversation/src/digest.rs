@@ -239,14 +239,34 @@ pub fn conversation_digest(
     own: Option<Digest>,
     messages: impl IntoIterator<Item = Digest>,
 ) -> Digest {
-    let mut hasher = Sha256::new();
-    if let Some(own) = own {
-        hasher.update(own.0);
+    let mut running = RunningDigest::default();
+    for digest in own.into_iter().chain(messages) {
+        running.add(digest);
     }
-    for message in messages {
-        hasher.update(message.0);
+    running.finish()
+}
+
+/// A digest over digests that come one after the other: [`conversation_digest`] without holding them all.
+#[derive(Clone, Default)]
+pub struct RunningDigest(Sha256);
+
+impl RunningDigest {
+    /// Adds the next one.
+    pub fn add(&mut self, next: Digest) {
+        self.0.update(next.0);
     }
-    Digest(hasher.finalize().into())
+
+    /// The digest over all that were added.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+impl fmt::Debug for RunningDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RunningDigest")
+    }
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ mod validate;
 
 pub use canonical_json::canonical_json;
 pub use digest::{
-    Digest, InvalidDigest, conversation_digest, etag, portable_digest, strict_digest,
-    strict_message_digest,
+    Digest, InvalidDigest, RunningDigest, conversation_digest, etag, portable_digest,
+    strict_digest, strict_message_digest,
 };
 pub use html::html_to_text;
 pub use id::{AttachmentId, ConversationId, InvalidId, MessageId};
