@@ -106,6 +106,9 @@ pub struct Limits {
     /// The largest attachment, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachment_max_bytes: Option<u64>,
+    /// The most requests to the vendor in a minute, as documented or configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u64>,
 }
 
 /// What a backend can do. Flat: a level for each operation, each field (`conversation_…`, `message_…`) and each
@@ -288,6 +291,12 @@ pub struct Capabilities {
     pub transactional: bool,
     /// True where `respond` and `post` reach a person.
     pub delivers: bool,
+    /// How many requests to the vendor the creation of a conversation takes, as a rule. For estimates and pacing.
+    pub create_requests: u32,
+    /// How many each imported message takes; 0 where it is kept beside the backend, or there is no vendor.
+    pub import_requests: u32,
+    /// True where the messages of one import are stored all or none.
+    pub import_is_atomic: bool,
 }
 
 impl Capabilities {

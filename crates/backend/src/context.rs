@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use conversation::ConversationId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -206,6 +207,12 @@ pub struct Context {
     /// True where a write copies something whole: what it does not give reads as absent, also where the backend would
     /// add something by itself. Imported messages are always copies.
     pub copying: bool,
+    /// The public id that a created conversation gets: it is a copy of one that has it already, elsewhere. Absent: the
+    /// backend makes one.
+    pub public_id: Option<ConversationId>,
+    /// True where the gateway keeps all of a write beside the backend, which is told nothing. Of writes that can be kept
+    /// so: imports and attachments. A backend without an overlay holds everything by itself and takes no notice.
+    pub beside: bool,
     /// The number of the lease that the writer holds. Rows of the gateway's own refuse a writer with an older one.
     pub fence: Option<u64>,
     /// True where [`crate::Backend::settle`] only finds out what became of a write: nothing that was still to be done is
@@ -234,6 +241,8 @@ impl Context {
             fidelity: FidelityPolicy::default(),
             freshness: Freshness::default(),
             copying: false,
+            public_id: None,
+            beside: false,
             fence: None,
             looks_only: false,
             route: Arc::default(),

@@ -39,6 +39,9 @@ pub struct Location {
     pub native: Box<str>,
     /// Which credential reaches it; absent: the backend's own.
     pub credential: Option<Box<str>>,
+    /// True where messages or attachments may be known by ids of an earlier home: see [`crate::ports::Names`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renamed: bool,
 }
 
 impl Location {
@@ -50,6 +53,7 @@ impl Location {
             backend: Box::default(),
             native: Box::default(),
             credential: None,
+            renamed: false,
         }
     }
 }

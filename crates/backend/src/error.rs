@@ -34,6 +34,8 @@ pub enum Kind {
     Conflict,
     /// Somebody else is writing to the conversation.
     Busy,
+    /// The conversation has just been bound to another backend. Nothing was done; the router finds it again.
+    Moved,
     /// The conversation holds as many messages as the backend allows.
     Full,
     /// Too many requests.
@@ -73,6 +75,7 @@ impl Kind {
             Self::PreconditionFailed => "precondition-failed",
             Self::Conflict => "conflict",
             Self::Busy => "busy",
+            Self::Moved => "moved",
             Self::Full => "full",
             Self::RateLimited => "rate-limited",
             Self::Overloaded => "overloaded",
@@ -189,7 +192,7 @@ impl Error {
             | Kind::PreconditionFailed
             | Kind::Conflict
             | Kind::Full => (Retry::Permanent, Origin::Client, Outcome::NotApplied),
-            Kind::Busy | Kind::RateLimited | Kind::Overloaded | Kind::Unavailable => {
+            Kind::Busy | Kind::Moved | Kind::RateLimited | Kind::Overloaded | Kind::Unavailable => {
                 (Retry::Temporary, Origin::Gateway, Outcome::NotApplied)
             }
             Kind::StorageFull => (Retry::Temporary, Origin::Gateway, Outcome::NotApplied),

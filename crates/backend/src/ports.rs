@@ -5,18 +5,26 @@
 mod blobs;
 mod credentials;
 mod directory;
+mod erasure;
+mod held;
 mod idempotency;
 mod intents;
 mod kept;
 mod keys;
 mod leases;
+mod ledger;
 mod repair;
 mod responder;
+mod traffic;
 mod translator;
 
 pub use blobs::Blobs;
 pub use credentials::{Bootstrap, Bootstraps, CredentialName, Credentials};
-pub use directory::{BackendBinding, Binding, Directory, DirectoryEntry, NewDirectoryEntry};
+pub use directory::{
+    BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
+};
+pub use erasure::{Erased, Erasure};
+pub use held::{Held, conversation_lease};
 pub use idempotency::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
 pub use intents::{IntentQuery, IntentRecord, IntentState, Intents};
 pub use kept::{
@@ -25,6 +33,13 @@ pub use kept::{
 };
 pub use keys::{KeyRecord, Keys};
 pub use leases::{Lease, Leases};
+pub use ledger::{
+    Checked, CopiedMessage, CopyAt, Finding, InvalidMigrationId, Item, ItemQuery, ItemState,
+    Ledger, MigrationFilter, MigrationId, MigrationRecord, MigrationSpec, Names, NewAttachmentCopy,
+    NewCopy, Oversize, Phase, PlaceQuery, RosterEntry, RouteOverride, RouteOverrides, Sign, Step,
+    Switching, Tally,
+};
 pub use repair::{Repair, RepairSelection, Resolution};
 pub use responder::{Responder, Turn};
+pub use traffic::{Touch, Touched, Traffic};
 pub use translator::{Canonical, Subject, Translated, Translator};

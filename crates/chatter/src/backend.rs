@@ -51,6 +51,7 @@ struct Inner {
     indexes: IndexCache,
     alive: AliveCache,
     write_timeout: Duration,
+    requests_per_minute: Option<u64>,
     window: SettleWindow,
 }
 
@@ -91,6 +92,7 @@ impl Chatter {
             indexes: IndexCache::new(),
             alive: AliveCache::new(),
             write_timeout: config.write_timeout,
+            requests_per_minute: config.requests_per_minute.map(|most| u64::from(most.get())),
             window: SettleWindow {
                 settle_after: config.settle_after,
                 clock_skew: config.clock_skew,
@@ -292,7 +294,7 @@ impl Backend for Chatter {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capabilities(self.0.generation.get().copied())
+        capabilities(self.0.generation.get().copied(), self.0.requests_per_minute)
     }
 
     fn preview(&self, write: &Write) -> Projection {

@@ -7,9 +7,16 @@ use backend::{
 use crate::config::Generation;
 use crate::mapping::TITLE_MAX_CHARS;
 
-/// What a server of this generation can do. Until the generation is known nothing is promised that one of those with
+/// The most requests in a minute for one path, as the server counts them by default. The path of a conversation is its
+/// own: only those that make conversations share one.
+const REQUESTS_PER_MINUTE: u64 = 100;
+
+/// What a server of this generation can do, where copies are paced for so many requests in a minute. Until the generation is known nothing is promised that one of those with
 /// answers (V1, V2) does not hold.
-pub(crate) fn capabilities(generation: Option<Generation>) -> Capabilities {
+pub(crate) fn capabilities(
+    generation: Option<Generation>,
+    requests_per_minute: Option<u64>,
+) -> Capabilities {
     let answers = generation != Some(Generation::V0);
     let if_it_answers = |level| if answers { level } else { Level::None };
     Capabilities {
@@ -107,6 +114,7 @@ pub(crate) fn capabilities(generation: Option<Generation>) -> Capabilities {
 
         limits: Limits {
             title_max_chars: Some(TITLE_MAX_CHARS as u64),
+            requests_per_minute: requests_per_minute.or(Some(REQUESTS_PER_MINUTE)),
             ..Limits::default()
         },
         enumerates: Enumerates::Account,
@@ -117,6 +125,9 @@ pub(crate) fn capabilities(generation: Option<Generation>) -> Capabilities {
         access_expires: false,
         transactional: false,
         delivers: false,
+        create_requests: 1,
+        import_requests: 0,
+        import_is_atomic: false,
     }
 }
 
@@ -128,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_readme_shows_the_levels_of_each_generation() {
-        let levels = |generation| capabilities(Some(generation)).levels();
+        let levels = |generation| capabilities(Some(generation), None).levels();
         let [v0, v1, v2] = [Generation::V0, Generation::V1, Generation::V2].map(levels);
         let mut table = String::from("| | V0 | V1 | V2 |\n|---|---|---|---|\n");
         for ((name, v0), ((_, v1), (_, v2))) in v0.into_iter().zip(v1.into_iter().zip(v2)) {
@@ -155,10 +166,11 @@ mod tests {
 
     #[test]
     fn nothing_is_promised_before_the_generation_is_known_that_v1_or_v2_does_not_hold() {
-        let before = capabilities(None).levels();
+        let before = capabilities(None, None).levels();
         for generation in [Generation::V1, Generation::V2] {
-            for ((name, promised), (_, held)) in
-                before.iter().zip(capabilities(Some(generation)).levels())
+            for ((name, promised), (_, held)) in before
+                .iter()
+                .zip(capabilities(Some(generation), None).levels())
             {
                 assert!(
                     !promised.works() || held.works(),

@@ -1,6 +1,7 @@
 //! How one Chatter server is reached, and how long its answers may take.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -92,6 +93,9 @@ pub struct ChatterConfig {
     pub settle_after: Duration,
     /// How far the server's clock may be from ours. Default 5 s.
     pub clock_skew: Duration,
+    /// The most requests in a minute for which copies are paced. Default: the server's own 100, which it counts for each
+    /// path: new conversations share one.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// Connections and limits.
     pub transport: TransportConfig,
 }
@@ -108,6 +112,7 @@ impl ChatterConfig {
             answer_timeout: Duration::from_secs(300),
             settle_after: Duration::from_secs(60),
             clock_skew: Duration::from_secs(5),
+            requests_per_minute: None,
             transport: TransportConfig::default(),
         }
     }

@@ -16,6 +16,8 @@ mod access;
 mod answers;
 #[path = "adapter/conversations.rs"]
 mod conversations;
+#[path = "adapter/costs.rs"]
+mod costs;
 #[path = "adapter/failures.rs"]
 mod failures;
 #[path = "adapter/generations.rs"]

@@ -42,6 +42,7 @@ impl testkit::Harness for Native {
             backend: "chatter".into(),
             native: native.into(),
             credential: None,
+            renamed: false,
         }
     }
 

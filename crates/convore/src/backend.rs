@@ -53,6 +53,7 @@ struct Inner {
     indexes: IndexCache,
     walks: WalkCache,
     labels: LabelNames,
+    requests_per_minute: Option<u64>,
     window: SettleWindow,
 }
 
@@ -92,6 +93,7 @@ impl Convore {
             indexes: IndexCache::new(),
             walks: WalkCache::new(),
             labels: LabelNames::new(),
+            requests_per_minute: config.requests_per_minute.map(|most| u64::from(most.get())),
             window: SettleWindow {
                 settle_after: config.settle_after,
                 clock_skew: config.clock_skew,
@@ -159,7 +161,7 @@ impl Backend for Convore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capabilities()
+        capabilities(self.0.requests_per_minute)
     }
 
     fn preview(&self, write: &Write) -> Projection {

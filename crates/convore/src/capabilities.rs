@@ -7,8 +7,8 @@ use backend::{
 /// The most messages of one import: each is a request of its own.
 pub(crate) const IMPORT_MAX: usize = 100;
 
-/// What an account can do.
-pub(crate) fn capabilities() -> Capabilities {
+/// What an account can do, where copies are paced for so many requests in a minute.
+pub(crate) fn capabilities(requests_per_minute: Option<u64>) -> Capabilities {
     Capabilities {
         conversation_create: Level::Full,
         conversation_get: Level::Full,
@@ -105,6 +105,7 @@ pub(crate) fn capabilities() -> Capabilities {
 
         limits: Limits {
             import_max_messages: Some(IMPORT_MAX as u64),
+            requests_per_minute,
             ..Limits::default()
         },
         enumerates: Enumerates::Account,
@@ -116,6 +117,11 @@ pub(crate) fn capabilities() -> Capabilities {
         access_expires: false,
         transactional: false,
         delivers: true,
+        create_requests: 1,
+        // Imported one by one, as copies are: the conversation is read before and after each, to put back what an import
+        // changes of it.
+        import_requests: 3,
+        import_is_atomic: false,
     }
 }
 
@@ -128,7 +134,7 @@ mod tests {
     #[test]
     fn the_readme_shows_the_levels() {
         let mut table = String::from("| | |\n|---|---|\n");
-        for (name, level) in capabilities().levels() {
+        for (name, level) in capabilities(None).levels() {
             let word = serde_json::to_string(&level).unwrap();
             let _ = writeln!(table, "| `{name}` | {} |", word.trim_matches('"'));
         }

@@ -14,8 +14,12 @@ mod support;
 mod access;
 #[path = "adapter/attachments.rs"]
 mod attachments;
+#[path = "adapter/behind.rs"]
+mod behind;
 #[path = "adapter/conversations.rs"]
 mod conversations;
+#[path = "adapter/costs.rs"]
+mod costs;
 #[path = "adapter/failures.rs"]
 mod failures;
 #[path = "adapter/imports.rs"]

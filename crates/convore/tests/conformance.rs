@@ -34,6 +34,7 @@ fn missing() -> Location {
         backend: "convore".into(),
         native: native.into(),
         credential: None,
+        renamed: false,
     }
 }
 

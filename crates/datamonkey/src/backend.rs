@@ -57,6 +57,7 @@ struct Inner {
     /// How often the server made a new user although it was given a token.
     replaced: AtomicU64,
     write_timeout: Duration,
+    requests_per_minute: Option<u64>,
     window: SettleWindow,
 }
 
@@ -98,6 +99,7 @@ impl Datamonkey {
             bootstraps: KnownBootstraps::default(),
             replaced: AtomicU64::new(0),
             write_timeout: config.write_timeout,
+            requests_per_minute: config.requests_per_minute.map(|most| u64::from(most.get())),
             window: SettleWindow {
                 settle_after: config.settle_after,
                 clock_skew: config.clock_skew,
@@ -238,7 +240,7 @@ impl Backend for Datamonkey {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capabilities(self.0.signing_key.is_none())
+        capabilities(self.0.signing_key.is_none(), self.0.requests_per_minute)
     }
 
     fn preview(&self, write: &Write) -> Projection {

@@ -4,8 +4,9 @@ use backend::{
     Capabilities, Enumerates, Level, Limits, MessageOrder, PreconditionSupport, SettleSupport,
 };
 
-/// What a server can do; `access_expires` where nobody can renew its tokens.
-pub(crate) fn capabilities(access_expires: bool) -> Capabilities {
+/// What a server can do, where copies are paced for so many requests in a minute; `access_expires` where nobody can renew
+/// its tokens.
+pub(crate) fn capabilities(access_expires: bool, requests_per_minute: Option<u64>) -> Capabilities {
     Capabilities {
         conversation_create: Level::Full,
         conversation_get: Level::Full,
@@ -94,7 +95,10 @@ pub(crate) fn capabilities(access_expires: bool) -> Capabilities {
         part_unknown: Level::Rejected,
         text_nul: Level::Full,
 
-        limits: Limits::default(),
+        limits: Limits {
+            requests_per_minute,
+            ..Limits::default()
+        },
         enumerates: Enumerates::User,
         message_order: MessageOrder::None,
         precondition: PreconditionSupport::Partial,
@@ -103,6 +107,9 @@ pub(crate) fn capabilities(access_expires: bool) -> Capabilities {
         access_expires,
         transactional: false,
         delivers: false,
+        create_requests: 1,
+        import_requests: 0,
+        import_is_atomic: false,
     }
 }
 
@@ -115,7 +122,7 @@ mod tests {
     #[test]
     fn the_readme_shows_the_levels() {
         let mut table = String::from("| | level |\n|---|---|\n");
-        for (name, level) in capabilities(true).levels() {
+        for (name, level) in capabilities(true, None).levels() {
             let word = serde_json::to_string(&level).unwrap();
             let _ = writeln!(table, "| `{name}` | {} |", word.trim_matches('"'));
         }

@@ -1,6 +1,7 @@
 //! How one Datamonkey server is reached, and how long its answers may take.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -25,6 +26,8 @@ pub struct DatamonkeyConfig {
     pub settle_after: Duration,
     /// How far the server's clock may be from ours. Default 5 s.
     pub clock_skew: Duration,
+    /// The most requests in a minute for which copies are paced. Default: none, because the vendor names no number.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// Connections and limits.
     pub transport: TransportConfig,
 }
@@ -40,6 +43,7 @@ impl DatamonkeyConfig {
             answer_timeout: Duration::from_secs(300),
             settle_after: Duration::from_secs(60),
             clock_skew: Duration::from_secs(5),
+            requests_per_minute: None,
             transport: TransportConfig::default(),
         }
     }

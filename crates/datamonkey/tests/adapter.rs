@@ -20,6 +20,8 @@ mod answers;
 mod bootstraps;
 #[path = "adapter/conversations.rs"]
 mod conversations;
+#[path = "adapter/costs.rs"]
+mod costs;
 #[path = "adapter/ending.rs"]
 mod ending;
 #[path = "adapter/failures.rs"]

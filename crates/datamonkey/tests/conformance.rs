@@ -73,6 +73,7 @@ impl testkit::Harness for Native {
             backend: "datamonkey".into(),
             native: native.into(),
             credential: None,
+            renamed: false,
         }
     }
 

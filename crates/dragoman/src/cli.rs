@@ -1,14 +1,22 @@
 //! The command line: what can be asked of the binary, and who answers.
 
+mod archive;
 mod arguments;
 mod banner;
 mod beside;
+mod client;
 mod config_command;
 mod credentials;
+mod ending;
+mod erase;
 mod keys;
 mod listings;
+mod migrate;
 pub(crate) mod print;
+mod progress;
 mod serve;
+mod shown;
+mod signals;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -16,24 +24,31 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::arguments::{Arguments, Command, ConfigCommand};
+use self::ending::Ending;
 use crate::failure::Failure;
 
 /// Runs the command that the process was started with.
 ///
-/// Exit codes: 0 done or stopped cleanly, 1 failed while running, 2 wrong configuration or usage.
+/// Exit codes: 0 done or stopped cleanly, 1 failed while running, 2 wrong configuration or usage. Commands on
+/// conversations, which run for long: 1 done with exceptions, 5 failed for now, 6 failed until something is changed.
 pub fn run() -> ExitCode {
     crate::telemetry::hide_panic_messages();
     let arguments = Arguments::parse();
     match execute(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }
 
-fn execute(arguments: Arguments) -> Result<(), Failure> {
+fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
     let variables = variables()?;
     let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
-    match command {
+    let done = match command {
+        Command::Migrate(command) => return on_conversations(migrate::run(&command, &variables)),
+        Command::Export(flags) => return on_conversations(archive::export(&flags, &variables)),
+        Command::Import(flags) => return on_conversations(archive::import(&flags, &variables)),
+        Command::Verify(flags) => return on_conversations(archive::verify(&flags)),
+        Command::Erase(flags) => return on_conversations(erase::run(&flags, &variables)),
         Command::Serve(flags) => serve::run(&flags.to_flags(), &variables),
         Command::Config(ConfigCommand::Check(flags)) => {
             config_command::check(&flags.to_flags(), &variables)
@@ -43,7 +58,14 @@ fn execute(arguments: Arguments) -> Result<(), Failure> {
         Command::Credentials(command) => credentials::run(&command, &variables),
         Command::Backends(listing) => listings::backends(&listing, &variables),
         Command::Routes(listing) => listings::routes(&listing, &variables),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Commands on conversations have exit codes of their own.
+fn on_conversations(done: Result<Ending, Failure>) -> Result<ExitCode, Failure> {
+    done.map(Ending::exit_code)
+        .map_err(Failure::of_conversations)
 }
 
 /// The environment. A variable of another program that is not UTF-8 is of no interest; one of ours

@@ -14,6 +14,7 @@ mod keys;
 mod kinds;
 mod limits;
 pub mod load;
+mod migration;
 mod name;
 mod places;
 mod route;
@@ -37,6 +38,7 @@ pub use self::kinds::{
     SignInKind,
 };
 pub use self::limits::LimitsConfig;
+pub use self::migration::MigrationConfig;
 pub use self::name::Name;
 pub use self::route::{RouteConfig, WhenConfig};
 pub use self::secret::Secret;
@@ -71,6 +73,8 @@ pub struct Configuration {
     pub streams: StreamsConfig,
     /// How fresh lists are.
     pub directory: DirectoryConfig,
+    /// How conversations are moved between backends.
+    pub migration: MigrationConfig,
     /// Where the embedded database lives.
     pub store: StoreConfig,
     /// What is logged, and how.
@@ -95,6 +99,7 @@ impl Default for Configuration {
             timeouts: TimeoutsConfig::default(),
             streams: StreamsConfig::default(),
             directory: DirectoryConfig::default(),
+            migration: MigrationConfig::default(),
             store: StoreConfig::default(),
             telemetry: TelemetryConfig::default(),
             expose: ExposeConfig::default(),

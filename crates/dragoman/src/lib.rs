@@ -8,6 +8,7 @@ pub mod config;
 mod data_dir;
 mod failure;
 mod recovery;
+mod running;
 mod state;
 pub mod telemetry;
 mod wiring;

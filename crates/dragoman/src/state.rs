@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use backend::Kind;
 use backend::ports::Keys;
 use store::{SealingKey, State, Store, Synchronous};
 
@@ -32,28 +33,55 @@ pub(crate) struct OpenState {
 
 /// Opens the database, and makes it where it is absent.
 pub(crate) fn open(configuration: &Configuration, usage: Use) -> Result<OpenState, Failure> {
+    let opened = open_store(configuration, usage)?;
+    opened.map_err(|error| cannot_open(configuration, &error))
+}
+
+/// Opens the database for serving; `None` where another process serves from it.
+pub(crate) fn open_for_serving(
+    configuration: &Configuration,
+) -> Result<Option<OpenState>, Failure> {
+    match open_store(configuration, Use::Serving)? {
+        Ok(open) => Ok(Some(open)),
+        // A newer schema is a conflict too: whoever opens the database beside is told so.
+        Err(error) if error.kind == Kind::Conflict => Ok(None),
+        Err(error) => Err(cannot_open(configuration, &error)),
+    }
+}
+
+fn cannot_open(configuration: &Configuration, error: &backend::Error) -> Failure {
+    Failure::with_help(
+        format!(
+            "the database {} cannot be opened: {error}",
+            configuration.store.database_path().display()
+        ),
+        "--data-dir, or `store.data_dir` in the file, chooses another place",
+    )
+}
+
+fn open_store(
+    configuration: &Configuration,
+    usage: Use,
+) -> Result<backend::Result<OpenState>, Failure> {
     let config = &configuration.store;
     data_dir::prepare(&config.data_dir)
         .map_err(|error| Failure::with_help(&error, error.help()))?;
     let path = config.database_path();
     let is_new = !path.exists();
-    let cannot_open = |error: backend::Error| {
-        Failure::with_help(
-            format!("the database {} cannot be opened: {error}", path.display()),
-            "--data-dir, or `store.data_dir` in the file, chooses another place",
-        )
-    };
     let store = match usage {
         Use::Serving => Store::open(settings(config)),
         Use::Beside => Store::open_shared(settings(config)),
-    }
-    .map_err(cannot_open)?;
-    let state = store.state(&sealing_key(config)?).map_err(cannot_open)?;
-    Ok(OpenState {
+    };
+    let store = match store {
+        Ok(store) => store,
+        Err(error) => return Ok(Err(error)),
+    };
+    let sealing_key = sealing_key(config)?;
+    Ok(store.state(&sealing_key).map(|state| OpenState {
         store,
         state: Arc::new(state),
         is_new,
-    })
+    }))
 }
 
 /// The key of the configuration, else the one in the data directory, which is made on first start.

@@ -1,14 +1,16 @@
 //! Puts the parts together: store, state, backends, router, server. The only place that names every adapter.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backend::Backend;
 use metrics_exporter_prometheus::PrometheusHandle;
+use migration::{Endpoint, Migrations, Parts, Settings};
 use routing::{Discovery, Router, RouterSettings, Rule, Slot, When};
 use server::{
-    Gateway, MetricsPage, Readiness, ReadinessCheck, RequestLimits, ServeLimits, Shutdown,
+    Gateway, MetricsPage, Mounted, Readiness, ReadinessCheck, RequestLimits, ServeLimits, Shutdown,
     StreamLimits,
 };
 use store::Store;
@@ -25,9 +27,11 @@ pub(crate) struct Wired {
     pub(crate) gateway: Gateway,
     /// The router, for what runs beside the server.
     pub(crate) router: Arc<Router>,
+    /// Migrations over the same backends; nothing of them runs yet.
+    pub(crate) migrations: Migrations,
 }
 
-/// Builds the whole gateway.
+/// Builds the whole gateway. `holder` says in words who runs migrations here.
 ///
 /// # Errors
 /// Where a backend cannot be built, or its name belongs to another server by now.
@@ -36,6 +40,7 @@ pub(crate) async fn gateway(
     open: &OpenState,
     metrics: &PrometheusHandle,
     shutdown: &Shutdown,
+    holder: &str,
 ) -> backend::Result<Wired> {
     let state = &open.state;
     let backends = stacks::backends(configuration, &open.store, state).await?;
@@ -45,13 +50,24 @@ pub(crate) async fn gateway(
         .zip(&backends)
         .map(|(config, mounted)| slot(config, Arc::clone(&mounted.stack)))
         .collect();
-    let router = Arc::new(Router::new(
+    let router = Router::new(
         slots,
         router_settings(configuration),
         Arc::clone(state) as _,
         Arc::clone(state) as _,
         Arc::clone(state) as _,
-    )?);
+    )?;
+    let router = Arc::new(router.following(Arc::clone(state) as _, Arc::clone(state) as _));
+    let migrations = Migrations::new(Parts {
+        ends: ends(configuration, &backends),
+        ledger: Arc::clone(state) as _,
+        intents: Arc::clone(state) as _,
+        directory: Arc::clone(state) as _,
+        leases: Arc::clone(state) as _,
+        overlay_state: Arc::clone(state) as _,
+        erasure: Arc::clone(state) as _,
+        settings: migration_settings(configuration, holder),
+    });
     let gateway = Gateway {
         router: Arc::clone(&router) as _,
         backends,
@@ -62,6 +78,8 @@ pub(crate) async fn gateway(
         intents: Arc::clone(state) as _,
         directory: Arc::clone(state) as _,
         leases: Arc::clone(state) as _,
+        migrations: migrations.clone(),
+        route_overrides: Arc::clone(state) as _,
         readiness: Arc::new(StoreReadiness(open.store.clone())),
         metrics: configuration.expose.metrics.then(|| metrics_page(metrics)),
         docs: configuration.expose.docs,
@@ -69,7 +87,41 @@ pub(crate) async fn gateway(
         streams: stream_limits(configuration),
         shutdown: shutdown.clone(),
     };
-    Ok(Wired { gateway, router })
+    Ok(Wired {
+        gateway,
+        router,
+        migrations,
+    })
+}
+
+/// The backends as migrations see them: the same stacks as the router's.
+fn ends(configuration: &Configuration, backends: &[Mounted]) -> BTreeMap<Box<str>, Endpoint> {
+    configuration
+        .backends
+        .iter()
+        .zip(backends)
+        .map(|(config, mounted)| {
+            let endpoint = Endpoint {
+                stack: Arc::clone(&mounted.stack),
+                requests_per_minute: config.requests_per_minute,
+                discovers: config.effective_discovery() == DiscoveryKind::OnList,
+            };
+            (config.name.as_str().into(), endpoint)
+        })
+        .collect()
+}
+
+fn migration_settings(configuration: &Configuration, holder: &str) -> Settings {
+    let migration = &configuration.migration;
+    Settings {
+        holder: holder.into(),
+        write_timeout: Duration::from_secs(migration.write_timeout_seconds),
+        settle_patience: Duration::from_secs(migration.settle_patience_seconds),
+        switch_patience: Duration::from_secs(migration.switch_patience_seconds),
+        drain_interval: Duration::from_secs(migration.drain_interval_seconds),
+        shadow_sample: migration.shadow_sample,
+        ..Settings::default()
+    }
 }
 
 fn slot(config: &BackendConfig, backend: Arc<dyn Backend>) -> Slot {
@@ -223,6 +275,10 @@ mod tests {
             (
                 format!("{:?}", router_settings(&configuration)),
                 format!("{:?}", RouterSettings::new("store")),
+            ),
+            (
+                format!("{:?}", migration_settings(&configuration, "this process")),
+                format!("{:?}", Settings::default()),
             ),
         ];
         for (ours, theirs) in pairs {

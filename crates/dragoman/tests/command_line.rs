@@ -30,7 +30,7 @@ fn folder() -> TempDir {
 
 #[test]
 fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 30] = [
         &[],
         &["serve"],
         &["config"],
@@ -44,6 +44,21 @@ fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
         &["credentials", "set"],
         &["credentials", "list"],
         &["credentials", "remove"],
+        &["migrate"],
+        &["migrate", "plan"],
+        &["migrate", "copy"],
+        &["migrate", "check"],
+        &["migrate", "switch"],
+        &["migrate", "rollback"],
+        &["migrate", "pause"],
+        &["migrate", "cancel"],
+        &["migrate", "finish"],
+        &["migrate", "status"],
+        &["migrate", "report"],
+        &["export"],
+        &["import"],
+        &["verify"],
+        &["erase"],
         &["backends"],
         &["routes"],
     ];

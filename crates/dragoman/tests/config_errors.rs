@@ -151,7 +151,7 @@ fn vendors_say_which_keys_they_need() {
 }
 
 #[test]
-fn two_backends_of_one_name_and_two_stores_are_refused() {
+fn two_backends_of_one_name_are_refused() {
     insta::assert_snapshot!(report(
         "[[backend]]\nname = \"a\"\nkind = \"store\"\n\n[[backend]]\nname = \"a\"\nkind = \"store\"\n",
         &[]

@@ -102,6 +102,7 @@ impl Overlay {
         let made = self.below().create_conversation(&under(cx), new).await?;
         let home = Location {
             id: at.id,
+            renamed: at.renamed,
             ..made.location
         };
         self.directory().rebind(&home).await?;

@@ -69,11 +69,11 @@ impl Overlay {
         }
         let is_there = |target: &Target| matches!(target.held, Held::Backends(_));
         let mut put = None;
-        if target.as_ref().is_none_or(is_there) {
+        if !cx.beside && target.as_ref().is_none_or(is_there) {
             put = self.put_below(cx, at, &new).await?;
         }
         let shows_it = put.is_some();
-        if put.is_none() && new.message_id.is_some() {
+        if !cx.beside && put.is_none() && new.message_id.is_some() {
             let fate = FieldFate::overlay(
                 "/message_id",
                 "kept beside the backend, whose message does not show this file",
@@ -162,7 +162,8 @@ impl Overlay {
             "kept beside the backend, which takes no file like this",
         );
         fidelity::allow(cx, self.name(), &fate)?;
-        if new.message_id.is_none() {
+        // Whoever keeps something beside a backend has made the conversation there.
+        if new.message_id.is_none() && !cx.beside {
             let kept = self.kept(at).await?;
             self.held_conversation(cx, at, kept).await?;
         }

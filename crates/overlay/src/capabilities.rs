@@ -118,6 +118,7 @@ fn effective(native: Capabilities) -> Capabilities {
             page_max: native.limits.page_max,
             body_max_bytes: native.limits.body_max_bytes,
             conversation_max_messages: native.limits.conversation_max_messages,
+            requests_per_minute: native.limits.requests_per_minute,
         },
         enumerates: native.enumerates,
         message_order: MessageOrder::Native,
@@ -130,6 +131,14 @@ fn effective(native: Capabilities) -> Capabilities {
         access_expires: false,
         transactional: false,
         delivers: native.delivers,
+        create_requests: native.create_requests,
+        // What is kept here costs the vendor nothing, and is written in one step.
+        import_requests: if native.message_import.works() {
+            native.import_requests
+        } else {
+            0
+        },
+        import_is_atomic: native.import_is_atomic || !native.message_import.works(),
     }
 }
 

@@ -1,11 +1,11 @@
-//! Conversations: create, read, enumerate, update, delete.
+//! Conversations: create, read, enumerate; below, update and delete.
 
 use std::sync::Arc;
 
 use backend::ports::{Change, IndexState, Kept};
 use backend::{
-    Context, ConversationPage, ConversationQuery, Error, FidelityPolicy, FieldFate, Kind, Located,
-    Location, Outcome, Precondition, Result, Write,
+    Context, ConversationPage, ConversationQuery, Error, FidelityPolicy, Kind, Located, Location,
+    Outcome, Result, Write,
 };
 use conversation::{Conversation, NewConversation, Time};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -17,6 +17,7 @@ use crate::ratings::is_refusal;
 use crate::{Overlay, fidelity, participants};
 
 mod changing;
+mod deleting;
 
 /// How often a write is sent again without the fields that the backend refused on the way.
 const REFUSALS_MAX: usize = 3;
@@ -67,7 +68,7 @@ impl Overlay {
         let Located {
             location,
             conversation: held,
-        } = located;
+        } = as_copy(cx, located);
         let mut wanted = new
             .clone()
             .into_conversation(location.id, self.name(), held.created_at);
@@ -86,7 +87,10 @@ impl Overlay {
             compare_conversation(&wanted, named, &held, &[], &foretold)?;
         fidelity::note_rows(cx, &location.id.to_string(), &rows, &foretold);
         changes.extend(self.copy_of(&held, &Kept::default()));
-        if self.below().capabilities().access_expires {
+        let can = self.below().capabilities();
+        // Where all of a copied history is kept here, nothing needs to be read of what was made just now.
+        let is_filled_here = cx.copying && !can.message_import.works();
+        if can.access_expires || is_filled_here {
             changes.push(empty_index(&location));
         }
         if changes.is_empty() {
@@ -218,47 +222,15 @@ impl Overlay {
         }
         Ok(found)
     }
+}
 
-    pub(crate) async fn delete(
-        &self,
-        cx: &Context,
-        at: &Location,
-        precondition: Option<&Precondition>,
-    ) -> Result<()> {
-        let kept = self.kept(at).await?;
-        if let Some(precondition) = precondition {
-            let (held, kept) = self
-                .held_conversation(&cx.fresh(), at, kept.clone())
-                .await?;
-            precondition.check(&self.show_conversation(held, &kept)?)?;
-        }
-        let foretold = self.foretell(&Write::DeleteConversation);
-        foretold.check(cx, self.name())?;
-        let deleted = if kept.has_ended {
-            self.forget_out_of_reach(cx, at)
-        } else {
-            match self.below().delete_conversation(&under(cx), at, None).await {
-                Err(error) if self.has_ended(&kept, &error) => self.forget_out_of_reach(cx, at),
-                deleted => deleted,
-            }
-        };
-        deleted?;
-        cx.trace.note_fates(&at.id.to_string(), foretold.fates);
-        self.apply(cx, at, vec![Change::Forget])
-            .await
-            .map_err(applied)
+/// A conversation that was just made, with the public id of the one that it is a copy of.
+pub(crate) fn as_copy(cx: &Context, mut made: Located) -> Located {
+    if let Some(id) = cx.public_id {
+        made.location.id = id;
+        made.conversation.id = id;
     }
-
-    /// Allows a delete of what can no longer be reached: the backend keeps it.
-    fn forget_out_of_reach(&self, cx: &Context, at: &Location) -> Result<()> {
-        let fate = FieldFate::overlay(
-            "",
-            "hidden, still held by the backend, to which access has ended",
-        );
-        fidelity::allow(cx, self.name(), &fate)?;
-        cx.trace.note_fates(&at.id.to_string(), vec![fate]);
-        Ok(())
-    }
+    made
 }
 
 /// The index of a conversation in which nothing was said yet: known from the start where access ends.

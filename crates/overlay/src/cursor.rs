@@ -98,6 +98,7 @@ mod tests {
             backend: "b".into(),
             native: "n".into(),
             credential: None,
+            renamed: false,
         }
     }
 

@@ -1,8 +1,9 @@
 //! History that is stored.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
-use backend::ports::{Change, Holder, Kept};
+use backend::ports::{Change, Holder, IndexState, Kept};
 use backend::{Context, Error, FieldFate, Kind, Location, Result, Write};
 use conversation::{Message, MessageId, NewMessage, Time};
 
@@ -57,7 +58,7 @@ impl Overlay {
         if messages.is_empty() {
             return Ok(Vec::new());
         }
-        let mut kept = self.refreshed(cx, at).await.map_err(not_applied)?;
+        let mut kept = self.known_for_import(cx, at).await.map_err(not_applied)?;
         let mut items = Vec::with_capacity(messages.len());
         for new in messages {
             items.push(self.way_of(cx, at, &kept, new).await?);
@@ -69,9 +70,24 @@ impl Overlay {
         let is_sent = items.iter().any(|item| matches!(item.way, Way::Stored(_)));
         let outcome = if is_sent { applied } else { not_applied };
         if kept.index.is_none() && items.iter().any(|item| matches!(item.way, Way::Here)) {
-            self.indexed(cx, at).await.map_err(outcome)?;
+            self.indexed_apart_from(cx, at, &stored(&items))
+                .await
+                .map_err(outcome)?;
         }
         self.note_imported(cx, at, items).await.map_err(outcome)
+    }
+
+    /// What is kept of a conversation into which history is imported. A copy comes in many calls: where there is an index
+    /// they put themselves into it, by their own times, and nothing needs to be read for each of them.
+    async fn known_for_import(&self, cx: &Context, at: &Location) -> Result<Arc<Kept>> {
+        if cx.copying {
+            let kept = self.kept(at).await?;
+            let is_indexed = |index: &IndexState| index.native == at.native;
+            if kept.index.as_ref().is_some_and(is_indexed) {
+                return Ok(kept);
+            }
+        }
+        self.refreshed(cx, at).await
     }
 
     /// What is to become of a message.
@@ -89,7 +105,12 @@ impl Overlay {
             let way = Way::Failed(error);
             return Ok(Item { new, fates, way });
         }
-        let Some(mut sent) = self.held_of(at, kept, &new, Write::ImportMessage).await? else {
+        let sent = if cx.beside {
+            None
+        } else {
+            self.held_of(at, kept, &new, Write::ImportMessage).await?
+        };
+        let Some(mut sent) = sent else {
             let way = self.way_here(cx);
             return Ok(Item { new, fates, way });
         };
@@ -269,6 +290,15 @@ fn imported(
     let mut changes = message_changes(&wanted, Judged::Whole, held, fates)?;
     changes.extend(vote);
     Ok(changes)
+}
+
+/// The messages that the backend has just stored.
+pub(crate) fn stored(items: &[Item]) -> HashSet<MessageId> {
+    let stored = items.iter().filter_map(|item| match &item.way {
+        Way::Stored(message) => Some(message.id.clone()),
+        Way::Here | Way::Below(_) | Way::Failed(_) => None,
+    });
+    stored.collect()
 }
 
 /// True for a message whose place only an index can tell: it is kept here, or the backend does not know when it was

@@ -8,7 +8,7 @@ mod refresh;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use backend::ports::{Change, IndexState, Indexed, Kept, Sending};
 use backend::{Context, Error, FidelityPolicy, Kind, Location, Outcome, Result};
@@ -112,6 +112,20 @@ impl Overlay {
         }
     }
 
+    /// Gives a conversation an index that has none, without the messages `apart`: those that were just written to the
+    /// backend, and take their place together with others that are kept here.
+    pub(crate) async fn indexed_apart_from(
+        &self,
+        cx: &Context,
+        at: &Location,
+        apart: &HashSet<MessageId>,
+    ) -> Result<()> {
+        let kept = self.kept(at).await?;
+        self.refresh_apart_from(cx, at, kept, Why::Read, apart)
+            .await?;
+        Ok(())
+    }
+
     async fn refresh(
         &self,
         cx: &Context,
@@ -119,11 +133,24 @@ impl Overlay {
         kept: std::sync::Arc<Kept>,
         why: Why,
     ) -> Result<std::sync::Arc<Kept>> {
+        self.refresh_apart_from(cx, at, kept, why, &HashSet::new())
+            .await
+    }
+
+    async fn refresh_apart_from(
+        &self,
+        cx: &Context,
+        at: &Location,
+        kept: std::sync::Arc<Kept>,
+        why: Why,
+        apart: &HashSet<MessageId>,
+    ) -> Result<std::sync::Arc<Kept>> {
         if kept.has_ended {
             return Ok(kept);
         }
         match self.look(cx, at, &kept, why).await {
-            Ok(Some(look)) => {
+            Ok(Some(mut look)) => {
+                look.messages.retain(|message| !apart.contains(&message.id));
                 self.take_in(cx, at, &look, &[], Vec::new()).await?;
                 self.kept(at).await
             }
@@ -201,7 +228,10 @@ impl Overlay {
     /// True where a conversation lives at this place still, as far as the directory knows.
     async fn is_home(&self, at: &Location) -> Result<bool> {
         let binding = self.directory().locate(at.id).await?;
-        Ok(binding.is_none_or(|binding| binding.location.native == at.native))
+        // Of a place beside its home it knows nothing: whoever reads there was told where it is.
+        Ok(binding.is_none_or(|binding| {
+            binding.location.backend != at.backend || binding.location.native == at.native
+        }))
     }
 
     /// True where all that travelled in a sending is bound.

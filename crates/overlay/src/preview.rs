@@ -64,6 +64,13 @@ fn kept(write: &Write, fate: FieldFate) -> Option<FieldFate> {
             _ => {}
         }
     }
+    // What stays at the backend is nothing that is kept here.
+    if matches!(write, Write::DeleteConversation) {
+        return Some(FieldFate {
+            fate: Fate::Overlay,
+            ..fate
+        });
+    }
     let is_converted = fate.fate == Fate::Converted;
     let why = if is_converted {
         ", which holds it in another form"

@@ -12,6 +12,7 @@ use backend::{
 };
 
 use crate::Overlay;
+use crate::conversations::as_copy;
 use crate::index::under;
 
 impl Overlay {
@@ -67,11 +68,14 @@ impl Overlay {
             (Write::CreateConversation(new), Settled::Applied(Applied::Conversation(located)))
                 if !cx.looks_only =>
             {
-                if self.is_anothers(&located.location).await? {
+                if self.is_anothers(cx, &located.location).await? {
                     return Ok(Settled::Unknown);
                 }
                 let located = self.created(cx, new, *located).await?;
                 Ok(Settled::Applied(Applied::Conversation(Box::new(located))))
+            }
+            (_, Settled::Applied(Applied::Conversation(located))) => {
+                Ok(conversation_of(as_copy(cx, *located)))
             }
             (_, settled) => Ok(settled),
         }
@@ -79,7 +83,7 @@ impl Overlay {
 
     /// Whether what was found for a lost create by its looks alone is known already: somebody has it, and nothing of
     /// this create may be written beside it.
-    async fn is_anothers(&self, found: &Location) -> Result<bool> {
+    async fn is_anothers(&self, cx: &Context, found: &Location) -> Result<bool> {
         if self.below().capabilities().settle != SettleSupport::Likely {
             return Ok(false);
         }
@@ -87,7 +91,8 @@ impl Overlay {
             .directory()
             .find_native(self.name(), &found.native)
             .await?;
-        Ok(known.is_some())
+        // A copy that is noted already is the one that is asked about.
+        Ok(known.is_some_and(|entry| Some(entry.location.id) != cx.public_id))
     }
 }
 

@@ -146,6 +146,32 @@ pub(crate) async fn refresh(
     let _ = tokio::time::timeout(budget, join_all(first_looks)).await;
 }
 
+/// Looks through a backend at once, whenever the last look was; a look under way may have begun too early.
+///
+/// # Errors
+/// Where the look did not come to its end.
+pub(crate) async fn look_now(
+    slot: &Arc<Slot>,
+    directory: &Arc<dyn Directory>,
+    intents: &Arc<dyn Intents>,
+    principal: &Arc<Principal>,
+) -> Result<()> {
+    if slot.discovery == Discovery::Off {
+        // Whatever is there was made through us.
+        return Ok(());
+    }
+    let whom = Whom::of(slot, principal);
+    let credential = whom.credential().unwrap_or_default();
+    let _looking = loop {
+        match Looking::begin(slot, credential) {
+            Begun::Ours(looking) => break looking,
+            Begun::Theirs(ended) => ended.wait().await,
+        }
+    };
+    let _place = slot.looks.place().await;
+    look(slot, directory, intents, &whom).await
+}
+
 /// One look, unless another one has ended since `last`.
 async fn look_once(
     _looking: Looking,
@@ -255,12 +281,22 @@ async fn adopt(
         .find_native(&location.backend, &location.native)
         .await?
     {
-        if !entry.deleted && entry.location.id == conversation.id {
+        // An earlier home of one that was switched, or a copy of it, says nothing of the conversation.
+        let lives_here =
+            entry.location.backend == location.backend && entry.location.native == location.native;
+        if entry.deleted || !lives_here {
+            return Ok(false);
+        }
+        let id = entry.location.id;
+        if id == conversation.id {
             // Lists may tell less than reads do: some do not say when something was last said.
             let known = entry.document.last_message_at;
             conversation.last_message_at = conversation.last_message_at.or(known);
             // Also where nothing changed: it may have been taken for gone.
-            directory.refresh(conversation.id, &conversation).await?;
+            directory.refresh(id, &conversation).await?;
+        } else {
+            // It was made elsewhere, and is listed here under another id, without what is kept of it: it is not gone.
+            directory.refresh(id, &entry.document).await?;
         }
         return Ok(false);
     }

@@ -1,9 +1,10 @@
 //! The router as a backend: every call finds its backend, holds what it needs and keeps the directory true.
 
 use async_trait::async_trait;
+use backend::ports::Touched;
 use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
-    ConversationQuery, Enumerates, EventStream, Health, Intent, Level, Located, Location,
+    ConversationQuery, Enumerates, EventStream, Health, Intent, Kind, Level, Located, Location,
     NewAttachment, Page, PageRequest, Precondition, Projection, RespondRequest, Result,
     ServiceStatus, Settled, Template, Tool, Write, each_conversation,
 };
@@ -14,8 +15,10 @@ use conversation::{
 use futures_util::stream::BoxStream;
 
 use crate::keeping::touch;
+use crate::overriding::Placed;
 use crate::telling::Telling;
-use crate::{Router, discovery, holding, listing};
+use crate::writing::send;
+use crate::{Router, discovery, listing};
 
 #[async_trait]
 impl Backend for Router {
@@ -44,9 +47,13 @@ impl Backend for Router {
     }
 
     async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
-        let (slot, route) = self.place(cx, &new)?;
+        let Placed {
+            slot,
+            route,
+            overridden_by,
+        } = self.place(cx, &new).await?;
         cx.trace.note_backend(slot.name());
-        cx.trace.note_route(route);
+        cx.trace.note_route(&route);
         cx.trace.note_attempt();
         // Until the directory knows it, discovery must not take it for somebody else's.
         let _creating = slot.begin_create();
@@ -54,7 +61,7 @@ impl Backend for Router {
         let creating = self.begin_create(cx, slot, write).await?;
         let cx = creating.cx();
         let created = match slot.backend.create_conversation(cx, new).await {
-            Ok(located) => self.own_made(&creating, located).await,
+            Ok(located) => self.own_made(&creating, located, &overridden_by).await,
             Err(error) => Err(error),
         };
         creating.end(&created).await;
@@ -63,7 +70,8 @@ impl Backend for Router {
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
         let found = self.locate(cx, at.id).await?;
-        found.backend().get_conversation(cx, &found.location).await
+        let read = found.backend().get_conversation(cx, &found.location).await;
+        self.tell_read(&found, read)
     }
 
     fn get_conversations<'a>(
@@ -107,11 +115,9 @@ impl Backend for Router {
         precondition: Option<&Precondition>,
     ) -> Result<Conversation> {
         let write = || Write::UpdateConversation(patch.clone());
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let updated = writing
+        let (mut writing, updated) = send!(self, cx, at.id, Changed, write, |writing| writing
             .backend()
-            .update_conversation(&writing.cx, writing.at(), patch, precondition)
-            .await;
+            .update_conversation(&writing.cx, writing.at(), patch.clone(), precondition));
         self.outdo(&writing, &updated).await;
         let updated = writing.end(updated).await?;
         self.note(&updated).await;
@@ -124,16 +130,23 @@ impl Backend for Router {
         at: &Location,
         precondition: Option<&Precondition>,
     ) -> Result<()> {
-        let mut writing = self.begin(cx, at.id, || Write::DeleteConversation).await?;
-        let deleted = writing
-            .backend()
-            .delete_conversation(&writing.cx, writing.at(), precondition)
-            .await;
+        let (mut writing, deleted) = send!(
+            self,
+            cx,
+            at.id,
+            Changed,
+            || Write::DeleteConversation,
+            |writing| writing.backend().delete_conversation(
+                &writing.cx,
+                writing.at(),
+                precondition
+            )
+        );
         let deleted = match deleted {
             Ok(()) => self.bury(at.id).await,
             Err(error) => Err(error),
         };
-        writing.end(deleted).await
+        writing.end_delete(deleted).await
     }
 
     async fn list_messages(
@@ -143,24 +156,30 @@ impl Backend for Router {
         page: &PageRequest,
     ) -> Result<Page<Message>> {
         let found = self.locate(cx, at.id).await?;
-        found
+        let listed = found
             .backend()
             .list_messages(cx, &found.location, page)
-            .await
+            .await;
+        let listed = match listed {
+            Err(error) if error.kind == Kind::InvalidCursor => {
+                self.page_of_earlier_home(cx, &found, page, error).await
+            }
+            listed => listed,
+        };
+        self.tell_read(&found, listed)
     }
 
     async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
         let found = self.locate(cx, at.id).await?;
-        found.backend().get_message(cx, &found.location, id).await
+        let read = found.backend().get_message(cx, &found.location, id).await;
+        self.tell_read(&found, read)
     }
 
     async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {
         let write = || Write::PostMessage(new.clone());
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let posted = writing
+        let (mut writing, posted) = send!(self, cx, at.id, Said, write, |writing| writing
             .backend()
-            .post_message(&writing.cx, writing.at(), new)
-            .await;
+            .post_message(&writing.cx, writing.at(), new.clone()));
         let posted = writing.end(posted).await?;
         touch(&self.directory, at.id, posted.created_at).await;
         Ok(posted)
@@ -173,19 +192,10 @@ impl Backend for Router {
         messages: Vec<NewMessage>,
     ) -> Result<Vec<Result<Message>>> {
         let write = || Write::ImportMessages(messages.clone());
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let imported = writing
+        let (mut writing, imported) = send!(self, cx, at.id, Changed, write, |writing| writing
             .backend()
-            .import_messages(&writing.cx, writing.at(), messages)
-            .await;
-        let is_known = match &imported {
-            Ok(each) => each
-                .iter()
-                .flat_map(|one| one.as_ref().err())
-                .all(holding::is_known),
-            Err(error) => holding::is_known(error),
-        };
-        writing.end_as(is_known).await;
+            .import_messages(&writing.cx, writing.at(), messages.clone()));
+        writing.end_import(&imported).await;
         let imported = imported?;
         if imported.iter().any(Result::is_ok) {
             self.note_changed(cx, &writing.found).await;
@@ -205,11 +215,9 @@ impl Backend for Router {
             id: id.clone(),
             patch: patch.clone(),
         };
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let updated = writing
+        let (mut writing, updated) = send!(self, cx, at.id, Changed, write, |writing| writing
             .backend()
-            .update_message(&writing.cx, writing.at(), id, patch, precondition)
-            .await;
+            .update_message(&writing.cx, writing.at(), id, patch.clone(), precondition));
         self.outdo(&writing, &updated).await;
         let updated = writing.end(updated).await?;
         self.note_changed(cx, &writing.found).await;
@@ -224,11 +232,9 @@ impl Backend for Router {
         precondition: Option<&Precondition>,
     ) -> Result<()> {
         let write = || Write::DeleteMessage { id: id.clone() };
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let deleted = writing
+        let (mut writing, deleted) = send!(self, cx, at.id, Changed, write, |writing| writing
             .backend()
-            .delete_message(&writing.cx, writing.at(), id, precondition)
-            .await;
+            .delete_message(&writing.cx, writing.at(), id, precondition));
         writing.end(deleted).await?;
         self.note_changed(cx, &writing.found).await;
         Ok(())
@@ -245,11 +251,9 @@ impl Backend for Router {
             id: id.clone(),
             value,
         };
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let rated = writing
+        let (mut writing, rated) = send!(self, cx, at.id, Changed, write, |writing| writing
             .backend()
-            .rate_message(&writing.cx, writing.at(), id, value)
-            .await;
+            .rate_message(&writing.cx, writing.at(), id, value));
         writing.end(rated).await
     }
 
@@ -267,12 +271,16 @@ impl Backend for Router {
             .respond(&writing.cx, writing.at(), request)
             .await;
         match begun {
-            Ok(events) => Ok(Box::pin(Telling {
-                events,
-                holding: writing.into_holding(),
-                directory: self.directory.clone(),
-                id: at.id,
-            })),
+            Ok(events) => {
+                let (holding, untold) = writing.into_parts();
+                Ok(Box::pin(Telling {
+                    events,
+                    holding,
+                    untold: Some(untold),
+                    directory: self.directory.clone(),
+                    id: at.id,
+                }))
+            }
             Err(error) => writing.end(Err(error)).await,
         }
     }
@@ -305,11 +313,9 @@ impl Backend for Router {
         new: Vec<Participant>,
     ) -> Result<Vec<Participant>> {
         let write = || Write::AddParticipants(new.clone());
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let added = writing
+        let (mut writing, added) = send!(self, cx, at.id, Changed, write, |writing| writing
             .backend()
-            .add_participants(&writing.cx, writing.at(), new)
-            .await;
+            .add_participants(&writing.cx, writing.at(), new.clone()));
         let added = writing.end(added).await?;
         self.note_changed(cx, &writing.found).await;
         Ok(added)
@@ -324,11 +330,9 @@ impl Backend for Router {
         let write = || Write::RemoveParticipant {
             id: participant.into(),
         };
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let removed = writing
+        let (mut writing, removed) = send!(self, cx, at.id, Changed, write, |writing| writing
             .backend()
-            .remove_participant(&writing.cx, writing.at(), participant)
-            .await;
+            .remove_participant(&writing.cx, writing.at(), participant));
         writing.end(removed).await?;
         self.note_changed(cx, &writing.found).await;
         Ok(())
@@ -360,11 +364,9 @@ impl Backend for Router {
             name: new.name.clone(),
             digest: Digest::of(&new.bytes),
         };
-        let mut writing = self.begin(cx, at.id, write).await?;
-        let put = writing
+        let (mut writing, put) = send!(self, cx, at.id, Changed, write, |writing| writing
             .backend()
-            .put_attachment(&writing.cx, writing.at(), new)
-            .await;
+            .put_attachment(&writing.cx, writing.at(), new.clone()));
         let put = writing.end(put).await?;
         if changes_message {
             self.note_changed(cx, &writing.found).await;

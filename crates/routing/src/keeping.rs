@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backend::ports::{Directory, NewDirectoryEntry};
+use backend::ports::{Directory, NewDirectoryEntry, Touched};
 use backend::{Context, Located, Location, Outcome, Result};
 use conversation::{Conversation, ConversationId, Time};
 
@@ -24,8 +24,17 @@ impl Router {
         self.directory
             .insert(entry)
             .await
-            .map(drop)
-            .map_err(|error| error.outcome(Outcome::Applied))
+            .map_err(|error| error.outcome(Outcome::Applied))?;
+        self.teller.tell(&located.location, Touched::Made);
+        Ok(())
+    }
+
+    /// Tells that a conversation was read, where it was.
+    pub(crate) fn tell_read<T>(&self, found: &Found, read: Result<T>) -> Result<T> {
+        if read.is_ok() {
+            self.teller.tell(&found.location, Touched::Read);
+        }
+        read
     }
 
     /// Whether the directory has or had this conversation of a vendor.

@@ -1,7 +1,8 @@
 //! The router: a [`backend::Backend`] in front of all backends.
 //!
 //! It places a new conversation by rule, finds an existing one in the directory, shows nobody what is not theirs,
-//! holds the lease of who writes, notes every write until its end is known, and answers lists from the directory. It knows no vendor and no HTTP.
+//! holds the lease of who writes, notes every write until its end is known, answers lists from the directory, and tells
+//! migrations what is done with their conversations. It knows no vendor and no HTTP.
 
 mod claims;
 mod discovery;
@@ -11,11 +12,13 @@ mod keeping;
 mod listing;
 mod looks;
 mod outdoing;
+mod overriding;
 mod placing;
 mod router;
 mod settling;
 mod slot;
 mod telling;
+mod traffic;
 mod writing;
 
 pub use placing::{Rule, When};

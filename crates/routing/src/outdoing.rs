@@ -52,8 +52,11 @@ impl Router {
             ..IntentQuery::default()
         };
         let noted = self.intents.list(&query).await?.items;
+        // A migration writes copies elsewhere, and settles its own.
         let is_older = |record: &IntentRecord| {
-            record.intent.id != newer.id && record.intent.started_at <= newer.started_at
+            record.migration.is_none()
+                && record.intent.id != newer.id
+                && record.intent.started_at <= newer.started_at
         };
         for mut record in noted.into_iter().filter(is_older) {
             match left_of(&record.intent.write, &newer.write) {

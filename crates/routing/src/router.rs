@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{Binding, Directory, Intents, Leases};
+use backend::ports::{Binding, Directory, Intents, Leases, Ledger, RouteOverrides};
 use backend::{BackendInfo, Context, Error, Kind, Result};
-use conversation::{ConversationId, NewConversation};
+use conversation::ConversationId;
 
-use crate::placing::{Rule, place};
+use crate::overriding::Overriding;
+use crate::placing::Rule;
 use crate::settling::{MADE_MAX, Made};
 use crate::slot::Slot;
+use crate::traffic::Teller;
 use crate::writing::Found;
 
 /// What a router is built with, beside its backends.
@@ -48,6 +50,9 @@ pub struct Router {
     pub(crate) leases: Arc<dyn Leases>,
     pub(crate) intents: Arc<dyn Intents>,
     pub(crate) made: Made,
+    pub(crate) teller: Teller,
+    /// Absent where there are no migrations.
+    pub(crate) overriding: Option<Overriding>,
 }
 
 impl std::fmt::Debug for Router {
@@ -104,11 +109,31 @@ impl Router {
             leases,
             intents,
             made: Made::new(MADE_MAX),
+            teller: Teller::default(),
+            overriding: None,
         })
     }
 
-    /// Finds a conversation that the caller may know of. What is unknown, deleted or somebody else's looks alike.
+    /// The same router where conversations are migrated: it follows route overrides, and knows earlier homes.
+    #[must_use]
+    pub fn following(
+        mut self,
+        overrides: Arc<dyn RouteOverrides>,
+        ledger: Arc<dyn Ledger>,
+    ) -> Self {
+        self.overriding = Some(Overriding { overrides, ledger });
+        self
+    }
+
+    /// Finds a conversation that the caller may know of, to read it.
     pub(crate) async fn locate(&self, cx: &Context, id: ConversationId) -> Result<Found> {
+        let found = self.find(cx, id).await?;
+        found.note(cx);
+        Ok(found)
+    }
+
+    /// Finds a conversation that the caller may know of. What is unknown, deleted or somebody else's looks alike.
+    pub(crate) async fn find(&self, cx: &Context, id: ConversationId) -> Result<Found> {
         let binding = self
             .directory
             .locate(id)
@@ -132,22 +157,7 @@ impl Router {
                 ),
             )
         })?;
-        cx.trace.note_backend(slot.name());
-        cx.trace.note_attempt();
         Ok(Found { slot, location })
-    }
-
-    /// Where a new conversation goes, and the name of what chose it.
-    pub(crate) fn place<'a>(
-        &'a self,
-        cx: &'a Context,
-        new: &NewConversation,
-    ) -> Result<(&'a Arc<Slot>, &'a str)> {
-        let known = |name: &str| self.slots.contains_key(name);
-        let default = &self.settings.default_backend;
-        let (name, route) = place(cx, new, &self.settings.rules, default, known)?;
-        let slot = self.slots.get(name).ok_or_else(no_backend)?;
-        Ok((slot, route))
     }
 
     /// The backend that backend-wide questions go to: the one that the caller names, else the default.

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend::ports::{IntentQuery, IntentRecord, IntentState};
+use backend::ports::{IntentQuery, IntentRecord, IntentState, Touched, conversation_lease};
 use backend::{
     Applied, Context, Error, FidelityPolicy, Freshness, Intent, Kind, Located, Location, Result,
     SettleSupport, Settled, Write,
@@ -122,7 +122,7 @@ impl Router {
         let intent = &record.intent;
         let lease = match (&intent.write, &intent.location) {
             (Write::CreateConversation(_), _) | (_, None) => holding::of_create(intent.id),
-            (_, Some(at)) => holding::of_conversation(at.id),
+            (_, Some(at)) => conversation_lease(at.id),
         };
         let holding = match Holding::take(&self.leases, &lease, LEASE_PATIENCE).await {
             Ok(holding) => holding,
@@ -197,12 +197,14 @@ impl Router {
                 ..IntentQuery::default()
             };
             let mut noted = self.intents.list(&query).await?.items;
-            noted.retain(|record| record.intent.id != cx.intent);
-            Ok::<_, Error>(noted)
+            let are_all = noted.len() < limit;
+            // A migration settles its own, which write copies elsewhere.
+            noted.retain(|record| record.intent.id != cx.intent && record.migration.is_none());
+            Ok::<_, Error>((noted, are_all))
         };
-        let (left_open, unknown) = match (
+        let ((left_open, are_all_open), (unknown, are_all_unknown)) = match (
             noted(IntentState::Open, LEFT_OPEN_MAX).await,
-            noted(IntentState::Unknown, 1).await,
+            noted(IntentState::Unknown, LEFT_OPEN_MAX).await,
         ) {
             (Ok(left_open), Ok(unknown)) => (left_open, unknown),
             (Err(error), _) | (_, Err(error)) => {
@@ -210,7 +212,7 @@ impl Router {
                 return false;
             }
         };
-        let mut are_settled = unknown.is_empty() && left_open.len() < LEFT_OPEN_MAX;
+        let mut are_settled = unknown.is_empty() && are_all_open && are_all_unknown;
         for record in &left_open {
             let budget = LEFT_OPEN_BUDGET.min(cx.remaining() / 2);
             let own = context_of(record, fence, budget);
@@ -234,23 +236,49 @@ impl Router {
         };
         let found = self.locate(cx, at.id).await?;
         if found.backend().capabilities().transactional {
-            let intent = located(intent, &found);
-            return found.backend().settle(cx, &intent).await;
+            let here = located(intent, &found);
+            let settled = found.backend().settle(cx, &here).await?;
+            return self.settled_here(cx, &found, intent, settled).await;
         }
-        let lease = holding::of_conversation(at.id);
+        let lease = conversation_lease(at.id);
         let holding = Holding::take(&self.leases, &lease, cx.remaining()).await?;
+        let found = match self.find(cx, at.id).await {
+            Ok(found) => found,
+            Err(error) => {
+                holding.end(true).await;
+                return Err(error);
+            }
+        };
         // A newer change may have left less of it to do.
         let settled = match self.intents.find(intent.id).await {
             Ok(noted) => {
                 let intent = noted.map_or_else(|| intent.clone(), |record| record.intent);
                 let cx = fenced(cx, &holding);
-                self.settle_found(&cx, &found, &intent).await
+                match self.settle_found(&cx, &found, &intent).await {
+                    Ok(settled) => self.settled_here(&cx, &found, &intent, settled).await,
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         };
         // Ended by `settle_found` where nothing is left to know.
         holding.end(true).await;
         settled
+    }
+
+    /// What is known of a write once the conversation's present home was asked.
+    async fn settled_here(
+        &self,
+        cx: &Context,
+        found: &Found,
+        intent: &Intent,
+        settled: Settled,
+    ) -> Result<Settled> {
+        if let Settled::Applied(_) = settled {
+            return Ok(settled);
+        }
+        self.settle_at_earlier_homes(cx, &found.location, intent, settled)
+            .await
     }
 
     async fn settle_create_again(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
@@ -268,12 +296,13 @@ impl Router {
         };
         let slot = match sent_to {
             Some(backend) => self.configured(&backend)?,
-            None => self.place(cx, new)?.0,
+            None => self.place(cx, new).await?.slot,
         };
         if slot.backend.capabilities().transactional {
             let settled = slot.backend.settle(cx, intent).await?;
             if let Settled::Applied(Applied::Conversation(located)) = &settled {
                 self.own(cx, located).await?;
+                self.note_settled_born(cx, new, &located.location).await?;
             }
             return Ok(settled);
         }
@@ -315,8 +344,9 @@ impl Router {
                         self.intents.end(intent.id).await?;
                         return Ok(Settled::Applied(Applied::Nothing));
                     }
-                    Some(binding) => binding.location,
-                    None => at.clone(),
+                    // Where it was sent, though the conversation may live elsewhere by now.
+                    Some(binding) if binding.location.backend == record.backend => binding.location,
+                    _ => at.clone(),
                 };
                 let slot = slot.clone();
                 let found = Found { slot, location };
@@ -335,10 +365,22 @@ impl Router {
         let settled = found.backend().settle(cx, &located(intent, found)).await?;
         if let Settled::Applied(_) = settled {
             self.outdo_older(found.location.id, intent).await;
-            match intent.write {
-                Write::DeleteConversation => self.bury(found.location.id).await?,
-                _ => self.note_changed(cx, found).await,
-            }
+            let told = match intent.write {
+                Write::DeleteConversation => {
+                    self.bury(found.location.id).await?;
+                    Touched::Deleted
+                }
+                _ => {
+                    // An earlier home's document is not what the conversation is by now.
+                    let binding = self.directory.locate(found.location.id).await?;
+                    let backend = binding.map(|binding| binding.location.backend);
+                    if backend.as_deref() == Some(found.slot.name()) {
+                        self.note_changed(cx, found).await;
+                    }
+                    Touched::Changed
+                }
+            };
+            self.teller.tell(&found.location, told);
         }
         self.end_settled(intent.id, &settled).await?;
         Ok(settled)
@@ -365,6 +407,7 @@ impl Router {
                 conversation,
             };
             self.own(cx, &located).await?;
+            self.note_settled_born(cx, new, &located.location).await?;
             let settled = Settled::Applied(Applied::Conversation(Box::new(located)));
             self.end_settled(intent.id, &settled).await?;
             return Ok(settled);
@@ -395,6 +438,7 @@ impl Router {
         };
         // The process may have died before the directory knew it.
         self.own(cx, located).await?;
+        self.note_settled_born(cx, new, &located.location).await?;
         self.made.insert(intent.id, located.location.clone());
         self.end_settled(intent.id, &settled).await?;
         Ok(settled)

@@ -11,10 +11,13 @@ use futures_util::Stream;
 
 use crate::holding::{self, Holding};
 use crate::keeping::touch;
+use crate::traffic::Untold;
 
 /// The events of an answer. Dropped before the last one, it leaves open what became of the answer.
 pub(crate) struct Telling {
     pub(crate) events: EventStream,
+    /// Told when the answer has ended or its reader left, and dropped before the lease.
+    pub(crate) untold: Option<Untold>,
     pub(crate) holding: Option<Holding>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) id: ConversationId,
@@ -24,6 +27,8 @@ impl Telling {
     /// In the background: whoever reads the events need not wait for our own notes.
     fn end(&mut self, said_at: Option<Time>, is_known: bool) {
         let (directory, id, holding) = (self.directory.clone(), self.id, self.holding.take());
+        // Before the lease goes: whoever takes it next has been told.
+        drop(self.untold.take());
         tokio::spawn(async move {
             if let Some(at) = said_at {
                 touch(&directory, id, at).await;
@@ -45,7 +50,11 @@ impl Stream for Telling {
                 Event::MessageCompleted(message) | Event::MessageIncomplete(message),
             )) => self.end(Some(message.created_at), true),
             Poll::Ready(Some(Event::MessageFailed { error, .. })) => {
-                self.end(None, holding::is_known(error));
+                let is_nothing = holding::is_known(error);
+                if let Some(untold) = self.untold.as_mut().filter(|_| is_nothing) {
+                    untold.nothing();
+                }
+                self.end(None, is_nothing);
             }
             // Without a last event nobody knows how it ended.
             Poll::Ready(None) => self.end(None, false),

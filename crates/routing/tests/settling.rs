@@ -352,6 +352,10 @@ async fn a_create_whose_end_was_lost_in_a_crash_is_still_known_to_have_made_its_
         request_id: "r".into(),
         copying: false,
         strict: false,
+        public_id: None,
+        beside: false,
+        migration: None,
+        messages: Vec::new(),
         state: IntentState::Open,
         detail: None,
     };
@@ -846,6 +850,10 @@ async fn a_lost_create_is_seen_behind_a_thousand_other_writes() {
                 request_id: "r".into(),
                 copying: false,
                 strict: false,
+                public_id: None,
+                beside: false,
+                migration: None,
+                messages: Vec::new(),
                 state: IntentState::Unknown,
                 detail: None,
             })

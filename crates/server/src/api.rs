@@ -1,12 +1,15 @@
 //! Handlers, one file per resource: read the request, call the router, show the result.
 
 pub(crate) mod activity;
+pub(crate) mod archive;
 pub(crate) mod attachments;
 pub(crate) mod backends;
 pub(crate) mod conversations;
+pub(crate) mod erasures;
 pub(crate) mod intents;
 pub(crate) mod keys;
 pub(crate) mod messages;
+pub(crate) mod migrations;
 pub(crate) mod overlay;
 pub(crate) mod participants;
 pub(crate) mod probes;

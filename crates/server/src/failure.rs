@@ -65,7 +65,7 @@ fn code_of(error: &Error) -> Code {
         Kind::NothingToAnswer => Code::NothingToAnswer,
         Kind::PreconditionFailed => Code::PreconditionFailed,
         Kind::Conflict => Code::Conflict,
-        Kind::Busy => Code::ConversationBusy,
+        Kind::Busy | Kind::Moved => Code::ConversationBusy,
         Kind::Full => Code::ConversationFull,
         Kind::RateLimited => Code::RateLimited,
         Kind::Overloaded => Code::Overloaded,

@@ -9,8 +9,9 @@ use axum::Router;
 use axum::extract::FromRef;
 use backend::Backend;
 use backend::ports::{
-    Directory, Idempotency, Intents, Keys, Leases, OverlayState, Repair, Translator,
+    Directory, Idempotency, Intents, Keys, Leases, OverlayState, Repair, RouteOverrides, Translator,
 };
+use migration::Migrations;
 
 use crate::auth::KeyCheck;
 use crate::limits::{RequestLimits, StreamLimits};
@@ -71,6 +72,10 @@ pub struct Gateway {
     pub directory: Arc<dyn Directory>,
     /// Leases: a repair holds the one of its conversation.
     pub leases: Arc<dyn Leases>,
+    /// Conversations that are moved between backends, archived, and erased.
+    pub migrations: Migrations,
+    /// Where migrations lead new conversations.
+    pub route_overrides: Arc<dyn RouteOverrides>,
     /// What `/readyz` asks.
     pub readiness: Arc<dyn Readiness>,
     /// What `/metrics` shows; absent: the page does not exist.

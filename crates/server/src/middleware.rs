@@ -30,6 +30,7 @@ use self::observe::{Observation, RequestMetrics};
 use crate::answer::Answer;
 use crate::limits::RequestLimits;
 use crate::problem::{Code, FieldError, Outcome, Place, Problem};
+use crate::router::RESTORE_END;
 use crate::shutdown::Shutdown;
 
 /// A caller that met the limit on requests in work waits this long.
@@ -38,10 +39,16 @@ const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A backend's own timeout knows more about the outcome than ours, so it gets this much time to answer first.
 const TIMEOUT_GRACE: Duration = Duration::from_millis(500);
 
+/// How long it may take to compare a whole conversation with its archive.
+const RESTORE_END_TIMEOUT: Duration = Duration::from_secs(3_600);
+
 /// How long a caller of a route waits for the head of an answer.
 pub(crate) fn timeout_of(route: &str, limits: &RequestLimits) -> Duration {
     if route.ends_with("/responses") {
         limits.respond_timeout
+    } else if route == RESTORE_END {
+        // A whole conversation is read, at the pace of its vendor.
+        limits.request_timeout.max(RESTORE_END_TIMEOUT)
     } else {
         limits.request_timeout
     }

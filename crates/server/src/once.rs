@@ -72,7 +72,7 @@ pub(crate) struct Attempt<'a> {
 /// What the idempotency key says about a request.
 pub(crate) enum Claim {
     /// It must run, under this context, and its end be told.
-    Run(Context, Option<Ticket>),
+    Run(Box<Context>, Option<Ticket>),
     /// It has an answer.
     Answered(Answer),
 }
@@ -216,7 +216,7 @@ impl Ticket {
             return Err(error.outcome(backend::Outcome::NotApplied).into());
         }
         *self.intent = run;
-        Ok(Claim::Run(self.cx.clone(), Some(self)))
+        Ok(Claim::Run(Box::new(self.cx.clone()), Some(self)))
     }
 
     /// Whether it is too early to call an unknown end unknown.
@@ -243,7 +243,7 @@ fn not_settled(error: Error) -> Problem {
 pub(crate) async fn claim(app: &App, call: Call, write: Attempt<'_>) -> Result<Claim, Problem> {
     let Call { cx, line } = call;
     let Some(caller_key) = cx.idempotency_key.clone() else {
-        return Ok(Claim::Run(cx, None));
+        return Ok(Claim::Run(Box::new(cx), None));
     };
     let principal = &cx.principal;
     let key = IdempotencyKey {
@@ -276,7 +276,7 @@ pub(crate) async fn claim(app: &App, call: Call, write: Attempt<'_>) -> Result<C
         recovery: write.recovery,
     };
     match begin {
-        Begin::Run => Ok(Claim::Run(ticket.cx.clone(), Some(ticket))),
+        Begin::Run => Ok(Claim::Run(Box::new(ticket.cx.clone()), Some(ticket))),
         Begin::Answered(stored) => Ok(Claim::Answered(Answer::replayed(stored))),
         Begin::Running => Err(still_running()),
         Begin::Mismatch => Err(Problem::new(
@@ -358,7 +358,7 @@ where
 {
     let (cx, ticket) = match claim(app, call, write).await? {
         Claim::Answered(answer) => return Ok(answer),
-        Claim::Run(cx, ticket) => (cx, ticket),
+        Claim::Run(cx, ticket) => (*cx, ticket),
     };
     let Some(ticket) = ticket else {
         return run(cx).await;

@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use self::operations::{BYTES, Description, description_of};
+use self::operations::{BYTES, Description, LINES, description_of};
 use self::schemas::{of_type, reference};
 use crate::auth::required_scope;
 use crate::list::LIMIT_MAX;
@@ -127,6 +127,10 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
     match schema {
         None => {}
         Some(BYTES) => success["content"] = bytes(),
+        Some(LINES) => {
+            let line = json!({"type": "string", "description": "Objects with one member each, one on a line."});
+            success["content"] = json!({"application/jsonl": {"schema": line}});
+        }
         Some(schema) => {
             let schema = answer_schema(schema, description.shows_fates);
             success["content"] = json!({"application/json": {"schema": schema}});
@@ -160,6 +164,12 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
             json!({"description": "The range that was asked for", "content": bytes()});
         object["responses"]["304"] = json!({"description": "The caller has these bytes already"});
     }
+    if operation.id == "erasePerson" {
+        object["responses"]["202"] = json!({
+            "description": "It still runs; what was done until now",
+            "content": {"application/json": {"schema": reference("ErasureReceipt")}},
+        });
+    }
     if description.body == Some(BYTES) {
         object["requestBody"] = json!({"required": true, "content": bytes()});
     } else if let Some(body) = description.body {
@@ -171,7 +181,8 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
         if operation.method == Method::PATCH {
             content["application/merge-patch+json"] = json!({"schema": schema});
         }
-        let is_optional = matches!(operation.id, "createConversation" | "respond");
+        let is_optional = matches!(operation.id, "createConversation" | "respond")
+            || operation.path.starts_with("/admin/v1/migrations/");
         object["requestBody"] = json!({"required": !is_optional, "content": content});
     }
     object
@@ -181,7 +192,10 @@ fn header_parameters(operation: &Operation, description: &Description) -> Vec<Va
     let header = |name: &str, meaning: &str| json!({"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}});
     let mut headers = Vec::new();
     let is_write = !operation.method.is_safe() && operation.path != TRANSLATE;
-    if is_write && operation.method != Method::DELETE && operation.id != "createKey" {
+    if is_write
+        && operation.method != Method::DELETE
+        && !matches!(operation.id, "createKey" | "erasePerson")
+    {
         headers.push(header(
             "Idempotency-Key",
             "1 to 255 visible characters. A repeat with the same key and body gets the stored answer.",

@@ -1,7 +1,8 @@
 //! Ids out of the path. What cannot be an id is refused here, so no `..`, slash or NUL ever reaches a backend.
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use conversation::{AttachmentId, ConversationId, InvalidId, MessageId};
+use backend::ports::MigrationId;
+use conversation::{AttachmentId, ConversationId, MessageId};
 use http::request::Parts;
 use uuid::Uuid;
 
@@ -25,6 +26,11 @@ impl PathIds {
     /// `{attachment_id}`.
     pub(crate) fn attachment(&self) -> Result<AttachmentId, Problem> {
         self.parse("attachment_id")
+    }
+
+    /// `{migration_id}`.
+    pub(crate) fn migration(&self) -> Result<MigrationId, Problem> {
+        self.parse("migration_id")
     }
 
     /// A UUID.
@@ -52,13 +58,13 @@ impl PathIds {
         }
     }
 
-    fn parse<T: std::str::FromStr<Err = InvalidId>>(
+    fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
         &self,
         parameter: &'static str,
     ) -> Result<T, Problem> {
         self.get(parameter)
             .parse()
-            .map_err(|error: InvalidId| invalid_id(parameter, &error.to_string()))
+            .map_err(|error: T::Err| invalid_id(parameter, &error.to_string()))
     }
 
     fn get(&self, parameter: &str) -> &str {

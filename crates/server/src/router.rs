@@ -8,8 +8,8 @@ use http::Method;
 use tower_http::compression::CompressionLayer;
 
 use crate::api::{
-    activity, attachments, backends, conversations, intents, keys, messages, overlay, participants,
-    probes, responses, translate,
+    activity, archive, attachments, backends, conversations, erasures, intents, keys, messages,
+    migrations, overlay, participants, probes, responses, translate,
 };
 use crate::call::authenticate;
 use crate::gateway::App;
@@ -62,6 +62,26 @@ const DRIFT: &str = "/admin/v1/overlay/drift";
 const REPAIR: &str = "/admin/v1/overlay/repair";
 const INTENTS: &str = "/admin/v1/intents";
 const INTENT: &str = "/admin/v1/intents/{intent_id}";
+const MIGRATIONS: &str = "/admin/v1/migrations";
+const MIGRATION: &str = "/admin/v1/migrations/{migration_id}";
+const COPY: &str = "/admin/v1/migrations/{migration_id}/copy";
+const PAUSE: &str = "/admin/v1/migrations/{migration_id}/pause";
+const CANCEL: &str = "/admin/v1/migrations/{migration_id}/cancel";
+const CHECK: &str = "/admin/v1/migrations/{migration_id}/check";
+const SWITCH: &str = "/admin/v1/migrations/{migration_id}/switch";
+const ROLLBACK: &str = "/admin/v1/migrations/{migration_id}/rollback";
+const FINISH: &str = "/admin/v1/migrations/{migration_id}/finish";
+const ITEMS: &str = "/admin/v1/migrations/{migration_id}/items";
+const FINDINGS: &str = "/admin/v1/migrations/{migration_id}/findings";
+const REPORT: &str = "/admin/v1/migrations/{migration_id}/report";
+const OVERRIDES: &str = "/admin/v1/routes/overrides";
+const ARCHIVE: &str = "/admin/v1/archive";
+const ARCHIVED: &str = "/admin/v1/archive/attachments";
+const RESTORE: &str = "/admin/v1/archive/conversations/{id}";
+const RESTORE_MESSAGES: &str = "/admin/v1/archive/conversations/{id}/messages";
+const RESTORE_ATTACHMENT: &str = "/admin/v1/archive/conversations/{id}/attachments/{attachment_id}";
+pub(crate) const RESTORE_END: &str = "/admin/v1/archive/conversations/{id}/end";
+const ERASURES: &str = "/admin/v1/erasures";
 const KEYS: &str = "/admin/v1/keys";
 const KEY: &str = "/admin/v1/keys/{key_id}";
 
@@ -84,7 +104,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation(read.clone(), MESSAGE, "getMessage", get(messages::get)),
         operation(change, MESSAGE, "updateMessage", patch(messages::update)),
         operation(remove.clone(), MESSAGE, "deleteMessage", delete(messages::delete)),
-        operation(replace, RATING, "rateMessage", put(messages::rate)),
+        operation(replace.clone(), RATING, "rateMessage", put(messages::rate)),
         // answers
         operation(make.clone(), RESPONSES, "respond", post(responses::respond)),
         // participants
@@ -109,6 +129,30 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation(make.clone(), REPAIR, "repairDrift", post(overlay::repair)),
         operation(read.clone(), INTENTS, "listIntents", get(intents::list)),
         operation(remove.clone(), INTENT, "forgetIntent", delete(intents::forget)),
+        // migrations
+        operation(make.clone(), MIGRATIONS, "planMigration", post(migrations::plan)),
+        operation(read.clone(), MIGRATIONS, "listMigrations", get(migrations::list)),
+        operation(read.clone(), MIGRATION, "getMigration", get(migrations::get)),
+        operation(make.clone(), COPY, "copyMigration", post(migrations::copy)),
+        operation(make.clone(), PAUSE, "pauseMigration", post(migrations::pause)),
+        operation(make.clone(), CANCEL, "cancelMigration", post(migrations::cancel)),
+        operation(make.clone(), CHECK, "checkMigration", post(migrations::check)),
+        operation(make.clone(), SWITCH, "switchMigration", post(migrations::switch)),
+        operation(make.clone(), ROLLBACK, "rollbackMigration", post(migrations::rollback)),
+        operation(make.clone(), FINISH, "finishMigration", post(migrations::finish)),
+        operation(read.clone(), ITEMS, "listMigrationItems", get(migrations::items::list)),
+        operation(read.clone(), FINDINGS, "listMigrationFindings", get(migrations::items::findings)),
+        operation(read.clone(), REPORT, "getMigrationReport", get(migrations::report::report)),
+        operation(read.clone(), OVERRIDES, "listRouteOverrides", get(migrations::overrides)),
+        // archives and erasure
+        operation(read.clone(), ARCHIVE, "exportArchive", get(archive::export)),
+        operation(read.clone(), ARCHIVED, "openArchivedAttachment", get(archive::attachment)),
+        operation(replace.clone(), RESTORE, "restoreConversation", put(archive::conversation)),
+        operation(make.clone(), RESTORE_MESSAGES, "restoreMessages", post(archive::messages)),
+        operation(replace, RESTORE_ATTACHMENT, "restoreAttachment", put(archive::put_attachment)),
+        operation(make.clone(), RESTORE_END, "endRestore", post(archive::end)),
+        operation(make.clone(), ERASURES, "erasePerson", post(erasures::erase)),
+        // keys
         operation(read, KEYS, "listKeys", get(keys::list)),
         operation(make, KEYS, "createKey", post(keys::create)),
         operation(remove, KEY, "revokeKey", delete(keys::revoke)),

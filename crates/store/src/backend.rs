@@ -14,7 +14,9 @@ use conversation::{
     NewConversation, NewMessage, Participant,
 };
 use futures_util::stream::BoxStream;
+use rusqlite::Connection;
 
+use crate::failure::Attempt;
 use crate::sqlite::Store;
 
 mod activity;
@@ -32,6 +34,7 @@ mod writes;
 pub(crate) use attachments::{ATTACHMENT_MAX_BYTES, off_thread, too_large};
 #[cfg(test)]
 pub(crate) use messages::{PAGE_DOWN, PAGE_UP};
+pub(crate) use ratings::voter_of_user;
 
 /// A backend in the database: its conversations are told apart from others' by its name.
 ///
@@ -70,6 +73,36 @@ fn in_time(deadline: Instant) -> Result<()> {
     )
     .origin(backend::Origin::Gateway)
     .outcome(Outcome::NotApplied))
+}
+
+/// What lets a write in: its caller still waits, and the conversation lives here.
+#[derive(Debug, Clone, Copy)]
+struct Admission {
+    deadline: Instant,
+    /// Copies are written where a conversation does not live.
+    copying: bool,
+}
+
+impl Admission {
+    fn of(cx: &Context) -> Self {
+        Self {
+            deadline: cx.deadline,
+            copying: cx.copying,
+        }
+    }
+
+    /// In the transaction of the write: so nothing comes between a switch and this.
+    fn check(self, connection: &Connection, backend: &str, at: &Location) -> Attempt<()> {
+        in_time(self.deadline)?;
+        if self.copying || !conversations::is_closed(connection, backend, at)? {
+            return Ok(());
+        }
+        let error = Error::new(
+            Kind::Moved,
+            "the conversation lives elsewhere by now: try again",
+        );
+        Err(error.into())
+    }
 }
 
 #[async_trait]

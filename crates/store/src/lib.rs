@@ -24,5 +24,5 @@ mod state;
 
 pub use crate::backend::StoreBackend;
 pub use crate::config::{StoreConfig, Synchronous};
-pub use crate::sqlite::{Store, StoreStatus};
+pub use crate::sqlite::{Serving, Store, StoreStatus};
 pub use crate::state::{SealingKey, State};

@@ -18,12 +18,15 @@ mod lock;
 mod readers;
 mod row;
 mod schema;
+mod scrubbing;
+mod serving;
 mod status;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 mod writer;
 
+pub use serving::Serving;
 pub use status::StoreStatus;
 
 pub(crate) use row::Micros;

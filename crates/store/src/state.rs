@@ -14,14 +14,18 @@ mod bindings;
 mod blobs;
 mod credentials;
 mod directory;
+mod erasure;
 mod idempotency;
 mod intents;
 mod keys;
 mod leases;
+mod ledger;
 mod listing;
+mod names;
 mod overlay;
 mod sealing;
 mod terms;
+mod walking;
 
 pub use sealing::SealingKey;
 

@@ -17,7 +17,7 @@ use backend::{
 };
 use conversation::{ConversationId, Message, NewConversation, NewMessage, Role};
 use futures_util::TryStreamExt as _;
-use store::{SealingKey, Store, StoreConfig};
+use store::{SealingKey, Serving, Store, StoreConfig};
 
 fn context() -> Context {
     let principal = Principal {
@@ -40,6 +40,60 @@ async fn all(store: &Store, at: &Location) -> Vec<Message> {
         .try_collect()
         .await
         .unwrap()
+}
+
+#[tokio::test]
+async fn who_serves_is_told_to_others_until_they_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dragoman.db");
+    let store = open(&path);
+    assert_eq!(store.serving().unwrap(), None);
+    let serving = Serving {
+        address: "127.0.0.1:8080".into(),
+        process: 4_711,
+        command: "dragoman serve".into(),
+    };
+    store.note_serving(&serving).await.unwrap();
+    let beside = Store::open_shared(StoreConfig::at(&path)).unwrap();
+    assert_eq!(beside.serving().unwrap(), Some(serving.clone()));
+    // It moves, and its heartbeats leave that alone.
+    let moved = Serving {
+        address: "127.0.0.1:9090".into(),
+        ..serving
+    };
+    store.note_serving(&moved).await.unwrap();
+    assert_eq!(beside.serving().unwrap(), Some(moved));
+    store.close().await.unwrap();
+    assert_eq!(beside.serving().unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_process_that_died_serves_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dragoman.db");
+    let store = open(&path);
+    let serving = Serving {
+        address: "127.0.0.1:8080".into(),
+        process: 4_711,
+        command: "dragoman serve".into(),
+    };
+    store.note_serving(&serving).await.unwrap();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute(
+        "UPDATE instances SET heartbeat_at = heartbeat_at - 61000000",
+        [],
+    )
+    .unwrap();
+    assert_eq!(store.serving().unwrap(), None);
+    // Whoever serves next is alone.
+    drop(store);
+    file.execute(
+        "INSERT INTO instances (id, heartbeat_at, address) VALUES ('dead', 9000000000000000, 'x')",
+        [],
+    )
+    .unwrap();
+    let store = open(&path);
+    assert_eq!(store.serving().unwrap(), None);
 }
 
 fn hello() -> NewMessage {
@@ -278,6 +332,7 @@ fn a_killed_process_loses_nothing_that_it_answered() {
                     backend: "store".into(),
                     native,
                     credential: None,
+                    renamed: false,
                 };
                 backend.get_message(&context(), &at, message).await.unwrap();
             }

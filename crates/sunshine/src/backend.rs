@@ -54,6 +54,7 @@ struct Inner {
     known: Known,
     /// Whether the vendor refused the cursor before all messages.
     beginning_is_refused: AtomicBool,
+    requests_per_minute: Option<u64>,
     window: SettleWindow,
 }
 
@@ -84,6 +85,7 @@ impl Sunshine {
             import_mode: config.import_mode,
             known: Known::new(),
             beginning_is_refused: AtomicBool::new(false),
+            requests_per_minute: config.requests_per_minute.map(|most| u64::from(most.get())),
             window: SettleWindow {
                 settle_after: config.settle_after,
                 clock_skew: config.clock_skew,
@@ -167,7 +169,7 @@ impl Backend for Sunshine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capabilities(self.0.import_mode)
+        capabilities(self.0.import_mode, self.0.requests_per_minute)
     }
 
     fn preview(&self, write: &Write) -> Projection {

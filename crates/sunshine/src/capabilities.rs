@@ -10,8 +10,11 @@ use crate::limits::{
     IMPORT_MAX_MESSAGES, PAGE_MAX, TEXT_MAX_CHARS, TITLE_MAX_CHARS,
 };
 
-/// What an app can do.
-pub(crate) fn capabilities(import_mode: ImportMode) -> Capabilities {
+/// What an app can do, where copies are paced for so many requests in a minute.
+pub(crate) fn capabilities(
+    import_mode: ImportMode,
+    requests_per_minute: Option<u64>,
+) -> Capabilities {
     let if_it_imports = |level| match import_mode {
         ImportMode::Post => level,
         ImportMode::Overlay => Level::Rejected,
@@ -125,6 +128,7 @@ pub(crate) fn capabilities(import_mode: ImportMode) -> Capabilities {
                 ImportMode::Overlay => None,
             },
             attachment_max_bytes: Some(ATTACHMENT_MAX_BYTES as u64),
+            requests_per_minute,
         },
         enumerates: Enumerates::User,
         message_order: MessageOrder::Native,
@@ -134,6 +138,12 @@ pub(crate) fn capabilities(import_mode: ImportMode) -> Capabilities {
         access_expires: false,
         transactional: false,
         delivers: true,
+        create_requests: 1,
+        import_requests: match import_mode {
+            ImportMode::Post => 1,
+            ImportMode::Overlay => 0,
+        },
+        import_is_atomic: false,
     }
 }
 
@@ -145,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_readme_shows_the_levels_of_each_import_mode() {
-        let levels = |import_mode| capabilities(import_mode).levels();
+        let levels = |import_mode| capabilities(import_mode, None).levels();
         let overlay = levels(ImportMode::Overlay);
         let post = levels(ImportMode::Post);
         let mut table = String::from("| | `overlay` | `post` |\n|---|---|---|\n");

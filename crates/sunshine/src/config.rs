@@ -1,6 +1,7 @@
 //! How one app of the vendor is reached, and how long its answers may take.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -140,6 +141,8 @@ pub struct SunshineConfig {
     pub settle_after: Duration,
     /// How far the vendor's clock may be from ours. Default 5 s.
     pub clock_skew: Duration,
+    /// The most requests in a minute for which copies are paced. Default: none, because the vendor names no number.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// Connections and limits.
     pub transport: TransportConfig,
 }
@@ -160,6 +163,7 @@ impl SunshineConfig {
             write_timeout: Duration::from_secs(30),
             settle_after: Duration::from_secs(60),
             clock_skew: Duration::from_secs(5),
+            requests_per_minute: None,
             transport: TransportConfig::default(),
         }
     }

@@ -15,6 +15,8 @@ mod support;
 mod access;
 #[path = "adapter/conversations.rs"]
 mod conversations;
+#[path = "adapter/costs.rs"]
+mod costs;
 #[path = "adapter/failures.rs"]
 mod failures;
 #[path = "adapter/imports.rs"]

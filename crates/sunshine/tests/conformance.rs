@@ -22,6 +22,7 @@ fn missing() -> Location {
         backend: "sunshine".into(),
         native: MISSING.into(),
         credential: None,
+        renamed: false,
     }
 }
 

@@ -26,6 +26,7 @@
 //! ```
 
 mod bench;
+pub mod budget;
 pub mod builders;
 mod case;
 mod cases;

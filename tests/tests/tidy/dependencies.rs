@@ -21,12 +21,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("overlay", &["backend", "conversation"]),
     ("responders", &["backend", "conversation", "transport"]),
     ("routing", &["backend", "conversation"]),
-    ("server", &["backend", "conversation"]),
+    ("layers", &["backend", "conversation"]),
+    ("migration", &["backend", "conversation"]),
+    ("server", &["backend", "conversation", "migration"]),
     ("testkit", &["backend", "conversation"]),
 ];
 
 /// What tests inside a crate may use as well.
-const TESTS_MAY_ALSO_USE: &[&str] = &["testkit", "store", "overlay", "routing", "responders"];
+const TESTS_MAY_ALSO_USE: &[&str] = &[
+    "testkit",
+    "store",
+    "overlay",
+    "layers",
+    "routing",
+    "responders",
+];
 
 /// Libraries that have one room each.
 const ROOMS: &[(&str, &str, &str)] = &[

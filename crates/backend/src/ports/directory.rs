@@ -1,8 +1,11 @@
 //! The directory: every conversation that we know, who owns it and where it lives.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
 use conversation::{Conversation, ConversationId, Time};
 
+use super::{MigrationFilter, RosterEntry};
 use crate::{ConversationQuery, Location, Page, Principal, Result};
 
 /// A conversation that the directory knows.
@@ -59,9 +62,24 @@ pub struct BackendBinding {
     pub account: Box<str>,
 }
 
+/// Which entries an operator's walk meets, of all tenants, deleted ones left out; every member given must fit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DirectoryWalk {
+    /// Those that live on this backend.
+    pub backend: Option<Box<str>>,
+    /// Which of those.
+    pub filter: MigrationFilter,
+    /// Of these end users only; empty: of everybody.
+    pub owners: Vec<RosterEntry>,
+    /// Behind this conversation.
+    pub after: Option<ConversationId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// The directory.
 #[async_trait]
-pub trait Directory: Send + Sync + 'static {
+pub trait Directory: Debug + Send + Sync + 'static {
     /// Makes a conversation known. One that is known already, deleted ones included, stays as it is; false then.
     async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool>;
 
@@ -71,7 +89,7 @@ pub trait Directory: Send + Sync + 'static {
     /// Finds one by its public id, deleted ones included.
     async fn find(&self, id: ConversationId) -> Result<Option<DirectoryEntry>>;
 
-    /// Finds one by where it lives now, deleted ones included.
+    /// Finds one by where it lives now, lived before or is copied to, deleted ones included.
     async fn find_native(&self, backend: &str, native: &str) -> Result<Option<DirectoryEntry>>;
 
     /// Replaces the last document and the values that lists filter and sort by, and ends `mark_gone`. A document older than the one that
@@ -106,6 +124,9 @@ pub trait Directory: Send + Sync + 'static {
         principal: &Principal,
         query: &ConversationQuery,
     ) -> Result<Page<DirectoryEntry>>;
+
+    /// The entries of an operator's walk, by id: complete whatever is written meanwhile.
+    async fn walk(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>>;
 
     /// When the last complete look through a backend with a credential began.
     async fn discovered_at(&self, backend: &str, credential: Option<&str>) -> Result<Option<Time>>;

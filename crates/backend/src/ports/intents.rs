@@ -3,10 +3,11 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use conversation::{ConversationId, Time};
+use conversation::{ConversationId, MessageId, Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::MigrationId;
 use crate::{Cursor, Intent, Page, Principal, Result};
 
 /// What is known of a write that was begun.
@@ -34,6 +35,18 @@ pub struct IntentRecord {
     pub copying: bool,
     /// True where nothing may be kept beside the backend: a write that needs it was refused before it was sent.
     pub strict: bool,
+    /// The public id that the conversation of a create gets, where it is a copy of one that has it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_id: Option<ConversationId>,
+    /// True where all of it is kept beside the backend.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
+    /// The migration whose write it is. It settles its own writes: nobody else does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<MigrationId>,
+    /// The public ids of the messages that a migration's import stores, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<MessageId>,
     /// What is known.
     pub state: IntentState,
     /// Why it is unknown, or why the last attempt to settle it failed.
@@ -49,7 +62,7 @@ pub struct IntentQuery {
     pub backend: Option<Box<str>>,
     /// Of this operation only, as [`crate::Write::operation`] names it.
     pub operation: Option<Box<str>>,
-    /// Of this conversation only.
+    /// Of this conversation only; also creates of copies of it.
     pub conversation: Option<ConversationId>,
     /// After this cursor.
     pub after: Option<Cursor>,
@@ -76,7 +89,7 @@ pub trait Intents: Debug + Send + Sync + 'static {
 
     /// Open intents that nobody works on any more: those of dead processes, and our own whose deadline was before
     /// `overdue`. At most `limit` of each backend: those whose last try, or begin where they never were tried, is
-    /// longest ago come first.
+    /// longest ago come first. Never those of a migration.
     async fn abandoned(&self, overdue: Time, limit: usize) -> Result<Vec<IntentRecord>>;
 
     /// A write that is noted; `None` where its end is known, or it never began.

@@ -1,5 +1,6 @@
 //! Leases: who may write to a conversation now, with a fencing number.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ pub struct Lease {
 /// Leases. Time runs by one clock for all holders, the serving process's or a shared database's, so that replicas need
 /// not agree on theirs.
 #[async_trait]
-pub trait Leases: Send + Sync + 'static {
+pub trait Leases: Debug + Send + Sync + 'static {
     /// Takes the lease for `ttl`, unless somebody else holds it; then `None`, at once.
     async fn acquire(&self, name: &str, ttl: Duration) -> Result<Option<Lease>>;
 

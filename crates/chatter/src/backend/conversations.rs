@@ -54,6 +54,7 @@ impl Chatter {
             backend: self.name().into(),
             native: row.id.as_str().into(),
             credential,
+            renamed: false,
         }
     }
 

@@ -25,6 +25,8 @@ pub const POST_IS_IMPOSSIBLE: &str = "chatter stores a message only together wit
 
 /// Why nobody can join or leave.
 const NO_PARTICIPANTS: &str = "chatter has no participants";
+/// What a delete leaves behind.
+const DELETED_IS_KEPT: &str = "hidden, still held by chatter: it marks a conversation as deleted and keeps it with its messages";
 
 /// The fate of a write on a server of this generation; where the generation is not known yet, on the newest.
 #[must_use]
@@ -60,10 +62,12 @@ pub fn preview(write: &Write, generation: Option<Generation>) -> Projection {
             fates.refuse("/attachment", "chatter stores no files");
             write.clone()
         }
-        // Nothing of a delete can be left out.
-        Write::DeleteConversation | Write::ImportMessages(_) | Write::DeleteMessage { .. } => {
+        Write::DeleteConversation => {
+            fates.convert("", DELETED_IS_KEPT);
             write.clone()
         }
+        // Nothing of a delete can be left out.
+        Write::ImportMessages(_) | Write::DeleteMessage { .. } => write.clone(),
     };
     fates.into_projection(write)
 }

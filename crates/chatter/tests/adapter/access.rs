@@ -175,6 +175,7 @@ async fn an_end_users_own_token_makes_and_reaches_that_users_conversations() {
     chatter.get_conversation(&cx(), &at).await.unwrap();
     let others = backend::Location {
         credential: None,
+        renamed: false,
         ..at
     };
     assert_eq!(
@@ -187,6 +188,7 @@ async fn an_end_users_own_token_makes_and_reaches_that_users_conversations() {
     );
     let lost = backend::Location {
         credential: Some("user:t/nobody".into()),
+        renamed: false,
         ..others
     };
     assert_eq!(

@@ -80,6 +80,7 @@ pub(crate) fn missing() -> Location {
         backend: "chatter".into(),
         native: native.into(),
         credential: None,
+        renamed: false,
     }
 }
 

@@ -52,6 +52,7 @@ impl Convore {
             backend: self.name().into(),
             native: row.id.as_str().into(),
             credential: None,
+            renamed: false,
         }
     }
 

@@ -11,6 +11,8 @@ use backend::{Projection, Write};
 
 /// Why Convore never answers by itself.
 const NO_AI: &str = "convore has no ai that answers";
+/// What a delete leaves behind.
+const DELETED_IS_KEPT: &str = "hidden, still held by convore: it moves a conversation to its trash and keeps it with its messages";
 /// Why a file needs a message.
 pub const FILES_BELONG_TO_MESSAGES: &str = "convore takes a file for a stored message only: store the message first, then name it as `message_id`";
 /// Why a text is refused.
@@ -54,10 +56,12 @@ pub fn preview(write: &Write) -> Projection {
             }
             write.clone()
         }
-        // These are tried: nothing of them can be left out.
-        Write::DeleteConversation | Write::ImportMessages(_) | Write::RemoveParticipant { .. } => {
+        Write::DeleteConversation => {
+            fates.convert("", DELETED_IS_KEPT);
             write.clone()
         }
+        // These are tried: nothing of them can be left out.
+        Write::ImportMessages(_) | Write::RemoveParticipant { .. } => write.clone(),
     };
     fates.into_projection(write)
 }

@@ -105,6 +105,7 @@ pub(crate) fn at(native: &str) -> Location {
         backend: "convore".into(),
         native: native.into(),
         credential: None,
+        renamed: false,
     }
 }
 

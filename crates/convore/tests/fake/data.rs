@@ -5,8 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use convore::wire::{self, Extra, Member};
 
+use testkit::budget::Budget;
+
 use super::SeenRequest;
-use super::faults::{Fault, PlannedFault};
+use super::faults::{Broken, Fault, PlannedFault};
 
 /// A stored file.
 pub(crate) struct StoredFile {
@@ -21,15 +23,31 @@ pub(crate) struct Data {
     ids: u64,
     clock: i64,
     faults: Vec<PlannedFault>,
+    pub(crate) broken: Vec<Broken>,
+    /// What is left of the rate limit, where there is one.
+    pub(crate) budget: Option<Budget>,
+    /// Requests that were refused by it.
+    pub(crate) refused: usize,
+    /// Writes so far.
+    pub(crate) writes: u64,
     pub(crate) seen: Vec<SeenRequest>,
     pub(crate) violations: Vec<String>,
     pub(crate) conversations: BTreeMap<String, wire::Conversation>,
     pub(crate) messages: BTreeMap<String, wire::Message>,
+    /// The messages of each conversation, in the order of storing.
+    by_conversation: BTreeMap<String, Vec<String>>,
     pub(crate) labels: BTreeMap<String, wire::Label>,
     pub(crate) files: BTreeMap<String, StoredFile>,
 }
 
 impl Data {
+    pub(crate) fn new(budget: Option<Budget>) -> Self {
+        Self {
+            budget,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn plan(&mut self, method: &'static str, path_part: &str, fault: Fault) {
         self.faults.push(PlannedFault {
             method,
@@ -92,12 +110,8 @@ impl Data {
     /// The conversation with its counters.
     pub(crate) fn counted(&self, id: &str, tells_counts: bool) -> Option<wire::Conversation> {
         let mut row = self.conversations.get(id)?.clone();
-        let messages = self
-            .messages
-            .values()
-            .filter(|one| one.conversation_id == id);
         if tells_counts {
-            row.message_count = Member::Value(messages.count() as u64);
+            row.message_count = Member::Value(self.messages_of(id).len() as u64);
             row.draft_count = Member::Value(0);
             let files = self
                 .files
@@ -112,8 +126,24 @@ impl Data {
 
     /// Whether somebody has written to a conversation.
     pub(crate) fn has_messages(&self, id: &str) -> bool {
-        let mut messages = self.messages.values();
-        messages.any(|one| one.conversation_id == id)
+        !self.messages_of(id).is_empty()
+    }
+
+    /// The messages of a conversation, in the order of storing.
+    pub(crate) fn messages_of(&self, conversation_id: &str) -> &[String] {
+        let ids = self.by_conversation.get(conversation_id);
+        ids.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Stores a new message.
+    pub(crate) fn store(&mut self, message: wire::Message) {
+        self.said(&message.conversation_id, &message.date);
+        let of = self
+            .by_conversation
+            .entry(message.conversation_id.clone())
+            .or_default();
+        of.push(message.id.clone());
+        self.messages.insert(message.id.clone(), message);
     }
 
     /// The message with its files.
@@ -125,7 +155,7 @@ impl Data {
     }
 
     /// Notes that a message was said in a conversation: the newest counts.
-    pub(crate) fn said(&mut self, conversation_id: &str, date: &str) {
+    fn said(&mut self, conversation_id: &str, date: &str) {
         let Some(row) = self.conversations.get_mut(conversation_id) else {
             return;
         };

@@ -7,6 +7,7 @@
 
 mod answer;
 mod attachments;
+pub(crate) mod behind;
 mod conversations;
 mod data;
 mod faults;
@@ -16,8 +17,10 @@ mod serve;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use convore::wire;
+use testkit::budget::Budget;
 use testkit::openapi::Description;
 
 use data::Data;
@@ -59,6 +62,11 @@ pub(crate) struct FakeOptions {
     pub(crate) ends_with_empty_cursor: bool,
     /// The status of a success: 200 is declared.
     pub(crate) success: u16,
+    /// The most requests in a minute; more are refused with 429 and `Retry-After`. Absent: as many as come.
+    pub(crate) requests_per_minute: Option<u64>,
+    /// How late each write is carried out, and how late it is answered then, by its number: also where the client has
+    /// left meanwhile.
+    pub(crate) write_delays: fn(u64) -> (Duration, Duration),
 }
 
 impl Default for FakeOptions {
@@ -76,6 +84,8 @@ impl Default for FakeOptions {
             labels_have_twins: false,
             ends_with_empty_cursor: false,
             success: 200,
+            requests_per_minute: None,
+            write_delays: |_| (Duration::ZERO, Duration::ZERO),
         }
     }
 }
@@ -129,10 +139,11 @@ impl FakeConvore {
             .expect("a free loopback port");
         let address = listener.local_addr().expect("a bound address");
         let description = include_str!("../fixtures/openapi.json");
+        let budget = options.requests_per_minute.map(Budget::per_minute);
         let server = Arc::new(Server {
             options,
             description: Description::parse(description).expect("the reduced description"),
-            data: Mutex::default(),
+            data: Mutex::new(Data::new(budget)),
         });
         let task = tokio::spawn(serve::serve(listener, Arc::clone(&server)));
         Self {
@@ -180,11 +191,8 @@ impl FakeConvore {
     /// The stored messages of a conversation, in the order of storing.
     pub(crate) fn messages(&self, conversation_id: &str) -> Vec<wire::Message> {
         let data = self.server.data();
-        let stored = data.messages.values();
-        stored
-            .filter(|message| message.conversation_id == conversation_id)
-            .cloned()
-            .collect()
+        let ids = data.messages_of(conversation_id);
+        ids.iter().map(|id| data.messages[id].clone()).collect()
     }
 
     /// All labels.

@@ -31,6 +31,13 @@ pub(crate) enum Fault {
     Edited(fn(&mut Value)),
 }
 
+/// Requests that fail until the vendor is mended.
+pub(crate) struct Broken {
+    /// What their path and query contain.
+    pub(crate) path_part: String,
+    pub(crate) status: u16,
+}
+
 /// A fault and the request that it waits for.
 pub(crate) struct PlannedFault {
     pub(crate) method: &'static str,

@@ -19,12 +19,12 @@ pub(crate) fn list(call: &Call) -> Result<Answer, Refusal> {
     let data = call.server.data();
     let wanted = call.query.get("conversation_id");
     let minimal = call.server.options.lists_are_minimal || call.query.get("format") != Some("full");
-    let ids = data
-        .messages
-        .values()
-        .filter(|message| wanted.is_none_or(|id| message.conversation_id == id))
-        .map(|message| message.id.clone());
+    let ids: Vec<String> = match wanted {
+        Some(id) => data.messages_of(id).to_vec(),
+        None => data.messages.keys().cloned().collect(),
+    };
     let items = ids
+        .into_iter()
         .filter_map(|id| Some((id.clone(), json!(shown(data.with_files(&id)?, minimal)))))
         .collect();
     page(&call.server.options, &call.query, items)
@@ -69,7 +69,7 @@ fn store(call: &Call, data: &mut Data, draft: Draft) -> Answer {
     let text = body.as_deref().map(html_to_text);
     let id = data.new_id("msg");
     let message = wire::Message {
-        id: id.clone(),
+        id,
         channel_id: draft.channel_id,
         conversation_id: draft.conversation_id,
         reply_to_message_id: draft.reply_to_message_id,
@@ -96,8 +96,7 @@ fn store(call: &Call, data: &mut Data, draft: Draft) -> Answer {
         format: MessageFormat::Full,
         extra: Extra::new(),
     };
-    data.said(&message.conversation_id, &message.date);
-    data.messages.insert(id, message.clone());
+    data.store(message.clone());
     call.ok(&shown(message, options.writes_are_minimal))
 }
 
@@ -257,7 +256,7 @@ fn inbox() -> MessageParticipant {
 }
 
 /// A conversation that a send has made.
-fn implicit(id: &str, created_at: &str) -> wire::Conversation {
+pub(super) fn implicit(id: &str, created_at: &str) -> wire::Conversation {
     wire::Conversation {
         id: id.to_owned(),
         channel_id: FakeConvore::CHANNEL.to_owned(),

@@ -1,6 +1,7 @@
 //! From the socket to the handlers: key, route, ids, body.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use super::answer::{Answer, Query, Refusal};
 use super::faults::Fault;
 use super::{FakeConvore, SeenRequest, Server, attachments, conversations, labels, messages};
+use testkit::budget::retry_after_seconds;
 use testkit::cuttable::{Connection, CuttableListener};
 
 /// Larger bodies are refused by the fake; no test needs them.
@@ -88,7 +90,19 @@ async fn answer(
             path: path_and_query.clone(),
             body: String::from_utf8_lossy(&body).into_owned(),
         });
-        data.take_fault(&method, parts.uri.path())
+        let broken = data.broken.iter();
+        let broken = broken
+            .filter(|broken| path_and_query.contains(&broken.path_part))
+            .map(|broken| Fault::Status(broken.status))
+            .next();
+        let spent = data.budget.as_mut().map(|left| left.spend(Instant::now()));
+        match spent {
+            Some(Err(wait)) => {
+                data.refused += 1;
+                Some(Fault::TooManyRequests(Some(retry_after_seconds(wait))))
+            }
+            _ => broken.or_else(|| data.take_fault(&method, parts.uri.path())),
+        }
     };
     let call = Call {
         query: Query::of(parts.uri.query().unwrap_or_default()),
@@ -119,7 +133,10 @@ async fn carry_out(call: &Call, fault: Option<Fault>, connection: &Connection) -
         Some(Fault::Status(status)) => return Answer::refused(status, "planned").finish(),
         _ => {}
     }
+    let (late, later) = delays(call);
+    tokio::time::sleep(late).await;
     let mut answer = dispatch(call).unwrap_or_else(|refusal| *refusal);
+    tokio::time::sleep(later).await;
     // An empty cursor breaks the description on purpose.
     let is_described = answer.status == 200 && !call.server.options.ends_with_empty_cursor;
     if is_described && answer.content_type == "application/json" {
@@ -153,6 +170,16 @@ async fn carry_out(call: &Call, fault: Option<Fault>, connection: &Connection) -
         _ => {}
     }
     answer.finish()
+}
+
+/// How late a request is carried out, and how late it is answered then.
+fn delays(call: &Call) -> (Duration, Duration) {
+    if call.method == "GET" {
+        return (Duration::ZERO, Duration::ZERO);
+    }
+    let mut data = call.server.data();
+    data.writes += 1;
+    (call.server.options.write_delays)(data.writes)
 }
 
 /// The first half of an answer, then nothing more.

@@ -106,6 +106,7 @@ impl Datamonkey {
             backend: self.name().into(),
             native: native.into(),
             credential: Some(reference.into()),
+            renamed: false,
         }
     }
 

@@ -13,6 +13,7 @@ fn at(native: &str, credential: &str) -> Location {
         backend: NAME.into(),
         native: native.into(),
         credential: Some(credential.into()),
+        renamed: false,
     }
 }
 

@@ -449,3 +449,18 @@ async fn other_peoples_conversations_are_not_found() {
         }
     }
 }
+
+#[tokio::test]
+async fn messages_that_cannot_be_read_fail_until_the_vendor_is_mended() {
+    let pair = Pair::new().await;
+    let (broken, whole) = (pair.create().await, pair.create().await);
+    pair.fake.break_messages(&broken.native, 500);
+    let page = PageRequest::first(10);
+    for _ in 0..2 {
+        let read = pair.datamonkey.list_messages(&cx(), &broken, &page).await;
+        assert_eq!(read.unwrap_err().kind, Kind::UpstreamFailed);
+    }
+    assert!(all(&pair.datamonkey, &whole).await.is_empty());
+    pair.fake.mend();
+    assert!(all(&pair.datamonkey, &broken).await.is_empty());
+}

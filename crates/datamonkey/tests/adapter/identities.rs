@@ -70,6 +70,7 @@ async fn each_end_user_is_a_user_of_the_vendor() {
     // With another user's token it is not found, as the vendor's 403 says.
     let mixed = Location {
         credential: bobs.credential.clone(),
+        renamed: false,
         ..adas.clone()
     };
     let error = pair
@@ -80,6 +81,7 @@ async fn each_end_user_is_a_user_of_the_vendor() {
     assert_eq!(error.kind, Kind::NotFound);
     let bare = Location {
         credential: None,
+        renamed: false,
         ..bobs
     };
     pair.datamonkey
@@ -205,6 +207,7 @@ async fn a_stored_token_that_cannot_be_read_is_as_good_as_none() {
     assert_eq!(pair.fake.users(), 2);
     let lost = Location {
         credential: Some("x@user:t/ada".into()),
+        renamed: false,
         ..at
     };
     let error = pair

@@ -120,6 +120,9 @@ pub(crate) fn delete(call: &Call) -> Result<Answer, Refusal> {
 pub(crate) fn messages(call: &Call) -> Result<Answer, Refusal> {
     let user = authenticate(call, "access conversations")?;
     let stored = owned(call, &user, NOT_YOURS)?;
+    if let Some(status) = call.server.data().broken.get(&call.id) {
+        return Err(refuse(*status, "Failed to get messages"));
+    }
     Ok(Answer::json(
         200,
         &wire::MessageList {

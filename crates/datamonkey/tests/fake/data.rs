@@ -33,6 +33,8 @@ pub(crate) struct Data {
     /// Rows of messages whose conversation was deleted.
     pub(crate) orphans: usize,
     faults: Vec<PlannedFault>,
+    /// Conversations whose messages cannot be read, each with the status that says so.
+    pub(crate) broken: BTreeMap<String, u16>,
     pub(crate) seen: Vec<SeenRequest>,
 }
 
@@ -46,6 +48,7 @@ impl Data {
             conversations: BTreeMap::new(),
             orphans: 0,
             faults: Vec::new(),
+            broken: BTreeMap::new(),
             seen: Vec::new(),
         }
     }

@@ -131,6 +131,16 @@ impl FakeDatamonkey {
         });
     }
 
+    /// From now on reads of this conversation's messages are answered with this status.
+    pub(crate) fn break_messages(&self, id: &str, status: u16) {
+        self.server.data().broken.insert(id.to_owned(), status);
+    }
+
+    /// Nothing is broken any more.
+    pub(crate) fn mend(&self) {
+        self.server.data().broken.clear();
+    }
+
     /// Everything that was asked so far, oldest first.
     pub(crate) fn requests(&self) -> Vec<SeenRequest> {
         self.server.data().seen.clone()

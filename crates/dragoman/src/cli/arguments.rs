@@ -1,6 +1,15 @@
 //! The arguments and their help texts.
 
+mod archive;
+mod migrate;
+
 use std::path::PathBuf;
+
+pub(crate) use self::archive::{EraseFlags, ExportFlags, ImportFlags, VerifyFlags};
+pub(crate) use self::migrate::{
+    CheckFlags, JobFlags, MigrateCommand, OfMigration, OversizeWord, PlanFlags, ReportFlags,
+    ServerFlags, StatusFlags,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -33,7 +42,9 @@ Environment:
   DRAGOMAN_CONVORE_URL       the same for `convore`; _TOKEN, _CHANNEL_ID
   DRAGOMAN__SECTION__KEY     overrides a key of the file, such as DRAGOMAN__SERVER__LISTEN
 
-Exit codes: 0 done or stopped cleanly, 1 failed while running, 2 wrong configuration or usage.
+Exit codes: 0 done or stopped cleanly, 1 failed while running, 2 wrong configuration or usage;
+migrate, export, import, verify and erase: 0 done, 1 different or with exceptions, 2, 5 failed for
+now, 6 failed.
 
 Examples:
   dragoman
@@ -163,6 +174,21 @@ pub(crate) enum Command {
     /// Store, list or remove end users' own credentials at a vendor
     #[command(subcommand, after_help = CREDENTIALS_EXAMPLES)]
     Credentials(CredentialsCommand),
+    /// Move conversations from one backend to another
+    #[command(subcommand, after_help = migrate::MIGRATE_EXAMPLES)]
+    Migrate(MigrateCommand),
+    /// Write conversations into a folder that can be verified
+    #[command(after_help = archive::EXPORT_EXAMPLES)]
+    Export(ExportFlags),
+    /// Bring the conversations of such a folder to a backend
+    #[command(after_help = archive::IMPORT_EXAMPLES)]
+    Import(ImportFlags),
+    /// Say whether such a folder is intact
+    #[command(after_help = archive::VERIFY_EXAMPLES)]
+    Verify(VerifyFlags),
+    /// Erase everything of one person
+    #[command(after_help = archive::ERASE_EXAMPLES)]
+    Erase(EraseFlags),
     /// List the configured backends
     #[command(after_help = BACKENDS_EXAMPLES)]
     Backends(Listing),

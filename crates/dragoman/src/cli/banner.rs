@@ -1,8 +1,10 @@
 //! What `serve` prints once it listens: everything a first user needs, ready to paste.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use crate::running::reachable;
 
 /// The name of the variable in the `curl` line of a start that makes no key.
 const KEY_VARIABLE: &str = "$DRAGOMAN_KEY";
@@ -72,16 +74,6 @@ impl Banner<'_> {
             "reachable from outside, put TLS in front"
         }
     }
-}
-
-/// The address as a local program can call it: "all interfaces" is no destination.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub struct BackendConfig {
     /// Its name in routes, headers and answers; unique, case-sensitive. Once conversations live
     /// there, the name stays with this kind and base URL. Required.
     pub name: Name,
-    /// `store` (the embedded one), `chatter`, `datamonkey`, `sunshine` or `convore`. Required.
+    /// `store` (a place in the embedded database), `chatter`, `datamonkey`, `sunshine` or `convore`. Required.
     pub kind: BackendKind,
     /// The vendor's address, with scheme and without the API's own path. Required by every kind
     /// but `store`.
@@ -80,6 +80,9 @@ pub struct BackendConfig {
     /// The most memory for what is kept beside the vendor, in bytes; 0 holds nothing in memory. Not
     /// for `store`; default: 33554432 (32 MiB).
     pub overlay_cache_max_bytes: Option<u64>,
+    /// The most requests to the vendor in a minute that migrations make; what callers do comes on top.
+    /// Not for `store`; default: what the vendor documents.
+    pub requests_per_minute: Option<u64>,
     /// Until a connection to the vendor stands, in seconds. Default: 5.
     #[serde(default = "connect_seconds")]
     pub connect_seconds: u64,
@@ -146,6 +149,7 @@ impl BackendConfig {
             context: None,
             context_max_tokens: None,
             overlay_cache_max_bytes: None,
+            requests_per_minute: None,
             connect_seconds: connect_seconds(),
             write_seconds: write_seconds(),
             answer_seconds: answer_seconds(),

@@ -161,6 +161,12 @@ impl Rules<'_> {
                 1,
                 100_000,
             ),
+            (
+                "migration.shadow_sample",
+                configuration.migration.shadow_sample as usize,
+                1,
+                1_000_000,
+            ),
         ] {
             if !(least..=most).contains(&value) {
                 self.broken(
@@ -183,6 +189,7 @@ impl Rules<'_> {
         }
         let timeouts = &configuration.timeouts;
         let streams = &configuration.streams;
+        let migration = &configuration.migration;
         for (path, value) in [
             ("timeouts.head_seconds", timeouts.head_seconds),
             ("timeouts.body_idle_seconds", timeouts.body_idle_seconds),
@@ -203,6 +210,22 @@ impl Rules<'_> {
             (
                 "directory.discover_interval_seconds",
                 configuration.directory.discover_interval_seconds,
+            ),
+            (
+                "migration.switch_patience_seconds",
+                migration.switch_patience_seconds,
+            ),
+            (
+                "migration.drain_interval_seconds",
+                migration.drain_interval_seconds,
+            ),
+            (
+                "migration.write_timeout_seconds",
+                migration.write_timeout_seconds,
+            ),
+            (
+                "migration.settle_patience_seconds",
+                migration.settle_patience_seconds,
             ),
             ("streams.heartbeat_seconds", streams.heartbeat_seconds),
             ("streams.header_wait_seconds", streams.header_wait_seconds),

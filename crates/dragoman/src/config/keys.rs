@@ -46,6 +46,7 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
             context: Some(ContextKind::None),
             context_max_tokens: Some(0),
             overlay_cache_max_bytes: Some(0),
+            requests_per_minute: Some(0),
             ..BackendConfig::embedded_store()
         }],
         routes: vec![RouteConfig {

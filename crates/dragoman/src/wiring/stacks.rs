@@ -1,10 +1,12 @@
-//! The stack of each backend: an adapter below its overlay, or the store, and around it who answers.
+//! The stack of each backend: an adapter below its overlay, or the store; around it who answers; on top the ids by which
+//! messages are known.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use backend::ports::{BackendBinding, Directory, Repair, Translator};
 use backend::{Backend, History};
+use layers::Renamed;
 use overlay::{DriftPolicy, Overlay, OverlaySettings};
 use responders::{Answering, Echo};
 use server::Mounted;
@@ -55,11 +57,13 @@ fn mounted(config: &BackendConfig, store: &Store, state: &Arc<State>) -> backend
         Some(overlay) => Arc::clone(overlay) as _,
         None => Arc::clone(&bare),
     };
+    let answering: Arc<dyn Backend> = match config.effective_responder() {
+        ResponderKind::Echo => Arc::new(Answering::new(whole, Arc::new(Echo))),
+        ResponderKind::None => whole,
+    };
     Ok(Mounted {
-        stack: match config.effective_responder() {
-            ResponderKind::Echo => Arc::new(Answering::new(whole, Arc::new(Echo))),
-            ResponderKind::None => whole,
-        },
+        // Above who answers: a responder sees messages as their backend does.
+        stack: Arc::new(Renamed::new(answering, Arc::clone(state) as _)),
         bare,
         overlay: overlay.map(|overlay| overlay as Arc<dyn Repair>),
     })

@@ -1,5 +1,6 @@
 //! The adapters, each built from its part of the configuration.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub(super) fn chatter(
         answer_timeout: Duration::from_secs(config.answer_seconds),
         settle_after: Duration::from_secs(config.settle_after_seconds),
         clock_skew: Duration::from_secs(config.clock_skew_seconds),
+        requests_per_minute: requests_per_minute(config),
         transport: transport(config),
         ..ChatterConfig::new(base_url(config)?, credentials)
     };
@@ -56,6 +58,7 @@ pub(super) fn datamonkey(
         answer_timeout: Duration::from_secs(config.answer_seconds),
         settle_after: Duration::from_secs(config.settle_after_seconds),
         clock_skew: Duration::from_secs(config.clock_skew_seconds),
+        requests_per_minute: requests_per_minute(config),
         transport: transport(config),
         ..DatamonkeyConfig::new(base_url(config)?)
     };
@@ -95,6 +98,7 @@ pub(super) fn sunshine(config: &BackendConfig) -> backend::Result<Arc<dyn Backen
         write_timeout: Duration::from_secs(config.write_seconds),
         settle_after: Duration::from_secs(config.settle_after_seconds),
         clock_skew: Duration::from_secs(config.clock_skew_seconds),
+        requests_per_minute: requests_per_minute(config),
         transport: transport(config),
         ..SunshineConfig::new(base_url(config)?, app_id, credentials)
     };
@@ -113,10 +117,17 @@ pub(super) fn convore(config: &BackendConfig) -> backend::Result<Arc<dyn Backend
         write_timeout: Duration::from_secs(config.write_seconds),
         settle_after: Duration::from_secs(config.settle_after_seconds),
         clock_skew: Duration::from_secs(config.clock_skew_seconds),
+        requests_per_minute: requests_per_minute(config),
         transport: transport(config),
         ..ConvoreConfig::new(base_url(config)?, api_key, channel_id)
     };
     Ok(Arc::new(Convore::new(config.name.as_str(), &settings)?))
+}
+
+/// The limit as adapters take it; the check of the configuration has bounded it.
+fn requests_per_minute(config: &BackendConfig) -> Option<NonZeroU32> {
+    let limit = u32::try_from(config.requests_per_minute?).unwrap_or(u32::MAX);
+    NonZeroU32::new(limit)
 }
 
 fn base_url(config: &BackendConfig) -> backend::Result<String> {

@@ -74,7 +74,8 @@ impl Overlay {
             .await
         {
             Ok(Settled::Applied(_)) => {
-                self.apply(cx, at, vec![Change::Forget]).await?;
+                let fates = self.foretell(&Write::DeleteConversation).fates;
+                self.forget(cx, at, fates).await?;
                 Ok(Settled::Applied(Applied::Nothing))
             }
             Ok(settled) => Ok(settled),
@@ -314,7 +315,7 @@ impl Overlay {
             }
             return Ok(Settled::Applied(Applied::Attachment(Box::new(attachment))));
         }
-        if !self.below().capabilities().attachment_put.works() {
+        if cx.beside || !self.below().capabilities().attachment_put.works() {
             return Ok(Settled::NotApplied);
         }
         self.settled_below(cx, intent, intent.write.clone()).await

@@ -70,7 +70,12 @@ impl Overlay {
                 there.push((nth, message));
                 continue;
             }
-            let (way, fates) = match self.sent_of(at, &kept, new, Write::ImportMessage).await? {
+            let sent_as = if cx.beside {
+                None
+            } else {
+                self.sent_of(at, &kept, new, Write::ImportMessage).await?
+            };
+            let (way, fates) = match sent_as {
                 None => {
                     missing_here += 1;
                     let fates = self.foretell(&Write::ImportMessage(new.clone())).fates;
@@ -115,7 +120,8 @@ impl Overlay {
             return Ok(Settled::Unknown);
         }
         if missing_here > 0 {
-            self.indexed(cx, at).await?;
+            self.indexed_apart_from(cx, at, &imports::stored(&items))
+                .await?;
         }
         if !items.is_empty() {
             let noted = self.note_imported(cx, at, items).await?;

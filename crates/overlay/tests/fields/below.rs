@@ -1,5 +1,6 @@
 //! A backend that holds little, over the store: some of it says so, some of it does not.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use backend::{
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationPatch, JsonMap, Message, MessageId,
-    MessagePatch, NewConversation, NewMessage, Participant, RawJson, Violation,
+    MessagePatch, NewConversation, NewMessage, Participant, RawJson, Role, Violation, text_of,
 };
 use futures_util::stream::BoxStream;
 use serde::Serialize;
@@ -41,7 +42,14 @@ pub(crate) struct Below {
     pub(crate) refuses_posts: bool,
     /// A delete whose answer was lost takes effect when it is asked about.
     pub(crate) deletes_late: bool,
+    /// It has no place for messages of this role, and says so.
+    pub(crate) has_no_place_for: Option<Role>,
+    /// It refuses a message of history with these words, and says so only when it is sent.
+    pub(crate) refuses_words: Option<&'static str>,
+    /// What it says of deletes.
+    pub(crate) keeps_deleted: Option<&'static str>,
     calls: Mutex<Vec<&'static str>>,
+    reads: AtomicUsize,
 }
 
 impl Below {
@@ -60,7 +68,11 @@ impl Below {
             rate_fails: Mutex::default(),
             refuses_posts: false,
             deletes_late: false,
+            has_no_place_for: None,
+            refuses_words: None,
+            keeps_deleted: None,
             calls: Mutex::default(),
+            reads: AtomicUsize::new(0),
         }
     }
 
@@ -70,6 +82,15 @@ impl Below {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// How often something was read of it since this was last asked.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.swap(0, Ordering::Relaxed)
+    }
+
+    fn read(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
     fn wrote(&self, what: &'static str) {
@@ -167,6 +188,20 @@ impl Backend for Below {
                 let (patch, fates) = self.project(patch);
                 Projection::of(Write::UpdateConversation(patch), fates)
             }
+            Write::PostMessage(new) | Write::ImportMessage(new)
+                if self.has_no_place_for.as_ref() == Some(&new.role) =>
+            {
+                let fate = FieldFate::rejected("/role", "there is no such role here");
+                let mut projection = Projection::of(write.clone(), vec![fate]);
+                projection.is_held = false;
+                projection
+            }
+            Write::DeleteConversation => {
+                let fate = self
+                    .keeps_deleted
+                    .map(|detail| FieldFate::converted("", detail));
+                Projection::of(write.clone(), fate.into_iter().collect())
+            }
             _ => Projection::exact(write.clone()),
         }
     }
@@ -180,6 +215,7 @@ impl Backend for Below {
     }
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
+        self.read();
         Ok(self.spoiled(self.store.get_conversation(cx, at).await?))
     }
 
@@ -236,11 +272,13 @@ impl Backend for Below {
         at: &Location,
         page: &PageRequest,
     ) -> Result<Page<Message>> {
+        self.read();
         let page = self.store.list_messages(cx, at, page).await?;
         Ok(page.map(|message| self.spoiled_message(message)))
     }
 
     async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
+        self.read();
         Ok(self.spoiled_message(self.store.get_message(cx, at, id).await?))
     }
 
@@ -259,9 +297,27 @@ impl Backend for Below {
         messages: Vec<NewMessage>,
     ) -> Result<Vec<Result<Message>>> {
         self.wrote("import");
-        let results = self.store.import_messages(cx, at, messages).await?;
-        let spoiled = |result: Result<Message>| result.map(|message| self.spoiled_message(message));
-        Ok(results.into_iter().map(spoiled).collect())
+        let refused: Vec<bool> = messages
+            .iter()
+            .map(|new| self.refuses_words == Some(&*text_of(&new.parts)))
+            .collect();
+        let held = messages.into_iter().zip(&refused);
+        let held = held.filter_map(|(new, refused)| (!refused).then_some(new));
+        let mut results = self
+            .store
+            .import_messages(cx, at, held.collect())
+            .await?
+            .into_iter();
+        let told = refused.into_iter().map(|is_refused| {
+            if is_refused {
+                return Err(
+                    Error::new(Kind::NotHeld, "cannot be held").outcome(Outcome::NotApplied)
+                );
+            }
+            let message = results.next().unwrap()?;
+            Ok(self.spoiled_message(message))
+        });
+        Ok(told.collect())
     }
 
     async fn update_message(

@@ -30,6 +30,7 @@ impl testkit::Harness for Over {
             backend: "below".into(),
             native: "nowhere".into(),
             credential: None,
+            renamed: false,
         }
     }
 }

@@ -9,6 +9,7 @@
 mod attachments;
 mod below;
 mod conformance;
+mod copies;
 mod drift;
 mod lists;
 mod messages;

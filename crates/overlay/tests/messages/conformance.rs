@@ -27,6 +27,7 @@ impl Harness for Over {
             backend: NAME.into(),
             native: "nowhere".into(),
             credential: None,
+            renamed: false,
         }
     }
 

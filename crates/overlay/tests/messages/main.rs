@@ -11,6 +11,7 @@ mod answers;
 mod bench;
 mod chatty;
 mod conformance;
+mod copies;
 mod crashes;
 mod edits;
 mod growth;

@@ -68,6 +68,7 @@ impl Vendor {
                 backend: "vendor".into(),
                 native: native.into(),
                 credential: credential.map(Into::into),
+                renamed: false,
             },
             conversation: NewConversation::default().into_conversation(id, "vendor", now),
         };

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use backend::ports::{IntentQuery, IntentRecord, IntentState};
+use backend::ports::{IntentQuery, IntentRecord, IntentState, MigrationId};
 use backend::{Error, Kind};
 use conversation::{ConversationId, Time};
 use http::Uri;
@@ -34,6 +34,8 @@ pub(crate) struct IntentDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<Box<str>>,
     request_id: Box<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migration: Option<MigrationId>,
 }
 
 impl From<IntentRecord> for IntentDocument {
@@ -45,19 +47,24 @@ impl From<IntentRecord> for IntentDocument {
             request_id,
             copying: _,
             strict: _,
+            public_id,
+            beside: _,
+            migration,
+            messages: _,
             state,
             detail,
         } = record;
         IntentDocument {
             id: intent.id,
             backend,
-            conversation_id: intent.location.map(|location| location.id),
+            conversation_id: intent.location.map(|location| location.id).or(public_id),
             operation: intent.write.operation(),
             state,
             started_at: intent.started_at,
             deadline_at: intent.deadline_at,
             detail,
             request_id,
+            migration,
         }
     }
 }

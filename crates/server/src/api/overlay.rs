@@ -1,19 +1,17 @@
 //! `/admin/v1/overlay`: fields that were changed at a vendor past the gateway, and settling them.
 
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
 use backend::ports::{
-    DriftQuery, DriftedField, KeptAt, KeptField, Lease, Leases, RepairSelection, Resolution,
+    DriftQuery, DriftedField, Held, KeptAt, KeptField, RepairSelection, Resolution,
+    conversation_lease,
 };
-use backend::{Context, Error, Kind, Location, Outcome, Write};
+use backend::{Context, Error, Kind, Location, Write};
 use conversation::{ConversationId, ConversationPatch, MessageId, RawJson, Time};
 use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 
 use crate::answer::Answer;
 use crate::call::Call;
@@ -25,12 +23,8 @@ use crate::once::{Attempt, Recovery, run_once};
 use crate::problem::Problem;
 use crate::query::{NoQuery, Query};
 
-/// How long a repair holds the conversation's lease without renewing it, the longest time for which a dead one blocks
-/// writers, and how often it renews it.
-const LEASE_TTL: Duration = Duration::from_secs(15);
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Whoever meets another writer tries again after this.
-const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long a repair waits for another writer of its conversation.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The longest pointer to a field, in characters.
 const POINTER_MAX_CHARS: usize = 2_048;
 
@@ -176,35 +170,6 @@ pub(crate) async fn repair(
     .await
 }
 
-/// Keeps the lease until the repair has ended. One whose lease was lost goes no further: somebody else may write by now.
-async fn while_held(
-    leases: &Arc<dyn Leases>,
-    lease: &Lease,
-    repairing: impl Future<Output = backend::Result<u64>>,
-) -> backend::Result<u64> {
-    let mut repairing = pin!(repairing);
-    loop {
-        match timeout(HEARTBEAT, &mut repairing).await {
-            Ok(repaired) => return repaired,
-            Err(_elapsed) => match leases.renew(lease, LEASE_TTL).await {
-                Ok(true) => {}
-                Ok(false) => return Err(busy().outcome(Outcome::Unknown)),
-                Err(error) => {
-                    tracing::warn!(lease.name = %lease.name, %error, "a lease could not be renewed");
-                }
-            },
-        }
-    }
-}
-
-fn busy() -> Error {
-    Error::new(
-        Kind::Busy,
-        "somebody else is writing to this conversation: try again",
-    )
-    .retry_after(Some(BUSY_RETRY_AFTER))
-}
-
 /// An operator may repair what belongs to any tenant, so the directory is asked and not the router.
 async fn settle_drift(
     gateway: &Gateway,
@@ -241,23 +206,20 @@ async fn settle_drift(
             )
         })?;
     // Writers of a conversation come one after the other, and a repair is one.
-    let lease = gateway
-        .leases
-        .acquire(&format!("conversation/{}", location.id), LEASE_TTL)
-        .await?
-        .ok_or_else(busy)?;
+    let name = conversation_lease(location.id);
+    let lease = Held::take(&gateway.leases, &name, PATIENCE).await?;
     let held = Context {
-        fence: Some(lease.fence),
+        fence: Some(lease.fence()),
         ..cx.clone()
     };
     let selection = RepairSelection {
         message: request.message_id.clone(),
         pointer: request.pointer.clone(),
     };
-    let repairing = overlay.repair(&held, &location, &selection, request.resolution);
-    let repaired = while_held(&gateway.leases, &lease, repairing).await;
-    if let Err(error) = gateway.leases.release(&lease).await {
-        tracing::warn!(lease.name = %lease.name, %error, "a lease could not be given back; it ends by itself");
-    }
+    lease.outlast_a_heartbeat().await?;
+    let repaired = overlay
+        .repair(&held, &location, &selection, request.resolution)
+        .await;
+    lease.release().await;
     Ok(repaired?)
 }

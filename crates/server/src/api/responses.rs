@@ -89,7 +89,7 @@ pub(crate) async fn respond(
     call.line = format!("{} (stream)", call.line).into();
     match claim(&app, call, attempt).await? {
         Claim::Answered(answer) => Ok(answer.into_response()),
-        Claim::Run(cx, ticket) => stream::start(&app, cx, at, request, view, ticket).await,
+        Claim::Run(cx, ticket) => stream::start(&app, *cx, at, request, view, ticket).await,
     }
 }
 

@@ -85,6 +85,39 @@ const ATTACHMENT_CONVERSATION: (&str, &str, &str) = (
     "The conversation that it belongs to.",
 );
 
+const ITEM_PAGE: &[(&str, &str, &str)] = &[
+    PAGE[0],
+    NEXT_CURSOR,
+    (
+        "state",
+        "[string]",
+        "Any of `pending`, `copied`, `failed`, `skipped`, `switched`, `born`, `deleted`; may be repeated.",
+    ),
+    (
+        "sign",
+        "[string]",
+        "Any of `=`, `-`, `+` (as `%2B`), `*`, `!`; may be repeated.",
+    ),
+];
+
+/// Where a conversation of an archive goes.
+const RESTORE: [(&str, &str, &str); 3] = [
+    ("backend!", "string", "The backend that it is restored to."),
+    (
+        "tenant",
+        "string",
+        "The tenant, as the conversation's line says.",
+    ),
+    (
+        "owner",
+        "string",
+        "The end user, as the conversation's line says.",
+    ),
+];
+
+/// In the place of a schema's name: JSON Lines.
+pub(super) const LINES: &str = "(lines)";
+
 /// In the place of a schema's name: any bytes, under their own media type.
 pub(super) const BYTES: &str = "(bytes)";
 
@@ -260,6 +293,181 @@ pub(super) fn description_of(id: &str) -> Option<Description> {
         "forgetIntent" => Description {
             details: "For an operator who has looked at the vendor. Only an unknown one can be forgotten; an open one ends by itself.",
             ..plain("Forget an unknown write", None, (204, None))
+        },
+        "planMigration" => Description {
+            details: "The plan reads the source and writes nothing. What it finds is shown by the migration; a copy holds to it.",
+            ..plain(
+                "Plan a migration of conversations from one backend to another",
+                Some("MigrationSpec"),
+                (201, Some("Migration")),
+            )
+        },
+        "listMigrations" => plain(
+            "List migrations, newest first",
+            None,
+            (200, Some("[Migration]")),
+        ),
+        "getMigration" => plain(
+            "A migration, and how it goes",
+            None,
+            (200, Some("Migration")),
+        ),
+        "copyMigration" => Description {
+            details: "Begins, or goes on where it stopped: what is at the target already is not copied again. A job that runs already is a `conflict` that names who runs it.",
+            ..plain(
+                "Copy the conversations of a migration",
+                Some("CopyOptions"),
+                (202, Some("Migration")),
+            )
+        },
+        "pauseMigration" => plain(
+            "Stop copying for now",
+            Some("NoOptions"),
+            (202, Some("Migration")),
+        ),
+        "cancelMigration" => plain(
+            "Give a migration up before its switch; copies stay",
+            Some("NoOptions"),
+            (202, Some("Migration")),
+        ),
+        "checkMigration" => plain(
+            "Compare both sides, byte for byte",
+            Some("NoOptions"),
+            (202, Some("Migration")),
+        ),
+        "switchMigration" => Description {
+            details: "One conversation after the other, without downtime. New conversations follow by a route override.",
+            ..plain(
+                "Bind the conversations to the target",
+                Some("SwitchOptions"),
+                (202, Some("Migration")),
+            )
+        },
+        "rollbackMigration" => plain(
+            "Bind the conversations to the source again, with what was written since",
+            Some("NoOptions"),
+            (202, Some("Migration")),
+        ),
+        "finishMigration" => plain(
+            "End draining and the route override",
+            Some("NoOptions"),
+            (202, Some("Migration")),
+        ),
+        "listMigrationItems" => Description {
+            query: ITEM_PAGE,
+            ..plain(
+                "The conversations of a migration",
+                None,
+                (200, Some("[MigrationItem]")),
+            )
+        },
+        "listMigrationFindings" => Description {
+            query: &[PAGE[0], NEXT_CURSOR],
+            ..plain(
+                "Every exception of a migration, by name",
+                None,
+                (200, Some("[Finding]")),
+            )
+        },
+        "getMigrationReport" => Description {
+            details: "Streamed. A document that breaks off is no JSON.",
+            ..plain(
+                "The whole report: the migration, every exception and every conversation",
+                None,
+                (200, Some("MigrationReport")),
+            )
+        },
+        "listRouteOverrides" => plain(
+            "Where migrations lead new conversations",
+            None,
+            (200, Some("[RouteOverride]")),
+        ),
+        "exportArchive" => Description {
+            query: &[
+                ("backend", "string", "Only conversations on this backend."),
+                ("tenant", "string", "Only of this tenant."),
+                ("label", "string", "Only with this label."),
+                (
+                    "after",
+                    "string",
+                    "Only behind this conversation: an export that was cut goes on.",
+                ),
+            ],
+            details: "A line for each conversation, attachment, message and end, in the order of the conversations' ids. What cannot be read is an `exception` line, and the export goes on. The last line is `over`: without it the stream was cut.",
+            ..plain(
+                "Export conversations as JSON Lines",
+                None,
+                (200, Some(LINES)),
+            )
+        },
+        "openArchivedAttachment" => Description {
+            query: &[
+                (
+                    "conversation!",
+                    "string",
+                    "The conversation that it belongs to.",
+                ),
+                ("id!", "string", "The attachment."),
+            ],
+            ..plain(
+                "Read the bytes of an attachment that an export named",
+                None,
+                (200, Some(BYTES)),
+            )
+        },
+        "restoreConversation" => Description {
+            query: &RESTORE,
+            details: "Under its own id. One that lives elsewhere, was deleted here or has other content is a `conflict` and stays as it is. The same call again changes nothing.",
+            ..plain(
+                "Begin to restore a conversation of an archive",
+                Some("ArchivedConversation"),
+                (200, Some("RestoreBegun")),
+            )
+        },
+        "restoreMessages" => Description {
+            query: &RESTORE,
+            details: "What is there already is not written again.",
+            ..plain(
+                "Restore up to 1,000 messages, in their order",
+                Some("RestoreRequest"),
+                (200, Some("RestorePut")),
+            )
+        },
+        "restoreAttachment" => Description {
+            query: &[
+                RESTORE[0],
+                RESTORE[1],
+                RESTORE[2],
+                ("sha256!", "string", "SHA-256 of the bytes."),
+                ("name", "string", "The file's name."),
+                (
+                    "media_type",
+                    "string",
+                    "Its media type; that of the body where absent.",
+                ),
+            ],
+            ..plain(
+                "Restore an attachment, before the messages that name it",
+                Some(BYTES),
+                (200, Some("RestorePut")),
+            )
+        },
+        "endRestore" => Description {
+            query: &RESTORE,
+            details: "The conversation is read where it lives now, and compared with the archive. From then on everybody sees it.",
+            ..plain(
+                "End a conversation that is restored",
+                Some("ArchivedEnd"),
+                (200, Some("RestoreEnded")),
+            )
+        },
+        "erasePerson" => Description {
+            details: "Deletes the person's conversations with every copy, takes what they said and themselves out of others', and removes what is kept here. A vendor that fails is named, and the rest is done; the same call again tries what is left. 202 where it still runs: the same call again waits for it.",
+            ..plain(
+                "Erase one person",
+                Some("EraseRequest"),
+                (200, Some("ErasureReceipt")),
+            )
         },
         "listKeys" => Description {
             query: &[("tenant", "string", "Only keys of this tenant.")],

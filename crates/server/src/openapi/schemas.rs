@@ -1,5 +1,7 @@
 //! The canonical types as JSON Schema. A test compares every member with what serde really reads.
 
+mod administration;
+
 use conversation::{
     ActionKind, ActivityKind, Direction, Kind, MessageStatus, ParticipantKind, Priority,
     RecipientKind, ReplyKind, Role, Side, Status, TextFormat,
@@ -151,7 +153,7 @@ pub(super) const OBJECTS: &[Object] = &[
     object("Intent", &[
         ("id!", "string"), ("backend!", "string"), ("conversation_id", "string"), ("operation!", "string"),
         ("state!", "IntentState"), ("started_at!", "time"), ("deadline_at!", "time"), ("detail", "string"),
-        ("request_id!", "string"),
+        ("request_id!", "string"), ("migration", "string"),
     ]),
     object("NewKey", &[
         ("tenant!", "string"), ("name!", "string"), ("scopes!", "[Scope]"), ("user", "string"),
@@ -196,6 +198,50 @@ const WORDS: &[(&str, &str, &[&str])] = &[
         "Whether it can still be known what became of a write.",
         &["open", "unknown"],
     ),
+    (
+        "MigrationPhase",
+        "How far a migration has come.",
+        &[
+            "planning",
+            "planned",
+            "copying",
+            "paused",
+            "copied",
+            "switching",
+            "switched",
+            "rolling_back",
+            "rolled_back",
+            "finished",
+            "cancelled",
+        ],
+    ),
+    (
+        "MigrationItemState",
+        "How far one conversation of a migration has come.",
+        &[
+            "pending", "copied", "failed", "skipped", "switched", "born", "deleted",
+        ],
+    ),
+    (
+        "MigrationSign",
+        "Equal on both sides, only at the source, only at the target, different, or not compared.",
+        &["=", "-", "+", "*", "!"],
+    ),
+    (
+        "Oversize",
+        "What becomes of a conversation with more messages than the target takes.",
+        &["refuse", "split", "recent"],
+    ),
+    (
+        "RestoreOutcome",
+        "Whether a restored conversation is written, or lives there from before and is compared only.",
+        &["begun", "present"],
+    ),
+    (
+        "ErasureOutcome",
+        "What became of a conversation at one place.",
+        &["deleted", "absent", "still_held", "failed"],
+    ),
 ];
 
 /// Members of a patch, all of which may also be null.
@@ -233,7 +279,7 @@ pub(super) const PARTS: &[(&str, &str)] = &[
 /// Every schema by name.
 pub(super) fn all() -> Map<String, Value> {
     let mut schemas = Map::new();
-    for object in OBJECTS {
+    for object in OBJECTS.iter().chain(administration::OBJECTS) {
         let members = object.members.iter().copied();
         schemas.insert(object.name.to_owned(), object_schema(members, false));
     }

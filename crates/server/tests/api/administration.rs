@@ -170,6 +170,7 @@ async fn repair_reaches_the_overlay_of_any_tenants_conversation_under_its_lease(
 }
 
 /// Tells of every lease that is renewed.
+#[derive(Debug)]
 struct Renewing {
     inner: Arc<dyn Leases>,
     renewed: Arc<Notify>,
@@ -291,6 +292,10 @@ async fn begin(server: &Server, path: &str, backend: &str, words: &str) -> Uuid 
         request_id: "request-1".into(),
         copying: false,
         strict: false,
+        public_id: None,
+        beside: false,
+        migration: None,
+        messages: Vec::new(),
         state: IntentState::Open,
         detail: None,
     };

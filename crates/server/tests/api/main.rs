@@ -4,16 +4,19 @@
 
 mod activity;
 mod administration;
+mod archive;
 mod attachments;
 mod auth;
 mod backends;
 mod bad_input;
 mod conversations;
 mod documentation;
+mod erasures;
 mod fake;
 mod fidelity;
 mod idempotency;
 mod messages;
+mod migrations;
 mod probes;
 mod responses;
 mod restart;

@@ -1,5 +1,6 @@
 //! A running server on a fresh database, and a small client.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use layers::Renamed;
+use migration::{Endpoint, Migrations, Parts, Settings};
 use responders::Answering;
 use routing::{Discovery, RouterSettings, Slot};
 use secrecy::ExposeSecret;
@@ -110,30 +113,79 @@ impl Server {
         directory: Arc<tempfile::TempDir>,
         change: impl FnOnce(&mut Gateway),
     ) -> Self {
+        Server::start_on(directory, &["store"], change).await
+    }
+
+    /// A server with two backends, between which conversations are moved.
+    pub(crate) async fn start_pair() -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        Server::start_on(directory, &["store", "new"], |_| ()).await
+    }
+
+    /// A server with backends of these names, all in one database; new conversations go to the first.
+    async fn start_on(
+        directory: Arc<tempfile::TempDir>,
+        names: &[&str],
+        change: impl FnOnce(&mut Gateway),
+    ) -> Self {
         let store = Store::open(StoreConfig::at(directory.path().join("test.db"))).unwrap();
         let state = store.state(&SealingKey::from_bytes([7; 32])).unwrap();
         let responder = Arc::new(ScriptedResponder::default());
-        let bare: Arc<dyn backend::Backend> = Arc::new(store.backend("store"));
-        let stack: Arc<dyn backend::Backend> = Arc::new(Answering::new(
-            Arc::clone(&bare),
-            Arc::clone(&responder) as Arc<dyn Responder>,
-        ));
-        let router = routing::Router::new(
-            vec![Slot::new(Arc::clone(&stack), Discovery::Off, None)],
-            RouterSettings::new("store"),
-            Arc::new(state.clone()),
-            Arc::new(state.clone()),
-            Arc::new(state.clone()),
-        )
-        .unwrap();
-        let shutdown = Shutdown::new();
-        let mut gateway = Gateway {
-            router: Arc::new(router),
-            backends: vec![Mounted {
+        let shared = Arc::new(state.clone());
+        let mut backends = Vec::new();
+        let mut ends = BTreeMap::new();
+        for name in names {
+            let bare: Arc<dyn backend::Backend> = Arc::new(store.backend(name));
+            let answering = Answering::new(
+                Arc::clone(&bare),
+                Arc::clone(&responder) as Arc<dyn Responder>,
+            );
+            let stack: Arc<dyn backend::Backend> =
+                Arc::new(Renamed::new(Arc::new(answering), shared.clone()));
+            let end = Endpoint {
+                stack: stack.clone(),
+                requests_per_minute: None,
+                discovers: false,
+            };
+            ends.insert((*name).into(), end);
+            backends.push(Mounted {
                 stack,
                 bare,
                 overlay: None,
-            }],
+            });
+        }
+        let slots = backends
+            .iter()
+            .map(|mounted| Slot::new(Arc::clone(&mounted.stack), Discovery::Off, None));
+        let router = routing::Router::new(
+            slots.collect(),
+            RouterSettings::new(names[0]),
+            shared.clone(),
+            shared.clone(),
+            shared.clone(),
+        )
+        .unwrap()
+        .following(shared.clone(), shared.clone());
+        let router = Arc::new(router);
+        let migrations = Migrations::new(Parts {
+            ends,
+            ledger: shared.clone(),
+            intents: shared.clone(),
+            directory: shared.clone(),
+            leases: shared.clone(),
+            overlay_state: shared.clone(),
+            erasure: shared.clone(),
+            settings: Settings {
+                drain_interval: Duration::from_millis(50),
+                switch_patience: Duration::from_secs(2),
+                ..Settings::default()
+            },
+        });
+        migrations.start(router.clone()).await.unwrap();
+        let shutdown = Shutdown::new();
+        let mut gateway = Gateway {
+            router,
+            backends,
             translators: Vec::new(),
             keys: Arc::new(state.clone()),
             idempotency: Arc::new(state.clone()),
@@ -141,6 +193,8 @@ impl Server {
             intents: Arc::new(state.clone()),
             directory: Arc::new(state.clone()),
             leases: Arc::new(state.clone()),
+            migrations,
+            route_overrides: shared,
             readiness: Arc::new(StoreReadiness(store)),
             metrics: Some(Arc::new(|| "up 1\n".to_owned())),
             docs: true,

@@ -4,7 +4,7 @@ use backend::{Context, Error, Kind, Location, Result};
 use conversation::{Activity, ActivityKind, Conversation, Side, Violation};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{StoreBackend, conversations, in_time};
+use super::{Admission, StoreBackend, conversations};
 use crate::failure::Attempt;
 
 /// Where a message stands in its conversation: `sent_at` and `arrival`.
@@ -36,10 +36,10 @@ impl StoreBackend {
         if is_known {
             return Ok(());
         }
-        let (backend, at, deadline) = (self.info.name.clone(), at.clone(), cx.deadline);
+        let (backend, at, admission) = (self.info.name.clone(), at.clone(), Admission::of(cx));
         self.store
             .write(move |connection, _now| {
-                in_time(deadline)?;
+                admission.check(connection, &backend, &at)?;
                 let number = conversations::number(connection, &backend, &at)?;
                 let place = newest(connection, number)?;
                 connection

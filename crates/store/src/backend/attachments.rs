@@ -9,7 +9,7 @@ use conversation::{AttachmentId, Digest, Media, Message, MessageId, Part, Time, 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::writes::{self, Operation};
-use super::{StoreBackend, conversations, in_time, messages, ratings};
+use super::{Admission, StoreBackend, conversations, messages, ratings};
 use crate::failure::Attempt;
 use crate::sqlite::Micros;
 
@@ -46,10 +46,10 @@ impl StoreBackend {
             message: new.message_id,
             sha256,
         };
-        let deadline = cx.deadline;
+        let admission = Admission::of(cx);
         self.store
             .write(move |connection, now| {
-                in_time(deadline)?;
+                admission.check(connection, &ready.write.backend, &ready.at)?;
                 ready.store(connection, &new.bytes, now)
             })
             .await?;

@@ -36,6 +36,7 @@ pub(super) fn capabilities() -> Capabilities {
         precondition: PreconditionSupport::Full,
         settle: SettleSupport::Certain,
         transactional: true,
+        import_is_atomic: true,
         ..Capabilities::holds_everything()
     }
 }

@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writes::{self, Operation};
-use super::{StoreBackend, document, in_time, participants};
+use super::{Admission, StoreBackend, document, in_time, participants};
 use crate::failure::{Attempt, Failure};
 use crate::sqlite::Micros;
 use crate::{json, state};
@@ -22,17 +22,21 @@ pub(super) const COLUMNS: &str =
 
 impl StoreBackend {
     pub(super) async fn create(&self, cx: &Context, new: NewConversation) -> Result<Located> {
-        let id = ConversationId::generate();
+        let made = ConversationId::generate();
+        // A copy has the id of what it is a copy of, and a native id of its own: both may be in this database.
+        let id = cx.public_id.unwrap_or(made);
+        let public = cx.public_id.map(|id| id.to_string());
         let mut conversation = new.into_conversation(id, self.name(), Time::now());
         participants::complete(&mut conversation.participants)?;
         conversation.counts = Some(Counts { messages: Some(0) });
         conversation.unread = Some(0);
-        let native: Box<str> = id.to_string().into();
+        let native: Box<str> = made.to_string().into();
         let location = Location {
             id,
             backend: self.info.name.clone(),
             native: native.clone(),
             credential: None,
+            renamed: public.is_some(),
         };
         let text = json::to_text(
             "conversation",
@@ -45,14 +49,15 @@ impl StoreBackend {
                 in_time(deadline)?;
                 connection
                     .prepare_cached(
-                        "INSERT INTO conversations (backend, native, created_at, updated_at, document) \
-                         VALUES (?1, ?2, ?3, ?3, ?4)",
+                        "INSERT INTO conversations (backend, native, created_at, updated_at, document, public) \
+                         VALUES (?1, ?2, ?3, ?3, ?4, ?5)",
                     )?
-                    .execute(params![write.backend, write.conversation, Micros(now), text])?;
+                    .execute(params![write.backend, write.conversation, Micros(now), text, public])?;
                 write.store(connection, None, now)?;
                 conversation.created_at = now;
                 conversation.updated_at = now;
-                // In the same transaction, so that no crash leaves a conversation that belongs to nobody.
+                // In the same transaction, so that no crash leaves a conversation that belongs to nobody. What a copy
+                // is a copy of is known already.
                 let entry = NewDirectoryEntry {
                     location,
                     tenant: Some(principal.tenant.clone()),
@@ -141,10 +146,11 @@ impl StoreBackend {
         change: impl FnOnce(&mut Conversation) -> Result<()> + Send + 'static,
     ) -> Result<Conversation> {
         let write = writes::Reference::new(cx, self.name(), Operation::Update, &at.native);
-        let (at, precondition, deadline) = (at.clone(), precondition.cloned(), cx.deadline);
+        let (at, precondition) = (at.clone(), precondition.cloned());
+        let admission = Admission::of(cx);
         self.store
             .write(move |connection, now| {
-                in_time(deadline)?;
+                admission.check(connection, &write.backend, &at)?;
                 let Stored { number, conversation: current } = find(connection, &write.backend, &at)?;
                 if let Some(precondition) = precondition {
                     precondition.check(&current)?;
@@ -152,7 +158,8 @@ impl StoreBackend {
                 let mut changed = current.clone();
                 change(&mut changed)?;
                 if changed != current {
-                    changed.updated_at = current.updated_at.max(now);
+                    // Every change shows, also where the clock stands still.
+                    changed.updated_at = current.updated_at.saturating_add_micros(1).max(now);
                     let text = json::to_text("conversation", &document::of_conversation(changed.clone()))?;
                     connection
                         .prepare_cached("UPDATE conversations SET updated_at = ?2, document = ?3 WHERE number = ?1")?
@@ -173,10 +180,10 @@ impl StoreBackend {
     ) -> Result<()> {
         let (backend, at, precondition) =
             (self.info.name.clone(), at.clone(), precondition.cloned());
-        let deadline = cx.deadline;
+        let admission = Admission::of(cx);
         self.store
             .write(move |connection, _now| {
-                in_time(deadline)?;
+                admission.check(connection, &backend, &at)?;
                 let stored = find(connection, &backend, &at)?;
                 if let Some(precondition) = precondition {
                     precondition.check(&stored.conversation)?;
@@ -242,6 +249,22 @@ pub(super) fn number(connection: &Connection, backend: &str, at: &Location) -> A
         .query_row(params![backend, at.native], |row| row.get(0))
         .optional()?
         .ok_or_else(Error::conversation_not_found)?)
+}
+
+/// True where the conversation at a location lives elsewhere by now.
+pub(super) fn is_closed(connection: &Connection, backend: &str, at: &Location) -> Attempt<bool> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT 1 FROM conversations WHERE backend = ?1 AND native = ?2 AND closed = 1",
+        )?
+        .exists(params![backend, at.native])?)
+}
+
+/// The public id of a conversation by its row's columns `public` and `native`.
+pub(super) fn read_public(public: Option<&str>, native: &str) -> Result<ConversationId> {
+    public.unwrap_or(native).parse().map_err(|error| {
+        Error::new(Kind::Internal, "a stored conversation id is none").source(error)
+    })
 }
 
 /// Reads a row of [`COLUMNS`].

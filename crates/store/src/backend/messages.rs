@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::document::{self, Content, Turn};
 use super::writes::{self, Operation};
-use super::{StoreBackend, conversations, in_time, ratings};
+use super::{Admission, StoreBackend, conversations, ratings};
 use crate::failure::Attempt;
 use crate::sqlite::Micros;
 use crate::{json, state};
@@ -168,7 +168,7 @@ impl Growing {
             .transpose()?;
         connection
             .prepare_cached(
-                "UPDATE conversations SET updated_at = max(updated_at, ?2), last_message_at = ?3, arrivals = ?4, \
+                "UPDATE conversations SET updated_at = max(updated_at + 1, ?2), last_message_at = ?3, arrivals = ?4, \
                  messages = messages + ?5, unread = coalesce(?6, unread), usage = ?7 WHERE number = ?1",
             )?
             .execute(params![
@@ -198,11 +198,12 @@ impl StoreBackend {
         ready.sent_at = None;
         let id = ready.id.clone();
         let write = writes::Reference::new(cx, self.name(), Operation::Post, &at.native);
-        let (location, voter, deadline) = (at.clone(), ratings::voter(&cx.principal), cx.deadline);
+        let (location, voter, admission) =
+            (at.clone(), ratings::voter(&cx.principal), Admission::of(cx));
         let now = self
             .store
             .write(move |connection, now| {
-                in_time(deadline)?;
+                admission.check(connection, &write.backend, &location)?;
                 let mut growing = Growing::find(connection, &write.backend, &location)?;
                 ready.store(connection, &growing.take(&ready, now)?, &voter, now)?;
                 growing.store(connection, now)?;
@@ -247,11 +248,12 @@ impl StoreBackend {
             }));
         }
         let write = writes::Reference::new(cx, self.name(), Operation::Import, &at.native);
-        let (location, voter, deadline) = (at.clone(), ratings::voter(&cx.principal), cx.deadline);
+        let (location, voter, admission) =
+            (at.clone(), ratings::voter(&cx.principal), Admission::of(cx));
         let now = self
             .store
             .write(move |connection, now| {
-                in_time(deadline)?;
+                admission.check(connection, &write.backend, &location)?;
                 let mut growing = Growing::find(connection, &write.backend, &location)?;
                 for message in &ready {
                     message.store(connection, &growing.take(message, now)?, &voter, now)?;
@@ -291,10 +293,10 @@ impl StoreBackend {
     ) -> Result<Message> {
         let write = writes::Reference::new(cx, self.name(), Operation::UpdateMessage, &at.native);
         let (at, id, precondition) = (at.clone(), id.clone(), precondition.cloned());
-        let (voter, deadline) = (ratings::voter(&cx.principal), cx.deadline);
+        let (voter, admission) = (ratings::voter(&cx.principal), Admission::of(cx));
         self.store
             .write(move |connection, now| {
-                in_time(deadline)?;
+                admission.check(connection, &write.backend, &at)?;
                 let stored = find(connection, &write.backend, &at, &id, &voter)?;
                 let current = &stored.message;
                 if let Some(precondition) = precondition {
@@ -330,14 +332,14 @@ impl StoreBackend {
         precondition: Option<&Precondition>,
     ) -> Result<()> {
         let (backend, at, id) = (self.info.name.clone(), at.clone(), id.clone());
-        let (precondition, voter, deadline) = (
+        let (precondition, voter, admission) = (
             precondition.cloned(),
             ratings::voter(&cx.principal),
-            cx.deadline,
+            Admission::of(cx),
         );
         self.store
             .write(move |connection, now| {
-                in_time(deadline)?;
+                admission.check(connection, &backend, &at)?;
                 let stored = find(connection, &backend, &at, &id, &voter)?;
                 if let Some(precondition) = precondition {
                     precondition.check(&stored.message)?;
@@ -464,7 +466,7 @@ fn add(sum: Usage, more: &Usage) -> Usage {
 pub(super) fn moved(connection: &Connection, conversation: i64, now: Time) -> Attempt<()> {
     connection
         .prepare_cached(
-            "UPDATE conversations SET updated_at = max(updated_at, ?2) WHERE number = ?1",
+            "UPDATE conversations SET updated_at = max(updated_at + 1, ?2) WHERE number = ?1",
         )?
         .execute(params![conversation, Micros(now)])?;
     state::follow(connection, conversation)

@@ -104,22 +104,23 @@ impl StoreBackend {
             (">", "ASC", i64::MIN)
         };
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM conversations WHERE backend = ?1 AND number {sign} ?2 ORDER BY number {order} LIMIT ?3"
+            "SELECT {COLUMNS}, public FROM conversations WHERE backend = ?1 AND number {sign} ?2 \
+             ORDER BY number {order} LIMIT ?3"
         ))?;
         let mut rows =
             statement.query(params![self.name(), walk.start.unwrap_or(all), size + 1])?;
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
             let native: Box<str> = row.get(1)?;
-            let id = native.parse().map_err(|error| {
-                Error::new(Kind::Internal, "a stored conversation id is none").source(error)
-            })?;
+            let public: Option<Box<str>> = row.get("public")?;
+            let id = conversations::read_public(public.as_deref(), &native)?;
             let stored = conversations::read(row, self.name(), id)?;
             let location = Location {
                 id,
                 backend: self.info.name.clone(),
                 native,
                 credential: None,
+                renamed: public.is_some(),
             };
             items.push((
                 stored.number,

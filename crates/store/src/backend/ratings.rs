@@ -5,7 +5,7 @@ use conversation::{Message, MessageId, Rating, Violation};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::writes::{self, Operation};
-use super::{StoreBackend, in_time, messages};
+use super::{Admission, StoreBackend, messages};
 use crate::failure::Attempt;
 
 /// The highest vote; the lowest is 0.
@@ -13,12 +13,20 @@ const VOTE_MAX: f64 = 5.0;
 
 /// Whose vote it is: the end user's, or the key's where there is none.
 pub(super) fn voter(principal: &Principal) -> String {
-    let (sort, name) = match &principal.user {
-        Some(user) => ("user", user),
-        None => ("key", &principal.key),
-    };
-    // The separator is in no tenant's name, so that no two principals meet.
-    format!("{}\u{1f}{sort}\u{1f}{name}", principal.tenant)
+    match &principal.user {
+        Some(user) => voter_of_user(&principal.tenant, user),
+        None => name(&principal.tenant, "key", &principal.key),
+    }
+}
+
+/// The votes of an end user are theirs.
+pub(crate) fn voter_of_user(tenant: &str, user: &str) -> String {
+    name(tenant, "user", user)
+}
+
+/// The separator is in no tenant's name, so that no two principals meet.
+fn name(tenant: &str, sort: &str, name: &str) -> String {
+    format!("{tenant}\u{1f}{sort}\u{1f}{name}")
 }
 
 /// What at least one row of votes, which together add `sum`, makes of an imported rating. The importer's own vote is
@@ -105,10 +113,10 @@ impl StoreBackend {
         }
         let write = writes::Reference::new(cx, self.name(), Operation::Rate, &at.native);
         let (at, id) = (at.clone(), id.clone());
-        let (voter, deadline) = (voter(&cx.principal), cx.deadline);
+        let (voter, admission) = (voter(&cx.principal), Admission::of(cx));
         self.store
             .write(move |connection, now| {
-                in_time(deadline)?;
+                admission.check(connection, &write.backend, &at)?;
                 let stored = messages::find(connection, &write.backend, &at, &id, &voter)?;
                 let before = store_vote(connection, stored.number, &voter, value)?;
                 connection

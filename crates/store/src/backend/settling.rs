@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backend::{Applied, Context, Error, Intent, Kind, Located, Location, Result, Settled, Write};
-use conversation::{AttachmentId, Message, MessageId, Role, Time};
+use conversation::{AttachmentId, ConversationId, Message, MessageId, Role, Time};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::writes::Operation;
@@ -83,18 +83,19 @@ impl Look {
 
     /// What the write made, as it is now. What was deleted since was done, but cannot be shown: unknown.
     fn applied(&self, connection: &Connection, found: &Found) -> Attempt<Settled> {
-        let id = match &self.intent.location {
-            Some(location) => Some(location.id),
-            None => found.conversation.parse().ok(),
-        };
-        let Some(id) = id else {
-            return Ok(Settled::Unknown);
+        let (id, renamed) = match &self.intent.location {
+            Some(location) => (location.id, location.renamed),
+            None => match self.made(connection, found)? {
+                Some(made) => made,
+                None => return Ok(Settled::Unknown),
+            },
         };
         let location = Location {
             id,
             backend: self.backend.clone(),
             native: found.conversation.clone(),
             credential: None,
+            renamed,
         };
         match self.show(connection, location, found) {
             // Input and answer are two posts of one intent. Where only the input is there, the answer may be half
@@ -109,6 +110,25 @@ impl Look {
             Err(Failure::Port(error)) if error.kind == Kind::NotFound => Ok(Settled::Unknown),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The public id of the conversation that a create made, and whether that is the id of what it is a copy of.
+    fn made(
+        &self,
+        connection: &Connection,
+        found: &Found,
+    ) -> Attempt<Option<(ConversationId, bool)>> {
+        let public: Option<Option<Box<str>>> = connection
+            .prepare_cached("SELECT public FROM conversations WHERE backend = ?1 AND native = ?2")?
+            .query_row(params![self.backend, found.conversation], |row| row.get(0))
+            .optional()?;
+        Ok(match public {
+            Some(public) => {
+                let id = conversations::read_public(public.as_deref(), &found.conversation)?;
+                Some((id, public.is_some()))
+            }
+            None => None,
+        })
     }
 
     fn show(&self, connection: &Connection, at: Location, found: &Found) -> Attempt<Applied> {

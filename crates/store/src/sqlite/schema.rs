@@ -21,6 +21,10 @@ const VERSIONS: &[(&str, &str)] = &[
         include_str!("../../schema/V3__attachments.sql"),
     ),
     ("V4__overlay", include_str!("../../schema/V4__overlay.sql")),
+    (
+        "V5__migrations",
+        include_str!("../../schema/V5__migrations.sql"),
+    ),
 ];
 
 /// True where the schema is this program's, or newer.
@@ -113,6 +117,15 @@ mod tests {
         }
     }
 
+    /// Rows of what migrations change.
+    const BEFORE_MIGRATIONS: &str = "INSERT INTO directory (id, tenant, backend, native, first_backend, first_native, \
+         title, status, kind, created_at, updated_at, document) VALUES ('conv_00000000000000000000000001', 't', \
+         'store', 'conv_00000000000000000000000001', 'store', 'conv_00000000000000000000000001', '', 'open', \
+         'conversation', 1, 1, '{}'); \
+         INSERT INTO intents (id, instance, backend, operation, state, started_at, deadline_at, tried_at, record) \
+         VALUES (x'01', 'i', 'b', 'o', 0, 1, 1, 1, '{}'); \
+         INSERT INTO instances (id, heartbeat_at) VALUES ('i', 1);";
+
     #[test]
     fn every_older_schema_is_brought_up_to_date_with_what_it_holds() {
         for older in 1..VERSIONS.len() {
@@ -132,9 +145,25 @@ mod tests {
                      VALUES ((1 << 28) + 1, 1, 'msg_1', 1, 1, 1, 1, 'user', 'from before');",
                 )
                 .unwrap();
+            if older >= 4 {
+                connection.execute_batch(BEFORE_MIGRATIONS).unwrap();
+            }
             drop(connection);
             let store = Store::open(StoreConfig::at(&path)).unwrap();
             assert_eq!(store.status().unwrap().schema_version, latest());
+            if older >= 4 {
+                let held: (bool, bool, bool, bool) = store
+                    .read(|connection| {
+                        Ok(connection.query_row(
+                            "SELECT d.renamed, c.closed, c.public IS NULL, i.migration IS NULL \
+                             FROM directory d, conversations c, intents i",
+                            [],
+                            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                        )?)
+                    })
+                    .unwrap();
+                assert_eq!(held, (false, false, true, true));
+            }
             let held: (String, i64, Option<i64>) = store
                 .read(|connection| {
                     Ok(connection.query_row(

@@ -18,7 +18,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 /// The most rows of a table that one sweep removes: callers wait meanwhile.
 const SWEEP_MAX_ROWS: usize = 2_000;
 /// The most attachments whose bytes one sweep removes: each may be some megabytes.
-const SWEEP_MAX_BLOBS: usize = 4;
+pub(super) const SWEEP_MAX_BLOBS: usize = 4;
 /// When the next sweep begins where one was not enough.
 const SWEEP_AGAIN: Duration = Duration::from_millis(50);
 
@@ -100,7 +100,7 @@ impl Upkeep {
 }
 
 /// Removes bytes that lost an attachment and that no other one holds; returns how many were looked at.
-fn sweep_blobs(connection: &Connection) -> rusqlite::Result<usize> {
+pub(super) fn sweep_blobs(connection: &Connection) -> rusqlite::Result<usize> {
     let looked_at = connection
         .prepare_cached("SELECT sha256 FROM loose_blobs LIMIT ?1")?
         .query_map(params![SWEEP_MAX_BLOBS], |row| row.get(0))?

@@ -33,8 +33,18 @@ struct Finished {
 
 enum Order {
     Write(Job),
+    /// Ends the batch that is being collected.
+    Interrupt(Interrupt),
+}
+
+/// What is done when every write before it was.
+enum Interrupt {
+    Alone(Alone),
     Close(oneshot::Sender<()>),
 }
+
+/// Work that makes its own transactions.
+type Alone = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The way to the writing thread. Dropping it writes what waits and ends the thread.
 pub(super) struct Writer {
@@ -103,7 +113,7 @@ impl Writer {
         write: impl FnOnce(&Connection, Time) -> Attempt<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
-        self.send(job(write, move |result| {
+        self.send_write(job(write, move |result| {
             // A caller that no longer waits has dropped its end; its write stands all the same.
             let _gone = sender.send(result);
         }))?;
@@ -116,16 +126,32 @@ impl Writer {
         &self,
         write: impl FnOnce(&Connection, Time) -> Attempt<()> + Send + 'static,
     ) -> Result<()> {
-        self.send(job(write, |result| {
+        self.send_write(job(write, |result| {
             if let Err(error) = result {
                 tracing::warn!(error = %error, "a write that nobody waits for was not made");
             }
         }))
     }
 
+    /// Runs `work` on the writing thread, outside of any transaction: callers wait meanwhile.
+    pub(super) async fn run_alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        let alone: Alone = Box::new(move |connection| {
+            let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+                .unwrap_or_else(|_| Err(broke_off()));
+            // Whoever no longer waits has dropped their end.
+            let _gone = sender.send(result);
+        });
+        self.send(Order::Interrupt(Interrupt::Alone(alone)))?;
+        receiver.await.map_err(|_| closed())?
+    }
+
     pub(super) async fn close(&self) -> Result<()> {
         let (sender, receiver) = oneshot::channel();
-        let mut order = Order::Close(sender);
+        let mut order = Order::Interrupt(Interrupt::Close(sender));
         // A full queue empties by itself: closing waits instead of failing.
         while let Some(orders) = &self.orders {
             match orders.try_send(order) {
@@ -157,19 +183,21 @@ impl Writer {
             .map_or_else(|_| Time::now(), |time| time.saturating_add_micros(-1))
     }
 
-    fn send(&self, job: Job) -> Result<()> {
-        let orders = self.orders.as_ref().ok_or_else(closed)?;
-        orders
-            .try_send(Order::Write(job))
-            .map_err(|error| match error {
-                TrySendError::Full(_) => {
-                    Error::new(Kind::Overloaded, "too many writes wait for the store")
-                        .retry_after(Some(BUSY_RETRY_AFTER))
-                }
-                TrySendError::Disconnected(_) => closed(),
-            })?;
+    fn send_write(&self, job: Job) -> Result<()> {
+        self.send(Order::Write(job))?;
         gauge!("store_writes_waiting").increment(1);
         Ok(())
+    }
+
+    fn send(&self, order: Order) -> Result<()> {
+        let orders = self.orders.as_ref().ok_or_else(closed)?;
+        orders.try_send(order).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                Error::new(Kind::Overloaded, "too many writes wait for the store")
+                    .retry_after(Some(BUSY_RETRY_AFTER))
+            }
+            TrySendError::Disconnected(_) => closed(),
+        })
     }
 }
 
@@ -237,15 +265,21 @@ impl Thread {
             }
             let wait = upkeep_at.saturating_duration_since(Instant::now());
             let mut batch = Vec::new();
+            let mut interrupt = None;
             match self.receiver.recv_timeout(wait) {
                 Ok(Order::Write(job)) => batch.push(job),
-                Ok(Order::Close(done)) => closing = Some(done),
+                Ok(Order::Interrupt(first)) => interrupt = Some(first),
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.collect(&mut batch, &mut closing);
+            self.collect(&mut batch, &mut interrupt);
             if !batch.is_empty() {
                 self.commit(batch);
+            }
+            match interrupt {
+                Some(Interrupt::Alone(work)) => work(&self.connection),
+                Some(Interrupt::Close(done)) => closing = Some(done),
+                None => {}
             }
         }
         self.drain();
@@ -256,25 +290,28 @@ impl Thread {
     }
 
     /// Takes what waits already, up to the limit of a batch.
-    fn collect(&self, batch: &mut Vec<Job>, closing: &mut Option<oneshot::Sender<()>>) {
-        while closing.is_none() && batch.len() < self.batch_max_writes {
+    fn collect(&self, batch: &mut Vec<Job>, interrupt: &mut Option<Interrupt>) {
+        while interrupt.is_none() && batch.len() < self.batch_max_writes {
             match self.receiver.try_recv() {
                 Ok(Order::Write(job)) => batch.push(job),
-                Ok(Order::Close(done)) => *closing = Some(done),
+                Ok(Order::Interrupt(next)) => *interrupt = Some(next),
                 Err(_) => return,
             }
         }
     }
 
-    /// Writes what was sent before the end.
+    /// Writes what was sent before the end. Nothing else is begun: whoever waits for it is told that the store is closed.
     fn drain(&mut self) {
         loop {
             let mut batch = Vec::new();
-            self.collect(&mut batch, &mut None);
-            if batch.is_empty() {
+            let mut refused = None;
+            self.collect(&mut batch, &mut refused);
+            if batch.is_empty() && refused.is_none() {
                 return;
             }
-            self.commit(batch);
+            if !batch.is_empty() {
+                self.commit(batch);
+            }
         }
     }
 
@@ -384,13 +421,16 @@ impl Thread {
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
-    /// The time of the next write: never before the last one, unless the clock was set back on purpose.
+    /// The time of the next write: after the last one, unless the clock was set back on purpose. So a conversation that
+    /// changed has another `updated_at`, also while the clock stands still.
     fn tick(&mut self) -> Time {
         let now = Time::now();
         let back = self.last_time.as_micros().saturating_sub(now.as_micros());
-        if !(0..CLOCK_STEP_MAX_MICROS).contains(&back) {
-            self.last_time = now;
-        }
+        self.last_time = if (0..CLOCK_STEP_MAX_MICROS).contains(&back) {
+            self.last_time.saturating_add_micros(1)
+        } else {
+            now
+        };
         self.last_time
     }
 

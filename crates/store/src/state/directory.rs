@@ -4,12 +4,15 @@
 //! there already and costs a read.
 
 use async_trait::async_trait;
-use backend::ports::{BackendBinding, Binding, Directory, DirectoryEntry, NewDirectoryEntry};
+use backend::ports::{
+    BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
+};
 use backend::{ConversationQuery, Error, Kind, Location, Page, Principal, Result};
 use conversation::{Conversation, ConversationId, NewConversation, Time};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::State;
+use super::ledger::places;
 use super::overlay;
 use super::terms::{self, Term};
 use crate::failure::Attempt;
@@ -18,7 +21,7 @@ use crate::sqlite::Micros;
 
 /// The columns that [`read`] reads, in its order.
 pub(super) const COLUMNS: &str = "d.number, d.id, d.tenant, d.owner, d.backend, d.native, d.credential, d.hidden, \
-     d.updated_at, d.last_message_at, d.document";
+     d.updated_at, d.last_message_at, d.renamed, d.document";
 
 /// How much of a title sorts: cursors hold it, and they are short. Equal beginnings sort by id.
 const TITLE_SORT_CHARS: usize = 64;
@@ -43,7 +46,7 @@ impl Directory for State {
     async fn locate(&self, id: ConversationId) -> Result<Option<Binding>> {
         self.store.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT backend, native, credential, tenant, owner, hidden FROM directory WHERE id = ?1",
+                "SELECT backend, native, credential, tenant, owner, hidden, renamed FROM directory WHERE id = ?1",
             )?;
             let mut rows = statement.query(params![id.to_string()])?;
             let Some(row) = rows.next()? else {
@@ -56,6 +59,7 @@ impl Directory for State {
                     backend: row.get(0)?,
                     native: row.get(1)?,
                     credential: row.get(2)?,
+                    renamed: row.get(6)?,
                 },
                 tenant: Some(tenant).filter(|tenant| !tenant.is_empty()),
                 owner: row.get(4)?,
@@ -77,7 +81,9 @@ impl Directory for State {
     async fn find_native(&self, backend: &str, native: &str) -> Result<Option<DirectoryEntry>> {
         self.store.read(|connection| {
             let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM directory d WHERE d.backend = ?1 AND d.native = ?2"
+                "SELECT {COLUMNS} FROM directory d WHERE d.backend = ?1 AND d.native = ?2 \
+                 UNION ALL SELECT {COLUMNS} FROM places p CROSS JOIN directory d ON d.id = p.conversation \
+                 WHERE p.backend = ?1 AND p.native = ?2 LIMIT 1"
             ))?;
             let mut rows = statement.query(params![backend, native])?;
             rows.next()?.map(read).transpose()
@@ -153,23 +159,25 @@ impl Directory for State {
                 let id = location.id.to_string();
                 let other: Option<String> = connection
                     .prepare_cached(
-                        "DELETE FROM directory WHERE backend = ?1 AND native = ?2 AND id <> ?3 RETURNING id",
+                        "SELECT id FROM directory WHERE backend = ?1 AND native = ?2 AND id <> ?3",
                     )?
                     .query_row(params![location.backend, location.native, id], |row| row.get(0))
                     .optional()?;
                 if let Some(other) = other {
-                    overlay::forget(connection, &other)?;
+                    places::forget_entry(connection, &other)?;
                 }
+                places::follow_home(connection, &location)?;
                 let bound = connection
                     .prepare_cached(
-                        "UPDATE directory SET backend = ?2, native = ?3, credential = ?4 \
+                        "UPDATE directory SET backend = ?2, native = ?3, credential = ?4, renamed = renamed OR ?5 \
                          WHERE id = ?1 AND hidden < 2",
                     )?
                     .execute(params![
                         id,
                         location.backend,
                         location.native,
-                        location.credential
+                        location.credential,
+                        location.renamed
                     ])?;
                 if bound == 0 {
                     return Err(Error::conversation_not_found().into());
@@ -202,6 +210,10 @@ impl Directory for State {
         query: &ConversationQuery,
     ) -> Result<Page<DirectoryEntry>> {
         self.page(principal, query)
+    }
+
+    async fn walk(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>> {
+        self.walk_entries(walk)
     }
 
     async fn discovered_at(&self, backend: &str, credential: Option<&str>) -> Result<Option<Time>> {
@@ -238,8 +250,8 @@ pub(crate) fn insert_entry(connection: &Connection, entry: &NewDirectoryEntry) -
     let number = connection
         .prepare_cached(
             "INSERT INTO directory (id, tenant, owner, backend, native, credential, first_backend, first_native, \
-             title, status, kind, priority, created_at, updated_at, last_message_at, document) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?4, ?5, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             title, status, kind, priority, created_at, updated_at, last_message_at, document, renamed) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?4, ?5, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .insert(params![
             location.id.to_string(),
@@ -255,7 +267,8 @@ pub(crate) fn insert_entry(connection: &Connection, entry: &NewDirectoryEntry) -
             Micros(document.created_at),
             Micros(document.updated_at),
             document.last_message_at.map(Micros),
-            text
+            text,
+            location.renamed
         ])?;
     insert_terms(
         connection,
@@ -302,6 +315,18 @@ pub(crate) fn follow(connection: &Connection, conversation: i64) -> Attempt<()> 
     Ok(())
 }
 
+/// As [`follow`], by where the conversation lives.
+pub(crate) fn follow_native(connection: &Connection, backend: &str, native: &str) -> Attempt<()> {
+    let number = connection
+        .prepare_cached("SELECT number FROM conversations WHERE backend = ?1 AND native = ?2")?
+        .query_row(params![backend, native], |row| row.get(0))
+        .optional()?;
+    match number {
+        Some(number) => follow(connection, number),
+        None => Ok(()),
+    }
+}
+
 /// Marks the conversation that lives here as deleted, where it is known. What it was found by goes; only what keeps
 /// its id from coming back stays.
 pub(crate) fn tombstone_native(
@@ -336,6 +361,22 @@ pub(crate) fn tombstone_native(
         .prepare_cached("DELETE FROM directory_terms WHERE entry = ?1")?
         .execute(params![number])?;
     overlay::forget(connection, &location.id.to_string())
+}
+
+/// Leaves of an entry only what keeps its id and its home from coming back.
+pub(super) fn empty(connection: &Connection, id: &str) -> Attempt<()> {
+    let home: Option<(String, String)> = connection
+        .prepare_cached("SELECT backend, native FROM directory WHERE id = ?1")?
+        .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((backend, native)) = home else {
+        return Ok(());
+    };
+    tombstone_native(connection, &backend, &native)?;
+    connection
+        .prepare_cached("UPDATE directory SET owner = NULL, credential = NULL WHERE id = ?1")?
+        .execute(params![id])?;
+    Ok(())
 }
 
 /// Replaces the document of an entry, and its terms where they changed.
@@ -387,14 +428,16 @@ fn insert_terms<'a>(
     Ok(())
 }
 
+/// True where the id is known, or the place: one where a conversation lived before, or is copied to, is no other one.
 fn is_known(connection: &Connection, location: &Location) -> Attempt<bool> {
-    Ok(connection
+    let is_known = connection
         .prepare_cached("SELECT 1 FROM directory WHERE id = ?1 OR (backend = ?2 AND native = ?3)")?
         .exists(params![
             location.id.to_string(),
             location.backend,
             location.native
-        ])?)
+        ])?;
+    Ok(is_known || places::is_taken(connection, location)?)
 }
 
 /// What a title sorts by.
@@ -417,7 +460,7 @@ pub(super) fn read(row: &Row<'_>) -> Attempt<DirectoryEntry> {
     let tenant: Box<str> = row.get(2)?;
     let Micros(updated_at) = row.get(8)?;
     let last_message_at: Option<Micros> = row.get(9)?;
-    let text = row.get_ref(10)?.as_str().map_err(rusqlite::Error::from)?;
+    let text = row.get_ref(11)?.as_str().map_err(rusqlite::Error::from)?;
     let mut document: Conversation = json::from_text("conversation", text)?;
     document.updated_at = updated_at;
     document.last_message_at = last_message_at.map(|Micros(time)| time);
@@ -427,6 +470,7 @@ pub(super) fn read(row: &Row<'_>) -> Attempt<DirectoryEntry> {
             backend: row.get(4)?,
             native: row.get(5)?,
             credential: row.get(6)?,
+            renamed: row.get(10)?,
         },
         tenant: Some(tenant).filter(|tenant| !tenant.is_empty()),
         owner: row.get(3)?,

@@ -169,11 +169,13 @@ fn abandoned(
 ) -> Attempt<Vec<Item>> {
     let dead_before = Micros(earlier(Time::now(), DEAD_AFTER));
     let backends = connection
-        .prepare_cached("SELECT DISTINCT backend FROM intents WHERE state = 0")?
+        .prepare_cached(
+            "SELECT DISTINCT backend FROM intents WHERE state = 0 AND migration IS NULL",
+        )?
         .query_map([], |row| row.get::<_, String>(0))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM intents i WHERE i.state = 0 AND i.backend = ?5 AND CASE i.instance WHEN ?1 \
+        "SELECT {COLUMNS} FROM intents i WHERE i.state = 0 AND i.migration IS NULL AND i.backend = ?5 AND CASE i.instance WHEN ?1 \
          THEN i.deadline_at < ?2 ELSE NOT EXISTS \
          (SELECT 1 FROM instances WHERE id = i.instance AND heartbeat_at > ?3) END \
          ORDER BY i.tried_at, i.number LIMIT ?4"
@@ -199,33 +201,37 @@ fn number_of(state: IntentState) -> u8 {
 }
 
 /// Notes a write. One that is noted already becomes this one, of this process.
-fn store(
+pub(super) fn store(
     connection: &Connection,
     record: &IntentRecord,
     text: &str,
     instance: &str,
 ) -> Attempt<()> {
+    // A create has no conversation yet, but that of a copy has its id already.
     let location = record.intent.location.as_ref();
+    let conversation = location.map(|location| location.id).or(record.public_id);
     connection
         .prepare_cached(
             "INSERT INTO intents (id, instance, backend, operation, conversation, record, state, detail, started_at, \
-             deadline_at, tried_at) VALUES (?1, ?2, ?3, ?10, ?4, ?5, ?6, ?7, ?8, ?9, ?8) \
+             deadline_at, tried_at, migration) VALUES (?1, ?2, ?3, ?10, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?11) \
              ON CONFLICT (id) DO UPDATE SET instance = excluded.instance, backend = excluded.backend, \
              operation = excluded.operation, conversation = excluded.conversation, record = excluded.record, \
              state = excluded.state, \
-             detail = excluded.detail, started_at = excluded.started_at, deadline_at = excluded.deadline_at",
+             detail = excluded.detail, started_at = excluded.started_at, deadline_at = excluded.deadline_at, \
+             migration = excluded.migration",
         )?
         .execute(params![
             record.intent.id.as_bytes(),
             instance,
             record.backend,
-            location.map(|location| location.id.to_string()),
+            conversation.map(|conversation| conversation.to_string()),
             text,
             number_of(record.state),
             record.detail,
             Micros(record.intent.started_at),
             Micros(record.intent.deadline_at),
-            record.intent.write.operation()
+            record.intent.write.operation(),
+            record.migration.map(|migration| migration.to_string())
         ])?;
     Ok(())
 }

@@ -17,12 +17,14 @@ mod changes;
 mod conversations;
 mod counts;
 mod drift;
+mod erasing;
 mod fields;
 mod index;
 mod messages;
 mod sendings;
 
 pub(super) use conversations::{enter, is_deleted};
+pub(super) use erasing::erase_message;
 
 #[cfg(test)]
 mod tests;

@@ -53,6 +53,16 @@ pub(super) fn of_document(document: &Conversation) -> BTreeSet<Term> {
     labels.chain(participants).chain(metadata).collect()
 }
 
+/// The term of a label.
+pub(super) fn of_label(label: &str) -> Term {
+    Term::new("label", label)
+}
+
+/// The term of a participant, by id or handle.
+pub(super) fn of_participant(name: &str) -> Term {
+    Term::new("participant", name)
+}
+
 /// The terms that a filter asks for; each must be there.
 pub(super) fn of_filter(filter: &ConversationFilter) -> Result<Vec<Term>> {
     let labels = filter.label.iter().map(|label| Term::new("label", label));

@@ -30,6 +30,7 @@ fn entry(
             backend: "chatter".into(),
             native: id.to_string().into(),
             credential: None,
+            renamed: false,
         },
         tenant: tenant.map(Into::into),
         owner: owner.map(Into::into),

@@ -1,6 +1,6 @@
 //! Intents: begun, ended, noted, left by dead processes.
 
-use backend::ports::{IntentQuery, IntentRecord, IntentState, Intents as _};
+use backend::ports::{IntentQuery, IntentRecord, IntentState, Intents as _, MigrationId};
 use backend::{Intent, Kind, Location, Scope, Write};
 use conversation::{ConversationId, NewConversation, NewMessage, Role, Time};
 use store::{State, Store};
@@ -17,6 +17,7 @@ fn record(backend: &str, conversation: Option<ConversationId>, started_at: i64) 
                 backend: backend.into(),
                 native: "native".into(),
                 credential: None,
+                renamed: false,
             }),
             write: match conversation {
                 Some(_) => Write::PostMessage(NewMessage::text(Role::User, "words")),
@@ -30,6 +31,10 @@ fn record(backend: &str, conversation: Option<ConversationId>, started_at: i64) 
         request_id: "request".into(),
         copying: true,
         strict: true,
+        public_id: None,
+        beside: false,
+        migration: None,
+        messages: Vec::new(),
         state: IntentState::Open,
         detail: None,
     }
@@ -335,7 +340,7 @@ async fn what_is_read_often_is_read_by_an_index() {
             "intents_by_operation",
         ),
         (
-            "state = 0 AND backend = 'b' ORDER BY tried_at, number",
+            "state = 0 AND migration IS NULL AND backend = 'b' ORDER BY tried_at, number",
             "intents_open_by_try",
         ),
     ];
@@ -347,4 +352,42 @@ async fn what_is_read_often_is_read_by_an_index() {
             "{steps:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn those_of_a_migration_are_listed_with_their_conversation_and_never_abandoned() {
+    let (directory, store, state) = open();
+    let copied = ConversationId::generate();
+    let migration = Some(MigrationId::generate());
+    let create = IntentRecord {
+        public_id: Some(copied),
+        migration,
+        ..record("vendor", None, 100)
+    };
+    let import = IntentRecord {
+        migration,
+        ..record("vendor", Some(copied), 101)
+    };
+    let other = record("vendor", None, 102);
+    for record in [&create, &import, &other] {
+        state.begin(record).await.unwrap();
+    }
+    let of_copied = IntentQuery {
+        conversation: Some(copied),
+        ..all(10)
+    };
+    let found = state.list(&of_copied).await.unwrap().items;
+    assert_eq!(found, vec![create.clone(), import.clone()]);
+    // The process has died, and every deadline has passed.
+    drop((state, store));
+    let (_store, state) = open_in(&directory);
+    let far = seconds(1_000_000_000_000 / 1_000);
+    assert_eq!(state.abandoned(far, 10).await.unwrap(), vec![other]);
+    // It is taken over by an ordinary write: then it is settled like any other.
+    let taken = IntentRecord {
+        migration: None,
+        ..import
+    };
+    state.begin(&taken).await.unwrap();
+    assert_eq!(state.abandoned(far, 10).await.unwrap().len(), 2);
 }

@@ -6,24 +6,34 @@
 )]
 
 mod blobs;
+mod chains;
 mod credentials;
 mod directory;
 mod drift;
+mod erasure;
 mod fields;
 mod idempotency;
 mod index;
 mod intents;
 mod keys;
 mod leases;
+mod ledger;
+mod names;
 mod overlay;
+mod persons;
 mod places;
 mod rebind;
+mod scrubbing;
+mod steps;
 mod support;
+mod switching;
+mod walking;
 
 use std::sync::Arc;
 
 use backend::ports::{
-    Blobs, Credentials, Directory, Idempotency, Intents, Keys, Leases, OverlayState,
+    Blobs, Credentials, Directory, Erasure, Idempotency, Intents, Keys, Leases, Ledger, Names,
+    OverlayState, RouteOverrides,
 };
 use store::State;
 
@@ -36,12 +46,20 @@ type Ports = (
     Arc<dyn OverlayState>,
     Arc<dyn Intents>,
     Arc<dyn Blobs>,
+    Arc<dyn Ledger>,
+    Arc<dyn Names>,
+    Arc<dyn RouteOverrides>,
+    Arc<dyn Erasure>,
 );
 
 #[test]
 fn the_state_serves_every_port() {
     fn ports(state: Arc<State>) -> Ports {
         (
+            state.clone(),
+            state.clone(),
+            state.clone(),
+            state.clone(),
             state.clone(),
             state.clone(),
             state.clone(),

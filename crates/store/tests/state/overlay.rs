@@ -303,6 +303,7 @@ fn entry(id: ConversationId, native: &str) -> NewDirectoryEntry {
             backend: "vendor".into(),
             native: native.into(),
             credential: None,
+            renamed: false,
         },
         tenant: Some("acme".into()),
         owner: None,

@@ -18,6 +18,7 @@ fn entry(id: ConversationId, native: &str) -> NewDirectoryEntry {
             backend: "vendor".into(),
             native: native.into(),
             credential: Some("user:acme/ann".into()),
+            renamed: false,
         },
         tenant: Some("acme".into()),
         owner: Some("ann".into()),
@@ -28,6 +29,7 @@ fn entry(id: ConversationId, native: &str) -> NewDirectoryEntry {
 fn second(id: ConversationId) -> Location {
     Location {
         credential: Some("session:2".into()),
+        renamed: false,
         ..entry(id, "second").location
     }
 }

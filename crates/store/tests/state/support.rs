@@ -1,8 +1,13 @@
 //! What the tests of all ports share.
 
-use backend::ports::{Change, Holder, IndexState, Kept, KeptAt, KeptField, OverlayState as _};
-use backend::{Principal, Scope};
-use conversation::{ConversationId, Digest, MessageId, NewMessage, RawJson, Role, Time};
+use backend::ports::{
+    Change, Holder, IndexState, Kept, KeptAt, KeptField, Ledger as _, MigrationFilter, MigrationId,
+    MigrationRecord, MigrationSpec, NewDirectoryEntry, OverlayState as _, Oversize, Phase,
+};
+use backend::{Location, Principal, Scope};
+use conversation::{
+    ConversationId, Digest, MessageId, NewConversation, NewMessage, RawJson, Role, Time,
+};
 use store::{SealingKey, State, Store, StoreConfig};
 use tempfile::TempDir;
 
@@ -100,4 +105,53 @@ pub(crate) fn kept_rows(store: &Store) -> i64 {
             .unwrap()
     })
     .sum()
+}
+
+pub(crate) fn home(id: ConversationId, backend: &str, native: &str) -> Location {
+    Location {
+        id,
+        backend: backend.into(),
+        native: native.into(),
+        credential: None,
+        renamed: false,
+    }
+}
+
+/// A conversation of the tenant `acme` that lives on a backend.
+pub(crate) fn entry(at: Location) -> NewDirectoryEntry {
+    let document = NewConversation::default().into_conversation(at.id, &at.backend, seconds(1));
+    NewDirectoryEntry {
+        location: at,
+        tenant: Some("acme".into()),
+        owner: Some("ann".into()),
+        document,
+    }
+}
+
+/// A migration that was planned.
+pub(crate) async fn migration(state: &State, from: &str, to: &str) -> MigrationId {
+    let record = migration_record(from, to);
+    state.put_migration(&record).await.unwrap();
+    record.id
+}
+
+pub(crate) fn migration_record(from: &str, to: &str) -> MigrationRecord {
+    MigrationRecord {
+        id: MigrationId::generate(),
+        spec: MigrationSpec {
+            from: from.into(),
+            to: to.into(),
+            filter: MigrationFilter::default(),
+            roster: Vec::new(),
+            oversize: Oversize::default(),
+            parallel: 8,
+        },
+        phase: Phase::Planned,
+        mirror: false,
+        holder: None,
+        stopped: None,
+        notes: serde_json::Map::new(),
+        created_at: seconds(1),
+        updated_at: seconds(1),
+    }
 }

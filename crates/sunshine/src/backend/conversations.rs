@@ -132,6 +132,7 @@ impl Sunshine {
                 backend: self.name().into(),
                 native: native.into(),
                 credential: None,
+                renamed: false,
             },
             conversation,
         })

@@ -47,6 +47,7 @@ impl Sunshine {
                 },
                 _,
             ) => Ok(Settled::NotApplied),
+            (Write::DeleteConversation, Some(at)) => self.settle_delete(cx, intent, at).await,
             (
                 Write::DeleteConversation
                 | Write::DeleteMessage { .. }

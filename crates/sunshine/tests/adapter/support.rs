@@ -82,6 +82,7 @@ pub(crate) fn at(native: &str) -> Location {
         backend: "sunshine".into(),
         native: native.into(),
         credential: None,
+        renamed: false,
     }
 }
 

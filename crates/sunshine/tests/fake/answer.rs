@@ -39,6 +39,12 @@ impl Answer {
         Self::json(200, &wire::Empty { extra })
     }
 
+    /// With one more header.
+    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
+    }
+
     pub(crate) fn html() -> Self {
         Self {
             status: 200,
@@ -99,6 +105,7 @@ impl Refusal {
         Self::new(413, "payload_too_large", "The request is too large");
     pub(crate) const LOCKED: Self =
         Self::new(423, "locked", "The conversation has too many messages");
+    pub(crate) const TOO_MANY: Self = Self::new(429, "too_many_requests", "Too many requests");
     pub(crate) const BAD_PAGE: Self = Self::bad_request("The page parameters are invalid");
 
     pub(crate) fn answer(&self) -> Answer {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sunshine::wire::{self, Extra, Member};
+use testkit::budget::Budget;
 
 use super::SeenRequest;
 use super::faults::{Fault, PlannedFault};
@@ -28,6 +29,10 @@ pub(crate) struct Data {
     ids: u64,
     clock: i64,
     faults: Vec<PlannedFault>,
+    /// What is left of the rate limit, where there is one.
+    pub(crate) budget: Option<Budget>,
+    /// Requests that were refused by it.
+    pub(crate) refused: usize,
     pub(crate) users: BTreeMap<String, wire::User>,
     pub(crate) conversations: BTreeMap<String, StoredConversation>,
     /// By the path of their URL.
@@ -40,6 +45,13 @@ pub(crate) struct Data {
 }
 
 impl Data {
+    pub(crate) fn new(budget: Option<Budget>) -> Self {
+        Self {
+            budget,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn plan(&mut self, operation: &'static str, fault: &Fault, times: usize) {
         for _ in 0..times {
             let fault = fault.clone();

@@ -22,6 +22,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use sunshine::wire;
+use testkit::budget::Budget;
 use testkit::openapi::Description;
 
 use data::Data;
@@ -78,6 +79,8 @@ pub(crate) struct FakeOptions {
     pub(crate) participants_max: usize,
     /// Understands `page={"after":…}`, which the vendor's Python client 17 sends instead of `page[after]=…`.
     pub(crate) json_queries: bool,
+    /// The most requests in a minute; more are refused with 429 and `Retry-After`. Absent: as many as come.
+    pub(crate) requests_per_minute: Option<u64>,
     /// Violations that contain one of these texts do not count.
     pub(crate) tolerated: Vec<&'static str>,
 }
@@ -96,6 +99,7 @@ impl Default for FakeOptions {
             messages_per_page: 100,
             participants_max: 10,
             json_queries: false,
+            requests_per_minute: None,
             tolerated: Vec::new(),
         }
     }
@@ -147,9 +151,10 @@ impl FakeSunshine {
             .await
             .expect("a free loopback port");
         let address = listener.local_addr().expect("a bound address");
+        let budget = options.requests_per_minute.map(Budget::per_minute);
         let server = Arc::new(Server {
             options,
-            data: Mutex::new(Data::default()),
+            data: Mutex::new(Data::new(budget)),
         });
         let task = tokio::spawn(serve::serve(listener, Arc::clone(&server)));
         Self {
@@ -229,6 +234,11 @@ impl FakeSunshine {
     /// The stored users, oldest first.
     pub(crate) fn users(&self) -> Vec<wire::User> {
         self.server.data().users.values().cloned().collect()
+    }
+
+    /// How many requests were refused because there were too many.
+    pub(crate) fn refused(&self) -> usize {
+        self.server.data().refused
     }
 
     /// How many attachments are stored.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -17,6 +18,7 @@ use super::{
     DESCRIPTION, SeenRequest, Server, attachments, auth, conversations, messages, participants,
     users,
 };
+use testkit::budget::retry_after_seconds;
 use testkit::cuttable::{Connection, CuttableListener};
 
 /// What the vendor takes as an upload.
@@ -103,6 +105,14 @@ async fn answer(
             authorization: header("authorization"),
             body: String::from_utf8_lossy(&body).into_owned(),
         });
+        let spent = data.budget.as_mut().map(|left| left.spend(Instant::now()));
+        if let Some(Err(wait)) = spent {
+            data.refused += 1;
+            return Refusal::TOO_MANY
+                .answer()
+                .with("retry-after", retry_after_seconds(wait))
+                .finish(false);
+        }
         operation.as_deref().and_then(|name| data.take_fault(name))
     };
     let pairs = url::form_urlencoded::parse(query.as_bytes());

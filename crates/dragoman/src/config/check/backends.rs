@@ -167,6 +167,13 @@ const KEYS: &[Key] = &[
         is_set: |backend| backend.overlay_cache_max_bytes.is_some(),
         example: "",
     },
+    Key {
+        name: "requests_per_minute",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.requests_per_minute.is_some(),
+        example: "",
+    },
 ];
 
 /// The longest transcript, in tokens.
@@ -175,6 +182,9 @@ const CONTEXT_MAX_TOKENS: u64 = 1_000_000;
 /// The most memory for what is kept beside one vendor, in bytes: 16 GiB.
 const OVERLAY_CACHE_MAX_BYTES: u64 = 16 << 30;
 
+/// The most requests in a minute: what one machine could ever send.
+const REQUESTS_PER_MINUTE_MAX: u64 = 10_000_000;
+
 fn is_text(text: Option<&str>) -> bool {
     text.is_some_and(|text| !text.trim().is_empty())
 }
@@ -182,7 +192,6 @@ fn is_text(text: Option<&str>) -> bool {
 impl Rules<'_> {
     pub(super) fn backends(&mut self, configuration: &Configuration) {
         let mut names = BTreeSet::new();
-        let mut stores = 0;
         for (position, backend) in configuration.backends.iter().enumerate() {
             let path = format!("backend[{position}]");
             if !names.insert(&backend.name) {
@@ -223,6 +232,12 @@ impl Rules<'_> {
                     0,
                     OVERLAY_CACHE_MAX_BYTES,
                 ),
+                (
+                    "requests_per_minute",
+                    backend.requests_per_minute,
+                    1,
+                    REQUESTS_PER_MINUTE_MAX,
+                ),
             ] {
                 if let Some(value) = value
                     && !(least..=most).contains(&value)
@@ -234,14 +249,6 @@ impl Rules<'_> {
                         None,
                     );
                 }
-            }
-            stores += usize::from(backend.kind == Store);
-            if stores > 1 && backend.kind == Store {
-                self.broken(
-                    &format!("{path}.kind"),
-                    "there is one embedded store, this is a second one".to_owned(),
-                    Some("remove this [[backend]]".to_owned()),
-                );
             }
         }
         self.reference(

@@ -73,6 +73,7 @@ impl Backend for Chatty {
             backend: NAME.into(),
             native,
             credential: None,
+            renamed: false,
         };
         Ok(Located {
             location,
@@ -109,6 +110,7 @@ impl Backend for Chatty {
                     backend: NAME.into(),
                     native: native.clone(),
                     credential: None,
+                    renamed: false,
                 },
                 conversation: kept.conversation.clone(),
             });

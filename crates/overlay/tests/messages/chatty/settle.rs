@@ -25,6 +25,7 @@ impl Chatty {
                     backend: NAME.into(),
                     native: native.clone(),
                     credential: None,
+                    renamed: false,
                 },
                 conversation: kept.conversation.clone(),
             });

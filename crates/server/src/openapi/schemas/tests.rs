@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use backend::ports::{
-    Drift, DriftedField, IntentRecord, IntentState, KeptAt, KeptField, Resolution, Subject,
+    Drift, DriftedField, IntentRecord, IntentState, ItemState, KeptAt, KeptField, Oversize, Phase,
+    Resolution, Sign, Subject,
 };
 use backend::{Fate, FieldFate, Intent, Location, Principal, Write};
 use conversation::{ConversationId, MessageId, RawJson, Time};
+use migration::PlaceOutcome;
+use migration::archive::Outcome;
 use serde::Deserialize;
 use serde::de::value::Error as ReadError;
 use serde::de::{Deserializer, Error, Visitor};
@@ -98,6 +101,31 @@ fn every_described_object_has_exactly_the_members_that_are_read() {
     compare::<crate::api::keys::CreateRequest>("NewKey");
     compare::<crate::api::overlay::RepairRequest>("RepairRequest");
     compare::<crate::api::translate::TranslateRequest>("TranslateRequest");
+    compare::<backend::ports::MigrationSpec>("MigrationSpec");
+    compare::<backend::ports::MigrationFilter>("MigrationFilter");
+    compare::<backend::ports::RosterEntry>("RosterEntry");
+    compare::<backend::ports::Item>("MigrationItem");
+    compare::<backend::ports::Tally>("MigrationTally");
+    compare::<backend::ports::Finding>("Finding");
+    compare::<backend::ports::RouteOverride>("RouteOverride");
+    compare::<backend::ports::Erased>("Erased");
+    compare::<migration::CopyOptions>("CopyOptions");
+    compare::<migration::SwitchOptions>("SwitchOptions");
+    compare::<migration::Job>("MigrationJob");
+    compare::<migration::Progress>("MigrationProgress");
+    compare::<migration::Receipt>("ErasureReceipt");
+    compare::<migration::ConversationReceipt>("ErasedConversation");
+    compare::<migration::PlaceReceipt>("ErasedPlace");
+    compare::<migration::Holding>("StillHeld");
+    compare::<migration::archive::ConversationLine>("ArchivedConversation");
+    compare::<migration::archive::MessageLine>("ArchivedMessage");
+    compare::<migration::archive::EndLine>("ArchivedEnd");
+    compare::<migration::archive::Begun>("RestoreBegun");
+    compare::<migration::archive::Put>("RestorePut");
+    compare::<migration::archive::Ended>("RestoreEnded");
+    compare::<crate::api::migrations::NoOptions>("NoOptions");
+    compare::<crate::api::archive::RestoreRequest>("RestoreRequest");
+    compare::<crate::api::erasures::EraseRequest>("EraseRequest");
 }
 
 #[test]
@@ -155,6 +183,10 @@ fn what_an_operator_sees_has_exactly_the_members_that_are_described() {
         request_id: "r".into(),
         copying: false,
         strict: false,
+        public_id: None,
+        beside: false,
+        migration: Some(backend::ports::MigrationId::generate()),
+        messages: Vec::new(),
         state: IntentState::Unknown,
         detail: Some("d".into()),
     };
@@ -178,6 +210,20 @@ fn closed_words_are_those_that_are_written() {
     let states = [IntentState::Open, IntentState::Unknown]
         .map(|state| written(serde_json::to_value(state).unwrap()));
     assert_eq!(of("IntentState"), serde_json::json!(states));
+    assert_eq!(of("MigrationPhase"), serde_json::json!(Phase::ALL));
+    assert_eq!(of("MigrationItemState"), serde_json::json!(ItemState::ALL));
+    assert_eq!(of("MigrationSign"), serde_json::json!(Sign::ALL));
+    let oversize = [Oversize::Refuse, Oversize::Split, Oversize::Recent];
+    assert_eq!(of("Oversize"), serde_json::json!(oversize));
+    let outcomes = [Outcome::Begun, Outcome::Present];
+    assert_eq!(of("RestoreOutcome"), serde_json::json!(outcomes));
+    let outcomes = [
+        PlaceOutcome::Deleted,
+        PlaceOutcome::Absent,
+        PlaceOutcome::StillHeld,
+        PlaceOutcome::Failed,
+    ];
+    assert_eq!(of("ErasureOutcome"), serde_json::json!(outcomes));
 }
 
 #[test]

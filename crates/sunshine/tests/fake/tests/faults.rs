@@ -62,3 +62,20 @@ async fn planned_faults_happen_once() {
         6
     );
 }
+
+#[tokio::test]
+async fn too_many_requests_are_refused_with_the_time_to_wait() {
+    let (fake, caller, _, [first, _]) = furnished(FakeOptions {
+        requests_per_minute: Some(60),
+        ..FakeOptions::default()
+    })
+    .await;
+    let path = ["conversations", first.as_str()];
+    assert_eq!(caller.get(&path, &[]).await.0, 200);
+    let refused = caller.request("GET", &path).send().await.unwrap();
+    assert_eq!(
+        (refused.status(), refused.header("retry-after")),
+        (429, Some("1"))
+    );
+    assert_eq!(fake.refused(), 1);
+}

@@ -1,0 +1,77 @@
+//! What migrations stand on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backend::Backend;
+use backend::ports::{Directory, Erasure, Intents, Leases, Ledger, OverlayState};
+
+/// A backend that can be source or target.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The backend as the router has it, with everything around it.
+    pub stack: Arc<dyn Backend>,
+    /// The most requests to the vendor in a minute that migrations make; absent: what
+    /// [`backend::Limits::requests_per_minute`] says, where it says something.
+    pub requests_per_minute: Option<u64>,
+    /// True where conversations may exist there that the directory does not know.
+    pub discovers: bool,
+}
+
+/// What migrations stand on.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Every backend by its name.
+    pub ends: BTreeMap<Box<str>, Endpoint>,
+    /// What migrations have done.
+    pub ledger: Arc<dyn Ledger>,
+    /// Writes that were begun.
+    pub intents: Arc<dyn Intents>,
+    /// Where conversations live.
+    pub directory: Arc<dyn Directory>,
+    /// Who writes to a conversation, and who runs a migration.
+    pub leases: Arc<dyn Leases>,
+    /// What is kept beside backends.
+    pub overlay_state: Arc<dyn OverlayState>,
+    /// Erases what the gateway keeps.
+    pub erasure: Arc<dyn Erasure>,
+    /// How migrations behave.
+    pub settings: Settings,
+}
+
+/// How migrations behave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Who runs jobs here, in words: `dragoman serve, process 4711 on host`.
+    pub holder: Box<str>,
+    /// How long one write may take before its outcome counts as unknown.
+    pub write_timeout: Duration,
+    /// How long one read may take.
+    pub read_timeout: Duration,
+    /// How long a doubtful write is asked about before it is left to the operator.
+    pub settle_patience: Duration,
+    /// How long a switch waits for the writers of one conversation.
+    pub switch_patience: Duration,
+    /// How often the source is polled for what still arrives there after a switch.
+    pub drain_interval: Duration,
+    /// How long after a write the mirror waits for more of them.
+    pub mirror_delay: Duration,
+    /// Of so many reads through the gateway one is compared on both sides while a mirror runs.
+    pub shadow_sample: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            holder: "this process".into(),
+            write_timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(60),
+            settle_patience: Duration::from_secs(600),
+            switch_patience: Duration::from_secs(60),
+            drain_interval: Duration::from_secs(10),
+            mirror_delay: Duration::from_millis(200),
+            shadow_sample: 10,
+        }
+    }
+}

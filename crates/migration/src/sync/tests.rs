@@ -1,0 +1,9 @@
+//! Syncs between two backends of one store, whatever fails when.
+
+mod basics;
+mod faults;
+mod faulty;
+mod forgetful;
+mod plan;
+mod properties;
+mod support;

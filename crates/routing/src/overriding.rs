@@ -1,0 +1,323 @@
+//! Where migrations lead: new conversations by route overrides, questions about the past to earlier homes.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use backend::ports::{Ledger, MigrationId, RouteOverride, RouteOverrides};
+use backend::{
+    Context, Error, Intent, Kind, Location, Order, Outcome, Page, PageRequest, Position, Principal,
+    Result, Settled,
+};
+use conversation::{ConversationId, Message, MessageId, NewConversation};
+
+use crate::Router;
+use crate::placing::place;
+use crate::slot::Slot;
+use crate::writing::Found;
+
+/// How many messages before a place are tried as its beginning: some may have been deleted since.
+const ANCHORS_MAX: usize = 20;
+
+/// What migrations have changed: given to the router by whoever has them.
+#[derive(Debug, Clone)]
+pub(crate) struct Overriding {
+    pub(crate) overrides: Arc<dyn RouteOverrides>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+}
+
+/// Where a new conversation goes.
+#[derive(Debug)]
+pub(crate) struct Placed<'a> {
+    pub(crate) slot: &'a Arc<Slot>,
+    /// The name of what chose it.
+    pub(crate) route: Cow<'a, str>,
+    /// Whose route overrides led it there.
+    pub(crate) overridden_by: Vec<MigrationId>,
+}
+
+impl Router {
+    /// Where a new conversation goes: by the caller's wish, else by rule or default and the route overrides after them.
+    pub(crate) async fn place<'a>(
+        &'a self,
+        cx: &'a Context,
+        new: &NewConversation,
+    ) -> Result<Placed<'a>> {
+        let known = |name: &str| self.slots.contains_key(name);
+        let default = &self.settings.default_backend;
+        let (name, route) = place(cx, new, &self.settings.rules, default, known)?;
+        let is_wished = cx.route.backend.is_some();
+        let overrides = match &self.overriding {
+            Some(overriding) if !is_wished => {
+                let overrides = overriding.overrides.overrides().await;
+                overrides.map_err(|error| error.outcome(Outcome::NotApplied))?
+            }
+            _ => Vec::new(),
+        };
+        let led = follow(name, route, &cx.principal, &overrides);
+        let slot = self.slots.get(&*led.to).ok_or_else(|| {
+            Error::new(
+                Kind::Unavailable,
+                format!(
+                    "new conversations are led to backend `{}`, which is not configured",
+                    led.to
+                ),
+            )
+        })?;
+        Ok(Placed {
+            slot,
+            route: led.route,
+            overridden_by: led.by,
+        })
+    }
+
+    /// Notes that overrides led a new conversation to where it is.
+    ///
+    /// # Errors
+    /// With the outcome `applied`: it was made.
+    pub(crate) async fn note_born(&self, by: &[MigrationId], id: ConversationId) -> Result<()> {
+        let Some(overriding) = &self.overriding else {
+            return Ok(());
+        };
+        for migration in by {
+            let noted = overriding.overrides.born(*migration, id).await;
+            noted.map_err(|error| error.outcome(Outcome::Applied))?;
+        }
+        Ok(())
+    }
+
+    /// Like [`Router::note_born`], for a create that is settled: what its caller's headers were is not known any more.
+    pub(crate) async fn note_settled_born(
+        &self,
+        cx: &Context,
+        new: &NewConversation,
+        made: &Location,
+    ) -> Result<()> {
+        let placed = self.place(cx, new).await?;
+        if placed.slot.name() != &*made.backend {
+            return Ok(());
+        }
+        self.note_born(&placed.overridden_by, made.id).await
+    }
+
+    /// Where a conversation that was switched lived before, with the backends that are still configured.
+    pub(crate) async fn earlier_homes(&self, now: &Location) -> Result<Vec<Found>> {
+        let Some(overriding) = self.overriding.as_ref().filter(|_| now.renamed) else {
+            return Ok(Vec::new());
+        };
+        let places = overriding.ledger.places(now.id).await?.into_iter();
+        let earlier = places.filter(|place| place.backend != now.backend);
+        Ok(earlier
+            .filter_map(|location| {
+                let slot = self.slots.get(&location.backend)?.clone();
+                Some(Found { slot, location })
+            })
+            .collect())
+    }
+
+    /// What became of a write that may have been sent before its conversation was switched. Its present home has not
+    /// had it.
+    pub(crate) async fn settle_at_earlier_homes(
+        &self,
+        cx: &Context,
+        now: &Location,
+        intent: &Intent,
+        settled: Settled,
+    ) -> Result<Settled> {
+        let look = Context {
+            looks_only: true,
+            ..cx.clone()
+        };
+        let mut is_known = settled == Settled::NotApplied;
+        for home in self.earlier_homes(now).await? {
+            let intent = Intent {
+                location: Some(home.location.clone()),
+                ..intent.clone()
+            };
+            match home.backend().settle(&look, &intent).await? {
+                Settled::Applied(applied) => return Ok(Settled::Applied(applied)),
+                Settled::NotApplied => {}
+                Settled::Unknown => is_known = false,
+            }
+        }
+        Ok(if is_known {
+            Settled::NotApplied
+        } else {
+            Settled::Unknown
+        })
+    }
+
+    /// The page at a cursor that an earlier home of the conversation gave: a walk that began before a switch goes on
+    /// after it. `refused` is what the present home said.
+    pub(crate) async fn page_of_earlier_home(
+        &self,
+        cx: &Context,
+        found: &Found,
+        page: &PageRequest,
+        refused: Error,
+    ) -> Result<Page<Message>> {
+        for home in self.earlier_homes(&found.location).await? {
+            let anchors = match anchors(cx, &home, page).await {
+                Ok(anchors) => anchors,
+                Err(error) if error.kind == Kind::InvalidCursor => continue,
+                Err(error) => return Err(error),
+            };
+            for position in anchors {
+                let page = PageRequest {
+                    position,
+                    ..page.clone()
+                };
+                let listed = found
+                    .backend()
+                    .list_messages(cx, &found.location, &page)
+                    .await;
+                match listed {
+                    // That message is gone by now: the next one nearby.
+                    Err(error) if error.kind == Kind::NotFound => {}
+                    listed => return listed,
+                }
+            }
+        }
+        Err(refused)
+    }
+}
+
+/// Positions that mean the same as the cursor of `page` at an earlier home, the best first.
+async fn anchors(cx: &Context, home: &Found, page: &PageRequest) -> Result<Vec<Option<Position>>> {
+    let read = async |limit, order, position| -> Result<Vec<MessageId>> {
+        let page = PageRequest {
+            limit,
+            order,
+            position,
+        };
+        let listed = home.backend().list_messages(cx, &home.location, &page);
+        let items = listed.await?.items;
+        Ok(items.into_iter().map(|message| message.id).collect())
+    };
+    let is_after = matches!(page.position, Some(Position::After(_)));
+    // The message on the far side of the cursor, whose neighbours on the near side are the anchors.
+    let far = read(1, page.order, page.position.clone()).await?.pop();
+    let nearby = match (far, is_after) {
+        (Some(far), true) => {
+            let before = Some(Position::BeforeMessage(far));
+            let mut nearby = read(ANCHORS_MAX, page.order, before).await?;
+            nearby.reverse();
+            nearby
+        }
+        (Some(far), false) => {
+            let after = Some(Position::AfterMessage(far));
+            read(ANCHORS_MAX, page.order, after).await?
+        }
+        // At an end of the list.
+        (None, true) => read(ANCHORS_MAX, reverse(page.order), None).await?,
+        (None, false) => read(ANCHORS_MAX, page.order, None).await?,
+    };
+    let begins_list = is_after && nearby.len() < ANCHORS_MAX;
+    let mut positions: Vec<Option<Position>> = nearby
+        .into_iter()
+        .map(|id| {
+            Some(match is_after {
+                true => Position::AfterMessage(id),
+                false => Position::BeforeMessage(id),
+            })
+        })
+        .collect();
+    if begins_list {
+        positions.push(None);
+    }
+    Ok(positions)
+}
+
+fn reverse(order: Order) -> Order {
+    match order {
+        Order::Asc => Order::Desc,
+        Order::Desc => Order::Asc,
+    }
+}
+
+/// Where overrides lead.
+#[derive(Debug, PartialEq)]
+struct Led<'a> {
+    to: Cow<'a, str>,
+    route: Cow<'a, str>,
+    by: Vec<MigrationId>,
+}
+
+/// Follows overrides, oldest first, from where a rule leads.
+fn follow<'a>(
+    to: &'a str,
+    route: &'a str,
+    principal: &Principal,
+    overrides: &[RouteOverride],
+) -> Led<'a> {
+    let mut led = Led {
+        to: to.into(),
+        route: route.into(),
+        by: Vec::new(),
+    };
+    for one in overrides {
+        let is_theirs = one
+            .tenant
+            .as_deref()
+            .is_none_or(|tenant| tenant == &*principal.tenant);
+        if is_theirs && *one.from == *led.to {
+            led.to = one.to.to_string().into();
+            led.route = format!("{}, override {}", led.route, one.migration).into();
+            led.by.push(one.migration);
+        }
+    }
+    led
+}
+
+#[cfg(test)]
+mod tests {
+    use conversation::Time;
+
+    use super::*;
+
+    fn one(from: &str, to: &str, tenant: Option<&str>) -> RouteOverride {
+        RouteOverride {
+            migration: MigrationId::generate(),
+            from: from.into(),
+            to: to.into(),
+            tenant: tenant.map(Into::into),
+            since: Time::now(),
+        }
+    }
+
+    fn principal() -> Principal {
+        Principal {
+            tenant: "acme".into(),
+            key: "k".into(),
+            user: None,
+            scopes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn overrides_are_followed_from_the_oldest_to_the_newest() {
+        let chain = [one("a", "b", None), one("b", "c", None)];
+        let led = follow("a", "rule", &principal(), &chain);
+        let names = (chain[0].migration, chain[1].migration);
+        assert_eq!(&*led.to, "c");
+        assert_eq!(
+            &*led.route,
+            format!("rule, override {}, override {}", names.0, names.1)
+        );
+        assert_eq!(led.by, [names.0, names.1]);
+
+        // There and back again ends where it began.
+        let back = [one("a", "b", None), one("b", "a", None)];
+        assert_eq!(&*follow("a", "rule", &principal(), &back).to, "a");
+        assert_eq!(&*follow("b", "rule", &principal(), &back).to, "a");
+    }
+
+    #[test]
+    fn another_tenants_override_leads_nobody_else() {
+        let theirs = [one("a", "b", Some("other"))];
+        let led = follow("a", "rule", &principal(), &theirs);
+        assert_eq!((&*led.to, &*led.route), ("a", "rule"));
+        assert!(led.by.is_empty());
+        let ours = [one("a", "b", Some("acme"))];
+        assert_eq!(&*follow("a", "rule", &principal(), &ours).to, "b");
+    }
+}

@@ -1,0 +1,137 @@
+//! Names of messages and attachments at a place.
+
+use backend::ports::{
+    CopyAt, Directory as _, Ledger as _, Names as _, NewAttachmentCopy, NewCopy, PlaceQuery, Step,
+};
+use conversation::{AttachmentId, ConversationId, Digest, MessageId};
+
+use crate::support::{entry, home, id, migration, open, open_in};
+
+fn copy(public: &str, native: &str) -> NewCopy {
+    NewCopy {
+        public: id(public),
+        native: id(native),
+        digest: Digest::of(public.as_bytes()),
+    }
+}
+
+fn file(text: &str) -> AttachmentId {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn ids_are_translated_in_their_order_and_what_is_the_same_is_left_out() {
+    let (directory, store, state) = open();
+    let conversation = ConversationId::generate();
+    state
+        .insert(entry(home(conversation, "a", "1")))
+        .await
+        .unwrap();
+    let migration = migration(&state, "a", "b").await;
+    let at = CopyAt {
+        conversation,
+        from: "a".into(),
+        to: "b".into(),
+    };
+    let step = Step {
+        copied: vec![copy("a1", "b1"), copy("a2", "b2"), copy("same", "same")],
+        attachments: vec![
+            NewAttachmentCopy {
+                public: file("att_a1"),
+                native: file("att_b1"),
+                sha256: Digest::of(b"bytes"),
+            },
+            NewAttachmentCopy {
+                public: file("att_same"),
+                native: file("att_same"),
+                sha256: Digest::of(b"bytes"),
+            },
+        ],
+        ..Step::default()
+    };
+    state.record(migration, &at, &step).await.unwrap();
+    drop((state, store));
+    let (_store, state) = open_in(&directory);
+    let (a, b) = (
+        PlaceQuery {
+            conversation,
+            backend: "a".into(),
+        },
+        PlaceQuery {
+            conversation,
+            backend: "b".into(),
+        },
+    );
+    let ids = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| id(name))
+            .collect::<Vec<MessageId>>()
+    };
+    let asked = ids(&["a2", "new", "a1", "same", "a2"]);
+    let natives = state.message_natives(&b, &asked).await.unwrap();
+    let (b1, b2) = (Some(id("b1")), Some(id("b2")));
+    assert_eq!(natives, [b2.clone(), None, b1, None, b2]);
+    let publics = state
+        .message_publics(&b, &ids(&["b2", "same", "a1"]))
+        .await
+        .unwrap();
+    assert_eq!(publics, [Some(id("a2")), None, None]);
+    // At home they are known by their public ids.
+    let at_home = state.message_natives(&a, &asked).await.unwrap();
+    assert_eq!(at_home, vec![None; 5]);
+    let other = PlaceQuery {
+        conversation: ConversationId::generate(),
+        backend: "b".into(),
+    };
+    assert_eq!(
+        state.message_natives(&other, &ids(&["a1"])).await.unwrap(),
+        [None]
+    );
+    assert_eq!(state.message_natives(&b, &[]).await.unwrap(), []);
+    // An attachment that is known to be there is always named.
+    let files = [file("att_a1"), file("att_same"), file("att_new")];
+    assert_eq!(
+        state.attachment_natives(&b, &files).await.unwrap(),
+        [Some(file("att_b1")), Some(file("att_same")), None]
+    );
+    assert_eq!(
+        state.attachment_natives(&a, &files).await.unwrap(),
+        [Some(file("att_a1")), Some(file("att_same")), None]
+    );
+    assert_eq!(
+        state
+            .attachment_publics(&b, &[file("att_b1"), file("att_same")])
+            .await
+            .unwrap(),
+        [Some(file("att_a1")), None]
+    );
+}
+
+#[tokio::test]
+async fn a_native_id_is_of_the_message_that_was_written_last() {
+    let (_directory, _store, state) = open();
+    let conversation = ConversationId::generate();
+    let migration = migration(&state, "a", "b").await;
+    let at = CopyAt {
+        conversation,
+        from: "a".into(),
+        to: "b".into(),
+    };
+    for public in ["a1", "a2"] {
+        let step = Step {
+            copied: vec![copy(public, "b1")],
+            ..Step::default()
+        };
+        state.record(migration, &at, &step).await.unwrap();
+    }
+    let b = PlaceQuery {
+        conversation,
+        backend: "b".into(),
+    };
+    let publics = state.message_publics(&b, &[id("b1")]).await.unwrap();
+    assert_eq!(publics, [Some(id("a2"))]);
+    let copied = state.copied(&at, &[id("a1"), id("a2")]).await.unwrap();
+    assert!(copied[0].is_none() && copied[1].is_some());
+    assert_eq!(state.copied_count(&at).await.unwrap(), 1);
+}
