@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -17,6 +17,9 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// Pause between two looks at a child process.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The commands that work on the state, so that they must be told where it lies.
+const COMMANDS_ON_STATE: [&str; 5] = ["keys", "migrate", "export", "import", "erase"];
 
 /// The binary: `DRAGOMAN_BINARY` where the caller has built it, else built here once, in the profile of the tests.
 static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -135,18 +138,43 @@ impl Launch {
     /// # Panics
     /// If the binary cannot be started.
     pub fn run(self, arguments: &[&str]) -> (ExitStatus, String) {
+        let ran = self.begin(arguments).wait();
+        (ran.status, ran.output + &ran.errors)
+    }
+
+    /// Begins one command, which runs beside the caller.
+    ///
+    /// # Panics
+    /// If the binary cannot be started.
+    pub fn begin(self, arguments: &[&str]) -> Running {
         let data_dir = self
             .data_dir
             .clone()
             .unwrap_or_else(|| Arc::new(TempDir::new().expect("a temporary folder")));
         let mut command = self.command(&data_dir, arguments);
-        if arguments.first() == Some(&"keys") {
+        if arguments
+            .first()
+            .is_some_and(|name| COMMANDS_ON_STATE.contains(name))
+        {
             command.arg("--data-dir").arg(data_dir.path().join("data"));
         }
-        let output = command.output().expect("the binary starts");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
-        (output.status, text)
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let (output, errors) = (Output::default(), Output::default());
+        let readers = [
+            output.follow(child.stdout.take().expect("standard output is piped")),
+            errors.follow(child.stderr.take().expect("standard error is piped")),
+        ];
+        Running {
+            child,
+            output,
+            errors,
+            readers: readers.into(),
+            _data_dir: data_dir,
+        }
     }
 
     fn command(&self, data_dir: &TempDir, arguments: &[&str]) -> Command {
@@ -168,7 +196,9 @@ impl Launch {
             }
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        if let Some(text) = &self.configuration {
+        // What needs no gateway takes no configuration.
+        let needs_none = arguments.first() == Some(&"verify");
+        if let Some(text) = self.configuration.as_ref().filter(|_| !needs_none) {
             let file = data_dir.path().join("dragoman.toml");
             std::fs::write(&file, text).expect("the configuration file can be written");
             command.arg("--config").arg(file);
@@ -184,7 +214,7 @@ struct Output {
 }
 
 impl Output {
-    fn follow(&self, stream: impl Read + Send + 'static) {
+    fn follow(&self, stream: impl Read + Send + 'static) -> JoinHandle<()> {
         let text = Arc::clone(&self.text);
         thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n') {
@@ -193,7 +223,7 @@ impl Output {
                 writeln!(text, "{}", String::from_utf8_lossy(&line))
                     .expect("writing to a string cannot fail");
             }
-        });
+        })
     }
 
     fn get(&self) -> String {
@@ -201,6 +231,77 @@ impl Output {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it printed to standard output.
+    pub output: String,
+    /// What it printed to standard error.
+    pub errors: String,
+}
+
+/// A command that runs. It is killed when this value is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    output: Output,
+    errors: Output,
+    readers: Vec<JoinHandle<()>>,
+    _data_dir: Arc<TempDir>,
+}
+
+impl Running {
+    /// True until it has ended.
+    ///
+    /// # Panics
+    /// If the process cannot be asked.
+    pub fn is_running(&mut self) -> bool {
+        let ended = self.child.try_wait().expect("the child can be asked");
+        ended.is_none()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If the process cannot be waited for.
+    pub fn wait(mut self) -> Ran {
+        let status = self.child.wait().expect("the child can be waited for");
+        self.ended(status)
+    }
+
+    /// Kills it at once, as a crash does. Where it has ended by itself, this is how.
+    ///
+    /// # Panics
+    /// If the process cannot be killed.
+    pub fn kill(mut self) -> Ran {
+        self.child.kill().expect("the child can be killed");
+        let status = self.child.wait().expect("the child can be waited for");
+        self.ended(status)
+    }
+
+    fn ended(&mut self, status: ExitStatus) -> Ran {
+        for reader in self.readers.drain(..) {
+            reader.join().expect("a reader does not panic");
+        }
+        Ran {
+            status,
+            output: self.output.get(),
+            errors: self.errors.get(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only where the process has ended already, which is what is wanted.
+        let killed = self.child.kill();
+        let waited = self.child.wait();
+        drop((killed, waited));
     }
 }
 

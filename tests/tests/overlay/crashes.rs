@@ -10,6 +10,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tests::client::Client;
 use tests::dragoman::Dragoman;
+use tests::figures;
 
 use crate::generated::{Generator, seed};
 use crate::vendors::Vendors;
@@ -277,6 +278,7 @@ async fn nothing_is_doubled_or_lost_when_the_process_is_killed() {
     let seed = seed();
     let kills = std::env::var(KILLS_VARIABLE).ok();
     let kills = kills.map_or(KILLS, |kills| kills.parse().expect("a number"));
+    let started = Instant::now();
     let mut generator = Generator::new("crashes", seed);
     let vendors = Vendors::start().await;
     let mut dragoman = vendors.launch_with(SETTINGS, KEYS).start();
@@ -340,6 +342,17 @@ async fn nothing_is_doubled_or_lost_when_the_process_is_killed() {
         .iter()
         .filter(|written| written.is_acknowledged)
         .count();
+    figures::print(
+        "gateway under writes, killed",
+        &[
+            ("kills", kills.to_string()),
+            ("acknowledged", acknowledged.to_string()),
+            ("doubled", "0".to_owned()),
+            ("lost", "0".to_owned()),
+            ("seconds", started.elapsed().as_secs().to_string()),
+            ("seed", seed.to_string()),
+        ],
+    );
     assert!(
         acknowledged > kills,
         "{acknowledged} writes were acknowledged"

@@ -5,24 +5,33 @@
 use tests::dragoman::Launch;
 
 use crate::fake::{FakeChatter, Generation};
-use crate::fake_convore::FakeConvore;
+use crate::fake_convore::{self, FakeConvore};
 use crate::fake_datamonkey::FakeDatamonkey;
 use crate::fake_sunshine::{self, FakeSunshine};
 
 pub(crate) struct Vendors {
-    chatter: FakeChatter,
-    datamonkey: FakeDatamonkey,
-    sunshine: FakeSunshine,
-    convore: FakeConvore,
+    pub(crate) chatter: FakeChatter,
+    pub(crate) datamonkey: FakeDatamonkey,
+    pub(crate) sunshine: FakeSunshine,
+    pub(crate) convore: FakeConvore,
 }
 
 impl Vendors {
     pub(crate) async fn start() -> Self {
+        let sunshine = fake_sunshine::FakeOptions::default();
+        Self::start_with(sunshine, fake_convore::FakeOptions::default()).await
+    }
+
+    /// With other options for those two, between which most conversations are moved.
+    pub(crate) async fn start_with(
+        sunshine: fake_sunshine::FakeOptions,
+        convore: fake_convore::FakeOptions,
+    ) -> Self {
         Self {
             chatter: FakeChatter::start(Generation::V2).await,
             datamonkey: FakeDatamonkey::start().await,
-            sunshine: FakeSunshine::start().await,
-            convore: FakeConvore::start().await,
+            sunshine: FakeSunshine::start_with(sunshine).await,
+            convore: FakeConvore::start_with(convore).await,
         }
     }
 
@@ -56,6 +65,11 @@ impl Vendors {
 
     /// Like [`Vendors::launch`], with `settings` before the backends and `keys` in each of the four.
     pub(crate) fn launch_with(&self, settings: &str, keys: &str) -> Launch {
+        self.launch_each(settings, |_| keys.to_owned())
+    }
+
+    /// Like [`Vendors::launch`], with `settings` before the backends and what `keys` says of each of them in it.
+    pub(crate) fn launch_each(&self, settings: &str, keys: impl Fn(&str) -> String) -> Launch {
         let backends = [
             format!(
                 "name = \"one\"\nkind = \"chatter\"\nbase_url = \"{}\"\ntoken = \"{}\"",
@@ -80,7 +94,12 @@ impl Vendors {
                 FakeConvore::CHANNEL
             ),
         ];
-        let text = backends.map(|backend| format!("[[backend]]\n{backend}\n{keys}\n"));
+        let names = ["one", "two", "three", "four"];
+        let text = names.into_iter().zip(backends).map(|(name, backend)| {
+            let keys = keys(name);
+            format!("[[backend]]\n{backend}\n{keys}\n")
+        });
+        let text: Vec<String> = text.collect();
         Launch::new().configuration(format!("{settings}\n{}", text.join("\n")))
     }
 }

@@ -1,0 +1,210 @@
+//! One gateway that an operator runs: the vendors behind it, its configuration, its data, and the commands typed there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::client::Client;
+use tests::dragoman::{Dragoman, Launch, Ran, Running};
+
+use crate::vendors::Vendors;
+
+/// Doubtful writes are settled soon, and what is polled is polled often.
+const SETTINGS: &str = "\
+[timeouts]
+request_seconds = 20
+respond_seconds = 20
+
+[migration]
+switch_patience_seconds = 20
+drain_interval_seconds = 1
+write_timeout_seconds = 5
+settle_patience_seconds = 60
+shadow_sample = 2
+";
+const KEYS: &str = "settle_after_seconds = 1\nclock_skew_seconds = 1\n";
+
+/// A gateway that an operator runs.
+pub(crate) struct Site {
+    pub(crate) vendors: Arc<Vendors>,
+    data_dir: Arc<TempDir>,
+    /// Where new conversations go; the configuration's own choice where absent.
+    default_backend: Option<&'static str>,
+    /// More keys of single backends, by name.
+    more: BTreeMap<&'static str, &'static str>,
+}
+
+impl Site {
+    /// A new one, without data, behind which these vendors stand.
+    pub(crate) fn new(vendors: &Arc<Vendors>) -> Self {
+        Self {
+            vendors: Arc::clone(vendors),
+            data_dir: Arc::new(TempDir::new().expect("a temporary folder")),
+            default_backend: None,
+            more: BTreeMap::new(),
+        }
+    }
+
+    /// With these keys in the configuration of one backend.
+    pub(crate) fn with(mut self, backend: &'static str, keys: &'static str) -> Self {
+        self.more.insert(backend, keys);
+        self
+    }
+
+    /// With new conversations at this backend.
+    pub(crate) fn default_backend(mut self, name: &'static str) -> Self {
+        self.default_backend = Some(name);
+        self
+    }
+
+    fn launch(&self) -> Launch {
+        let keys = |name: &str| {
+            let more = self.more.get(name).copied().unwrap_or_default();
+            format!("{KEYS}{more}\n")
+        };
+        let placed = self.default_backend.map_or(String::new(), |name| {
+            format!("default_backend = \"{name}\"\n")
+        });
+        let launch = self.vendors.launch_each(&(placed + SETTINGS), keys);
+        launch.data_dir(Arc::clone(&self.data_dir))
+    }
+
+    /// Starts the server.
+    pub(crate) fn serve(&self) -> Dragoman {
+        blocking(|| self.launch().start())
+    }
+
+    /// Starts the server for the first time and gives a client with its key.
+    pub(crate) fn serve_first(&self) -> (Dragoman, Client) {
+        let dragoman = self.serve();
+        let key = dragoman.key().expect("a first start prints a key");
+        let client = Client::new(dragoman.base_url(), Some(key));
+        (dragoman, client)
+    }
+
+    /// Types a command and waits for its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let running = self.begin(arguments);
+        blocking(|| running.wait())
+    }
+
+    /// Types a command.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Running {
+        blocking(|| self.launch().begin(arguments))
+    }
+
+    /// Types a command that must end with this exit code; what it printed to standard output.
+    #[track_caller]
+    pub(crate) fn ends(&self, code: i32, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        if ran.status.code() == Some(code) {
+            return ran.output;
+        }
+        // What an operator would look at next.
+        let report = match arguments.first() {
+            Some(&"migrate") => self.run(&["migrate", "report", "latest"]).output,
+            _ => String::new(),
+        };
+        let findings = serde_json::from_str::<Value>(&report).unwrap_or_default();
+        panic!(
+            "dragoman {} ended with {:?} instead of {code}\n{}\n{}\nfindings: {:#}",
+            arguments.join(" "),
+            ran.status.code(),
+            ran.output,
+            ran.errors,
+            findings["findings"]
+        );
+    }
+
+    /// Like [`Site::ends`], with `--json` behind; what it printed, as JSON.
+    #[track_caller]
+    pub(crate) fn tells(&self, code: i32, arguments: &[&str]) -> Value {
+        let output = self.ends(code, &[arguments, &["--json"]].concat());
+        last_json(&output)
+    }
+
+    /// Plans a migration; its id, and what `plan` told. `more` are further arguments.
+    #[track_caller]
+    pub(crate) fn plan(&self, from: &str, to: &str, more: &[&str]) -> (String, Value) {
+        let plan = ["migrate", "plan", "--from", from, "--to", to];
+        let told = self.tells(0, &[&plan, more].concat());
+        (migration_of(&told), told)
+    }
+
+    /// A file in the folder of the data.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.data_dir.path().join(name)
+    }
+
+    /// Writes a file into the folder of the data; its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        let path = self.file(name);
+        std::fs::write(&path, text).expect("a file can be written");
+        path.to_string_lossy().into_owned()
+    }
+
+    /// The folder of the database.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.file("data")
+    }
+
+    /// Where each conversation lives: by public id, backend and the vendor's id.
+    pub(crate) fn directory(&self) -> BTreeMap<String, (String, String)> {
+        let connection = open(&self.data());
+        let mut statement = connection
+            .prepare("SELECT id, backend, native FROM directory")
+            .expect("the directory");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))));
+        rows.expect("its rows")
+            .collect::<Result<_, _>>()
+            .expect("ids")
+    }
+
+    /// The vendor's id of a conversation at a backend where it lived before, or is copied to.
+    pub(crate) fn place(&self, conversation: &str, backend: &str) -> String {
+        let connection = open(&self.data());
+        let native = connection.query_row(
+            "SELECT native FROM places WHERE conversation = ?1 AND backend = ?2",
+            [conversation, backend],
+            |row| row.get(0),
+        );
+        native.unwrap_or_else(|error| panic!("{conversation} at {backend}: {error}"))
+    }
+
+    /// How many writes were begun and are not known to have ended.
+    pub(crate) fn open_intents(&self) -> u64 {
+        let connection = open(&self.data());
+        let count = connection.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
+        count.expect("a count")
+    }
+}
+
+fn open(data: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(data.join("dragoman.db")).expect("the database")
+}
+
+/// Work during which this thread waits for others: the imitations of the vendors go on.
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
+}
+
+/// The JSON of an output: all of it, or its last line.
+#[track_caller]
+pub(crate) fn last_json(output: &str) -> Value {
+    if let Ok(value) = serde_json::from_str(output) {
+        return value;
+    }
+    let last = output.lines().rev().find(|line| !line.trim().is_empty());
+    let last = last.unwrap_or_else(|| panic!("nothing was printed"));
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("not JSON ({error}): {output}"))
+}
+
+/// The id of the migration that this tells of.
+#[track_caller]
+pub(crate) fn migration_of(told: &Value) -> String {
+    let id = told["id"].as_str();
+    id.unwrap_or_else(|| panic!("no migration: {told:#}"))
+        .to_owned()
+}
