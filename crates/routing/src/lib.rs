@@ -4,6 +4,7 @@
 //! holds the lease of who writes, notes every write until its end is known, answers lists from the directory, and tells
 //! migrations what is done with their conversations. It knows no vendor and no HTTP.
 
+mod again;
 mod claims;
 mod discovery;
 mod forwarding;

@@ -229,93 +229,7 @@ impl Router {
         are_settled
     }
 
-    /// [`backend::Backend::settle`]: by whoever repeats the write.
-    pub(crate) async fn settle_again(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
-        let Some(at) = &intent.location else {
-            return self.settle_create_again(cx, intent).await;
-        };
-        let found = self.locate(cx, at.id).await?;
-        if found.backend().capabilities().transactional {
-            let here = located(intent, &found);
-            let settled = found.backend().settle(cx, &here).await?;
-            return self.settled_here(cx, &found, intent, settled).await;
-        }
-        let lease = conversation_lease(at.id);
-        let holding = Holding::take(&self.leases, &lease, cx.remaining()).await?;
-        let found = match self.find(cx, at.id).await {
-            Ok(found) => found,
-            Err(error) => {
-                holding.end(true).await;
-                return Err(error);
-            }
-        };
-        // A newer change may have left less of it to do.
-        let settled = match self.intents.find(intent.id).await {
-            Ok(noted) => {
-                let intent = noted.map_or_else(|| intent.clone(), |record| record.intent);
-                let cx = fenced(cx, &holding);
-                match self.settle_found(&cx, &found, &intent).await {
-                    Ok(settled) => self.settled_here(&cx, &found, &intent, settled).await,
-                    Err(error) => Err(error),
-                }
-            }
-            Err(error) => Err(error),
-        };
-        // Ended by `settle_found` where nothing is left to know.
-        holding.end(true).await;
-        settled
-    }
-
-    /// What is known of a write once the conversation's present home was asked.
-    async fn settled_here(
-        &self,
-        cx: &Context,
-        found: &Found,
-        intent: &Intent,
-        settled: Settled,
-    ) -> Result<Settled> {
-        if let Settled::Applied(_) = settled {
-            return Ok(settled);
-        }
-        self.settle_at_earlier_homes(cx, &found.location, intent, settled)
-            .await
-    }
-
-    async fn settle_create_again(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
-        let Write::CreateConversation(new) = &intent.write else {
-            return Ok(Settled::Unknown);
-        };
-        // Where it was sent, which need not be where the rules would send it now.
-        let made = self.made.get(&intent.id).map(|location| location.backend);
-        let sent_to = match made {
-            Some(backend) => Some(backend),
-            None => {
-                let noted = self.intents.find(intent.id).await?;
-                noted.map(|record| record.backend)
-            }
-        };
-        let slot = match sent_to {
-            Some(backend) => self.configured(&backend)?,
-            None => self.place(cx, new).await?.slot,
-        };
-        if slot.backend.capabilities().transactional {
-            let settled = slot.backend.settle(cx, intent).await?;
-            if let Settled::Applied(Applied::Conversation(located)) = &settled {
-                self.own(cx, located).await?;
-                self.note_settled_born(cx, new, &located.location).await?;
-            }
-            return Ok(settled);
-        }
-        let lease = holding::of_create(intent.id);
-        let holding = Holding::take(&self.leases, &lease, cx.remaining()).await?;
-        let settled = self
-            .settle_create(&fenced(cx, &holding), slot, intent, new)
-            .await;
-        holding.end(true).await;
-        settled
-    }
-
-    fn configured(&self, backend: &str) -> Result<&Arc<Slot>> {
+    pub(crate) fn configured(&self, backend: &str) -> Result<&Arc<Slot>> {
         self.slots.get(backend).ok_or_else(|| {
             Error::new(
                 Kind::Unavailable,
@@ -357,7 +271,12 @@ impl Router {
     }
 
     /// Asks the backend, writes the directory, ends the note.
-    async fn settle_found(&self, cx: &Context, found: &Found, intent: &Intent) -> Result<Settled> {
+    pub(crate) async fn settle_found(
+        &self,
+        cx: &Context,
+        found: &Found,
+        intent: &Intent,
+    ) -> Result<Settled> {
         if is_refused(cx, &found.slot, &intent.write) {
             self.intents.end(intent.id).await?;
             return Ok(Settled::NotApplied);
@@ -386,7 +305,7 @@ impl Router {
         Ok(settled)
     }
 
-    async fn settle_create(
+    pub(crate) async fn settle_create(
         &self,
         cx: &Context,
         slot: &Slot,
@@ -492,7 +411,7 @@ fn context_of(record: &IntentRecord, fence: u64, budget: Duration) -> Context {
     }
 }
 
-fn fenced(cx: &Context, holding: &Holding) -> Context {
+pub(crate) fn fenced(cx: &Context, holding: &Holding) -> Context {
     Context {
         fence: Some(holding.fence()),
         ..cx.clone()
@@ -500,7 +419,7 @@ fn fenced(cx: &Context, holding: &Holding) -> Context {
 }
 
 /// The write at the place where its conversation lives now.
-fn located(intent: &Intent, found: &Found) -> Intent {
+pub(crate) fn located(intent: &Intent, found: &Found) -> Intent {
     Intent {
         location: Some(found.location.clone()),
         ..intent.clone()
