@@ -1,6 +1,6 @@
 //! Conversations moved between backends: plan, copy, check, switch. Knows ports only: no vendor, no HTTP, no SQL.
 //!
-//! One thing is done in many places: [`sync`] makes the copy of one conversation at the target equal to the source, from
+//! One thing is done in many places: `sync` makes the copy of one conversation at the target equal to the source, from
 //! whatever state a crash or an earlier run left. A copy is that for every conversation, a mirror is that for every
 //! conversation that changes, a switch is that under the conversation's lease, a rollback is that the other way round.
 

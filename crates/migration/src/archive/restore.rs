@@ -80,8 +80,8 @@ impl Migrations {
     /// Begins to restore a conversation, or goes on with it.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] where it lives at another backend, was deleted here, or was restored with other fields;
-    /// [`Kind::InvalidRequest`] where the line was changed, or there is no such backend.
+    /// [`backend::Kind::Conflict`] where it lives at another backend, was deleted here, or was restored with other fields;
+    /// [`backend::Kind::InvalidRequest`] where the line was changed, or there is no such backend.
     pub async fn restore(&self, backend: &str, line: &ConversationLine) -> Result<Begun> {
         if line.found_digest() != line.digest {
             return Err(changed(
@@ -132,8 +132,8 @@ impl Migrations {
     /// Restores messages, in their order.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] where the conversation was not begun, has a message of the same id and another content, or was
-    /// written to by somebody else; [`Kind::InvalidRequest`] where a line was changed, or the backend refuses a message.
+    /// [`backend::Kind::Conflict`] where the conversation was not begun, has a message of the same id and another content, or was
+    /// written to by somebody else; [`backend::Kind::InvalidRequest`] where a line was changed, or the backend refuses a message.
     pub async fn restore_messages(&self, target: &Target, lines: Vec<MessageLine>) -> Result<Put> {
         for (index, line) in lines.iter().enumerate() {
             if line.found_digest() != line.digest {
@@ -211,7 +211,7 @@ impl Migrations {
     /// Restores an attachment, before the messages that name it.
     ///
     /// # Errors
-    /// As [`Migrations::restore_messages`]; [`Kind::InvalidRequest`] where its bytes are not those of `sha256`.
+    /// As [`Migrations::restore_messages`]; [`backend::Kind::InvalidRequest`] where its bytes are not those of `sha256`.
     pub async fn restore_attachment(
         &self,
         target: &Target,
@@ -257,7 +257,7 @@ impl Migrations {
     /// Ends a conversation: it is read where it lives now, compared with what the archive says, and known from then on.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] where it is not equal: it stays as it is.
+    /// [`backend::Kind::Conflict`] where it is not equal: it stays as it is.
     pub async fn restore_end(&self, target: &Target, end: &EndLine) -> Result<Ended> {
         let (at, lives) = match self.known(target).await? {
             Known::Lives(at) => (at, true),
