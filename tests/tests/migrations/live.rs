@@ -236,7 +236,18 @@ async fn cut_over(from: &'static str, to: &'static str, end: End) {
         .convore
         .doubled()
         .into_iter()
-        .map(|(one, times)| format!("{times} times {} {:?}", one.date, one.text_body.value()))
+        .map(|(one, times)| {
+            let there = vendors.convore.messages(&one.conversation_id);
+            let alike: Vec<String> = there
+                .iter()
+                .filter(|other| other.date == one.date)
+                .map(|other| format!("{} {:?}", other.created_at, other.text_body.value()))
+                .collect();
+            format!(
+                "{times} times {:?}, at that time: {alike:#?}",
+                one.text_body.value()
+            )
+        })
         .collect();
     assert!(doubled.is_empty(), "{when}: {doubled:#?}");
     dragoman.stop();

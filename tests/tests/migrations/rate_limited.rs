@@ -13,8 +13,8 @@ use crate::vendors::Vendors;
 
 /// The limit decides how long the copy takes: ten requests in a second.
 const REQUESTS_PER_MINUTE: u64 = 600;
-const CONVERSATIONS: usize = 12;
-const MESSAGES: usize = 12;
+const CONVERSATIONS: usize = 6;
+const MESSAGES: usize = 9;
 /// How far the estimate may be from what came of it.
 const FACTOR: f64 = 1.5;
 
