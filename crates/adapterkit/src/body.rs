@@ -106,6 +106,7 @@ pub fn to_new_conversation(conversation: Conversation) -> NewConversation {
         icon_url: conversation.icon_url,
         assistant: conversation.assistant,
         metadata: conversation.metadata,
+        created_at: None,
         extensions: conversation.extensions,
     }
 }

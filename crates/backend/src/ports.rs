@@ -24,7 +24,7 @@ pub use directory::{
     BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
 };
 pub use erasure::{Erased, Erasure};
-pub use held::{Held, conversation_lease};
+pub use held::{Held, conversation_lease, copy_lease, writing_lease};
 pub use idempotency::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
 pub use intents::{IntentQuery, IntentRecord, IntentState, Intents};
 pub use kept::{
@@ -34,10 +34,10 @@ pub use kept::{
 pub use keys::{KeyRecord, Keys};
 pub use leases::{Lease, Leases};
 pub use ledger::{
-    Checked, CopiedMessage, CopyAt, Finding, InvalidMigrationId, Item, ItemQuery, ItemState,
-    Ledger, MigrationFilter, MigrationId, MigrationRecord, MigrationSpec, Names, NewAttachmentCopy,
-    NewCopy, Oversize, Phase, PlaceQuery, RosterEntry, RouteOverride, RouteOverrides, Sign, Step,
-    Switching, Tally,
+    Arriving, Checked, CopiedMessage, CopyAt, Finding, InvalidMigrationId, Item, ItemChange,
+    ItemQuery, ItemState, Ledger, MigrationFilter, MigrationId, MigrationRecord, MigrationSpec,
+    Names, NewAttachmentCopy, NewCopy, Oversize, Phase, PlaceQuery, RosterEntry, RouteOverride,
+    RouteOverrides, Sign, Step, Switching, Tally,
 };
 pub use repair::{Repair, RepairSelection, Resolution};
 pub use responder::{Responder, Turn};

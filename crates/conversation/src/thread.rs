@@ -221,6 +221,9 @@ pub struct NewConversation {
     /// Free fields of the caller.
     #[serde(default, skip_serializing_if = "JsonMap::is_empty")]
     pub metadata: JsonMap,
+    /// When it was made, where it is a copy of one that was made elsewhere; now where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
     /// Vendors' fields without a canonical home.
     #[serde(default, skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
@@ -251,7 +254,7 @@ impl NewConversation {
             unread: None,
             counts: None,
             usage: None,
-            created_at: now,
+            created_at: self.created_at.unwrap_or(now),
             updated_at: now,
             last_message_at: None,
             extensions: self.extensions,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backend::ports::{
     Finding, Held, IntentQuery, IntentState, Item, ItemState, Sign, Switching, conversation_lease,
+    writing_lease,
 };
 use backend::{Error, Kind, Location, Result};
 use conversation::{ConversationId, Digest, Time};
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use crate::changes::Changes;
 use crate::compare::{Scope, compare};
 use crate::mirror::delete_copy;
-use crate::named::{edit_item, name};
+use crate::named::{name, set_mark, set_state};
 use crate::reasons::Reason;
 use crate::run::{Run, Subject};
 use crate::sync::{self, Depth, sync};
@@ -124,7 +125,7 @@ impl Binder<'_> {
             name(self.run, id, &[], vec![finding]).await?;
             return Ok(Bound::Here);
         }
-        edit_item(self.run, id, |item| item.state = ItemState::Deleted).await?;
+        set_state(self.run, id, ItemState::Deleted).await?;
         Ok(Bound::Gone)
     }
 
@@ -134,7 +135,7 @@ impl Binder<'_> {
             return Ok(self.gone(id).await?);
         };
         if *home.backend == *run.to.stack.info().name {
-            edit_item(run, id, |item| item.state = self.state).await?;
+            set_state(run, id, self.state).await?;
             return Ok(Bound::There);
         }
         if *home.backend != *run.from.stack.info().name {
@@ -249,7 +250,7 @@ impl Binder<'_> {
             return Ok(None);
         }
         let parts = &self.run.parts;
-        let name = format!("writing/{id}");
+        let name = writing_lease(id);
         let held = Held::take(&parts.leases, &name, parts.settings.switch_patience).await?;
         Ok(Some(held))
     }
@@ -370,7 +371,7 @@ impl Binder<'_> {
     /// What lists show, and what the drain compares with. It is bound by now, so a failure here is only late news.
     async fn follow_up(&self, subject: &Subject, mark: Option<Digest>) -> Result<()> {
         let (run, id) = (self.run, subject.id);
-        edit_item(run, id, |item| item.mark = mark).await?;
+        set_mark(run, id, mark).await?;
         let Some(there) = self.home(id).await? else {
             return Ok(());
         };

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::binding::Binder;
 use crate::changes::Changes;
-use crate::named::{edit_item, name};
+use crate::named::{name, set_mark, set_state};
 use crate::progress::Counters;
 use crate::reasons::Reason;
 use crate::records::{note, set_note};
@@ -142,7 +142,7 @@ async fn carry(run: &Run, item: &Item) -> Result<u64> {
     let subject = match run.subject(id).await {
         Ok(subject) => subject,
         Err(error) if error.kind == Kind::NotFound => {
-            edit_item(run, id, |item| item.state = ItemState::Deleted).await?;
+            set_state(run, id, ItemState::Deleted).await?;
             return Ok(0);
         }
         Err(error) => return Err(error),
@@ -172,7 +172,7 @@ async fn carry(run: &Run, item: &Item) -> Result<u64> {
     let over = [Reason::DrainFailed];
     name(run, id, &over, synced.findings).await?;
     if synced.failed == 0 {
-        edit_item(run, id, |item| item.mark = mark).await?;
+        set_mark(run, id, mark).await?;
     }
     Ok(synced.written)
 }

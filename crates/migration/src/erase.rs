@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{Erased, Held, RosterEntry, conversation_lease};
+use backend::ports::{Erased, Held, RosterEntry, conversation_lease, copy_lease};
 use backend::{Context, Error, Kind, Location, Outcome, Principal, Result, Scope};
 use backon::{ExponentialBuilder, Retryable as _};
 use conversation::{ConversationId, Digest, Participant, Time};
@@ -175,7 +175,7 @@ impl Erasing {
         let patience = self.parts.settings.switch_patience;
         let leases = &self.parts.leases;
         let writers = Held::take(leases, &conversation_lease(id), patience).await?;
-        let copies = Held::take(leases, &format!("copy/{id}"), patience).await?;
+        let copies = Held::take(leases, &copy_lease(id), patience).await?;
         Ok([writers, copies])
     }
 

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{DirectoryWalk, Held, ItemState, Touch, Touched};
+use backend::ports::{DirectoryWalk, Held, ItemChange, ItemState, Touch, Touched, copy_lease};
 use backend::{Context, Error, Kind, Result};
-use conversation::ConversationId;
+use conversation::{ConversationId, Patch};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::enumerate::item_of;
 use crate::jobs::By;
-use crate::named::{edit_item, name};
+use crate::named::{change_item, name, set_state};
 use crate::phases::Command;
 use crate::reasons::Reason;
 use crate::records::set_note;
@@ -379,7 +379,7 @@ async fn bring(run: &Run, id: ConversationId, what: What) -> Result<()> {
         }
     }
     delete_copy(run, id).await?;
-    edit_item(run, id, |item| item.state = ItemState::Deleted).await
+    set_state(run, id, ItemState::Deleted).await
 }
 
 /// A conversation that no pass has met yet is copied by now.
@@ -392,15 +392,17 @@ async fn copied_first(
     if depth != Depth::Whole {
         return Ok(());
     }
-    edit_item(run, id, |item| {
-        if item.state == ItemState::Pending {
-            item.state = ItemState::Copied;
-            item.mark = synced.mark;
-            item.messages = synced.messages;
-            item.bytes = synced.bytes;
-        }
-    })
-    .await
+    let item = run.parts.ledger.item(run.migration, id).await?;
+    if item.is_none_or(|item| item.state != ItemState::Pending) {
+        return Ok(());
+    }
+    let change = ItemChange {
+        state: Some(ItemState::Copied),
+        mark: synced.mark.map_or(Patch::Clear, Patch::Set),
+        messages: Some(synced.messages),
+        bytes: Some(synced.bytes),
+    };
+    change_item(run, id, change).await
 }
 
 /// Deletes the copy at the target of a conversation that was deleted through the gateway, where there is one.
@@ -416,7 +418,7 @@ pub(crate) async fn delete_copy(run: &Run, id: ConversationId) -> Result<()> {
         return Ok(());
     }
     // Whoever copies it at the moment finds that it was deleted, and makes no place any more.
-    let copying = Held::take(&parts.leases, &format!("copy/{id}"), COPY_PATIENCE).await?;
+    let copying = Held::take(&parts.leases, &copy_lease(id), COPY_PATIENCE).await?;
     let deleted = async {
         let Some(copy) = run.place(id, &run.to).await? else {
             return Ok(());

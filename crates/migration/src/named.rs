@@ -1,8 +1,8 @@
 //! What is found of one conversation, by jobs and watches that each know a part of it.
 
 use backend::Result;
-use backend::ports::{Finding, Item};
-use conversation::ConversationId;
+use backend::ports::{Finding, ItemChange, ItemState};
+use conversation::{ConversationId, Digest, Patch};
 
 use crate::reasons::Reason;
 use crate::run::Run;
@@ -33,20 +33,28 @@ pub(crate) async fn name(
         .await
 }
 
-/// Changes an item as it is now, where there is one.
-pub(crate) async fn edit_item(
-    run: &Run,
-    id: ConversationId,
-    change: impl FnOnce(&mut Item) + Send,
-) -> Result<()> {
-    let ledger = &run.parts.ledger;
-    let Some(mut item) = ledger.item(run.migration, id).await? else {
-        return Ok(());
+/// Notes what has become of an item, where there is one.
+pub(crate) async fn change_item(run: &Run, id: ConversationId, change: ItemChange) -> Result<()> {
+    run.parts
+        .ledger
+        .change_item(run.migration, id, &change)
+        .await
+}
+
+/// Notes how far an item has come.
+pub(crate) async fn set_state(run: &Run, id: ConversationId, state: ItemState) -> Result<()> {
+    let change = ItemChange {
+        state: Some(state),
+        ..ItemChange::default()
     };
-    let before = item.clone();
-    change(&mut item);
-    if item == before {
-        return Ok(());
-    }
-    ledger.put_items(run.migration, &[item]).await
+    change_item(run, id, change).await
+}
+
+/// Notes what of the source showed that it had changed when it was last copied.
+pub(crate) async fn set_mark(run: &Run, id: ConversationId, mark: Option<Digest>) -> Result<()> {
+    let change = ItemChange {
+        mark: mark.map_or(Patch::Clear, Patch::Set),
+        ..ItemChange::default()
+    };
+    change_item(run, id, change).await
 }

@@ -6,18 +6,11 @@ use std::time::Duration;
 
 use backend::ports::{Held, IntentRecord, Intents, Leases};
 use backend::{Error, Outcome, Result};
-use conversation::ConversationId;
 use uuid::Uuid;
 
 /// The lease of whoever makes or looks for the conversation of a create.
 pub(crate) fn of_create(intent: Uuid) -> String {
     format!("intent/{intent}")
-}
-
-/// The lease of a writer whose backend's writes are transactions. Taken only while somebody follows the router: who binds
-/// a conversation elsewhere takes it too, so that writers who never rest wait for a moment. Answers do not hold it.
-pub(crate) fn of_writer(id: ConversationId) -> String {
-    format!("writing/{id}")
 }
 
 /// A held lease and the write that is noted under it. Dropping it gives the lease back in the background and leaves the

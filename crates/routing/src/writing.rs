@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use backend::ports::{IntentRecord, IntentState, MigrationId, Touched, conversation_lease};
+use backend::ports::{
+    IntentRecord, IntentState, MigrationId, Touched, conversation_lease, writing_lease,
+};
 use backend::{
     Backend, Context, FidelityPolicy, Intent, Kind, Located, Location, Outcome, Result, Write,
 };
@@ -167,7 +169,7 @@ impl Router {
             if found.backend().capabilities().transactional {
                 let mut holding = None;
                 if self.teller.is_followed() {
-                    let name = holding::of_writer(id);
+                    let name = writing_lease(id);
                     let (held, here) = self.hold(cx, &found, &name).await?;
                     if !here.backend().capabilities().transactional {
                         held.end(true).await;
@@ -367,6 +369,7 @@ fn record(cx: &Context, backend: &str, location: Option<Location>, write: Write)
         public_id: cx.public_id,
         beside: cx.beside,
         migration: None,
+        led_by: Vec::new(),
         messages: Vec::new(),
         state: IntentState::Open,
         detail: None,

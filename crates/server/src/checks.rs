@@ -24,7 +24,15 @@ pub(crate) fn refuse(violations: Vec<Violation>) -> Result<(), Problem> {
 
 /// A new conversation.
 pub(crate) fn conversation(new: &NewConversation) -> Result<(), Problem> {
-    refuse(validate_conversation(new))
+    let mut violations = validate_conversation(new);
+    if new.created_at.is_some() {
+        violations.push(violation(
+            "/created_at",
+            "import-only",
+            "a conversation is made now; only copies keep the time of what they are a copy of",
+        ));
+    }
+    refuse(violations)
 }
 
 /// A message that is said now, below `pointer` in the body.

@@ -30,6 +30,7 @@ fn as_new(conversation: Conversation) -> NewConversation {
         icon_url: conversation.icon_url,
         assistant: conversation.assistant,
         metadata: conversation.metadata,
+        created_at: Some(conversation.created_at),
         extensions: conversation.extensions,
     }
 }

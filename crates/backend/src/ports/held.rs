@@ -24,6 +24,19 @@ pub fn conversation_lease(id: ConversationId) -> String {
     format!("conversation/{id}")
 }
 
+/// The lease of those who write to a conversation of a backend whose writes are transactions, while a migration follows
+/// what is written: each holds it for one write. A switch holds it, so that it comes to an end also where nobody pauses.
+#[must_use]
+pub fn writing_lease(id: ConversationId) -> String {
+    format!("writing/{id}")
+}
+
+/// The lease of whoever writes to the copies of a conversation.
+#[must_use]
+pub fn copy_lease(id: ConversationId) -> String {
+    format!("copy/{id}")
+}
+
 /// A held lease. Dropping it gives the lease back in the background.
 #[derive(Debug)]
 pub struct Held {

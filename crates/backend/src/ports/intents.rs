@@ -44,6 +44,9 @@ pub struct IntentRecord {
     /// The migration whose write it is. It settles its own writes: nobody else does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migration: Option<MigrationId>,
+    /// The migrations whose route overrides led a create to its backend. Its conversation is born of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub led_by: Vec<MigrationId>,
     /// The public ids of the messages that a migration's import stores, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<MessageId>,

@@ -7,7 +7,9 @@ use std::fmt::{self, Debug};
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use conversation::{AttachmentId, ConversationId, Digest, MessageId, Status, Time};
+use conversation::{
+    AttachmentId, ConversationId, Digest, MessageId, NewMessage, Patch, Status, Time,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -420,6 +422,19 @@ pub struct Finding {
     pub temporary: bool,
 }
 
+/// What has become of an item. The rest of it stays as it is: a check may write that meanwhile.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ItemChange {
+    /// How far it has come by now.
+    pub state: Option<ItemState>,
+    /// [`Item::mark`].
+    pub mark: Patch<Digest>,
+    /// [`Item::messages`].
+    pub messages: Option<u64>,
+    /// [`Item::bytes`].
+    pub bytes: Option<u64>,
+}
+
 /// What a check says of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
@@ -440,6 +455,16 @@ pub struct PlaceQuery {
     pub conversation: ConversationId,
     /// The backend.
     pub backend: Box<str>,
+}
+
+/// A message that a copy is writing to a place, or was when it was cut off. Whether it is there, and by which id, is not
+/// noted yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arriving {
+    /// As it was sent.
+    pub message: NewMessage,
+    /// When it was sent.
+    pub since: Time,
 }
 
 /// Between which two places of a conversation is copied.
@@ -577,6 +602,10 @@ pub trait Names: Debug + Send + Sync + 'static {
         at: &PlaceQuery,
         native: &[AttachmentId],
     ) -> Result<Vec<Option<AttachmentId>>>;
+
+    /// The messages that copies are writing to the place. One that is not told here any more, and is there, is named by
+    /// [`Names::message_publics`]: so this is asked first.
+    async fn arriving(&self, at: &PlaceQuery) -> Result<Vec<Arriving>>;
 }
 
 /// The ledger.
@@ -624,6 +653,14 @@ pub trait Ledger: Names {
     /// Notes what a check says of items, and nothing else of them: a mirror or a drain may write the rest meanwhile. Items
     /// that are not known are left alone.
     async fn note_check(&self, migration: MigrationId, checked: &[Checked]) -> Result<()>;
+
+    /// Notes what has become of an item, and nothing else of it. One that is not known is left alone.
+    async fn change_item(
+        &self,
+        migration: MigrationId,
+        conversation: ConversationId,
+        change: &ItemChange,
+    ) -> Result<()>;
 
     /// What was found of a conversation; `None`: of the migration as a whole.
     async fn findings_of(

@@ -433,13 +433,13 @@ pub(crate) fn new_conversation() -> BoxedStrategy<NewConversation> {
             maybe_text(),
             maybe_text(),
         ),
-        (maybe(assistant()), map(), extensions()),
+        (maybe(assistant()), map(), maybe(time()), extensions()),
     )
         .prop_map(
             |(
                 (kind, title, description, status, priority),
                 (labels, participants, owner, icon_url),
-                (assistant, metadata, extensions),
+                (assistant, metadata, created_at, extensions),
             )| NewConversation {
                 kind,
                 title,
@@ -452,6 +452,7 @@ pub(crate) fn new_conversation() -> BoxedStrategy<NewConversation> {
                 icon_url,
                 assistant,
                 metadata,
+                created_at,
                 extensions,
             },
         )

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use backend::ports::{Names, PlaceQuery};
+use backend::ports::{Arriving, Names, PlaceQuery};
 use backend::{Error, Kind, Result};
 use conversation::{AttachmentId, MessageId};
 
@@ -134,6 +134,10 @@ macro_rules! names {
             ) -> Result<Vec<Option<AttachmentId>>> {
                 let $this = self;
                 $public
+            }
+
+            async fn arriving(&self, _at: &PlaceQuery) -> Result<Vec<Arriving>> {
+                Ok(Vec::new())
             }
         }
     };

@@ -22,7 +22,7 @@ pub(crate) fn new_conversation(conversation: Conversation) -> NewConversation {
         unread: _,
         counts: _,
         usage: _,
-        created_at: _,
+        created_at,
         updated_at: _,
         last_message_at: _,
         extensions,
@@ -39,6 +39,7 @@ pub(crate) fn new_conversation(conversation: Conversation) -> NewConversation {
         icon_url,
         assistant,
         metadata,
+        created_at: Some(created_at),
         extensions,
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use backend::ports::{
     CopyAt, Held, IntentQuery, IntentRecord, IntentState, MigrationId, NewAttachmentCopy, NewCopy,
-    PlaceQuery, Step,
+    PlaceQuery, Step, copy_lease,
 };
 use backend::{
     Attachment, Context, Error, Intent, Kind, Located, Location, NewAttachment, Outcome, Result,
@@ -109,7 +109,7 @@ impl Journal {
         at: CopyAt,
         end: End,
     ) -> Result<Self> {
-        let lease = format!("copy/{}", at.conversation);
+        let lease = copy_lease(at.conversation);
         let patience = parts.settings.switch_patience;
         let held = tokio::select! {
             held = Held::take(&parts.leases, &lease, patience) => held?,
@@ -299,6 +299,7 @@ impl Journal {
             public_id: is_create.then_some(self.at.conversation),
             beside: order.beside,
             migration: Some(self.migration),
+            led_by: Vec::new(),
             messages: order.messages.clone(),
             state: IntentState::Open,
             detail: None,

@@ -106,6 +106,7 @@ fn new_conversation() -> impl Strategy<Value = NewConversation> {
         kind: Some(states.0),
         status: Some(states.1),
         priority: states.2,
+        created_at: None,
     })
 }
 

@@ -50,6 +50,7 @@ impl From<IntentRecord> for IntentDocument {
             public_id,
             beside: _,
             migration,
+            led_by: _,
             messages: _,
             state,
             detail,

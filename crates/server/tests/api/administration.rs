@@ -295,6 +295,7 @@ async fn begin(server: &Server, path: &str, backend: &str, words: &str) -> Uuid 
         public_id: None,
         beside: false,
         migration: None,
+        led_by: Vec::new(),
         messages: Vec::new(),
         state: IntentState::Open,
         detail: None,

@@ -45,6 +45,7 @@ pub(super) fn of_conversation(conversation: Conversation) -> NewConversation {
         icon_url,
         assistant,
         metadata,
+        created_at: None,
         extensions,
     }
 }

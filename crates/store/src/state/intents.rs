@@ -3,8 +3,8 @@
 //! One belongs to the process that noted it, until that process is dead: decided as for idempotency records.
 
 use async_trait::async_trait;
-use backend::ports::{IntentQuery, IntentRecord, IntentState, Intents};
-use backend::{Cursor, Page, Result};
+use backend::ports::{Arriving, IntentQuery, IntentRecord, IntentState, Intents, PlaceQuery};
+use backend::{Cursor, Page, Result, Write};
 use conversation::Time;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
@@ -234,6 +234,33 @@ pub(super) fn store(
             record.migration.map(|migration| migration.to_string())
         ])?;
     Ok(())
+}
+
+/// The messages of open imports of migrations into one conversation at one backend.
+pub(crate) const ARRIVING: &str = "SELECT record FROM intents INDEXED BY intents_by_conversation \
+     WHERE conversation = ?1 AND backend = ?2 AND migration IS NOT NULL AND state = 0 AND operation = 'import_messages'";
+
+/// The messages that migrations are writing to a place, or were when they were cut off.
+pub(super) fn arriving(connection: &Connection, at: &PlaceQuery) -> Attempt<Vec<Arriving>> {
+    let mut statement = connection.prepare_cached(ARRIVING)?;
+    let mut rows = statement.query(params![at.conversation.to_string(), at.backend])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        let record: IntentRecord = json::from_text("intent", text)?;
+        let since = record.intent.started_at;
+        let messages = match record.intent.write {
+            Write::ImportMessages(messages) => messages,
+            Write::ImportMessage(message) => vec![message],
+            _ => Vec::new(),
+        };
+        all.extend(
+            messages
+                .into_iter()
+                .map(|message| Arriving { message, since }),
+        );
+    }
+    Ok(all)
 }
 
 /// The statement of a list, and what is bound to it.

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use backend::ports::{
-    Checked, CopiedMessage, CopyAt, Finding, Item, ItemQuery, Ledger, MigrationId, MigrationRecord,
-    PlaceQuery, RouteOverride, Step, Switching, Tally,
+    Checked, CopiedMessage, CopyAt, Finding, Item, ItemChange, ItemQuery, Ledger, MigrationId,
+    MigrationRecord, PlaceQuery, RouteOverride, Step, Switching, Tally,
 };
 use backend::{Location, Result};
 use conversation::{ConversationId, Digest, MessageId};
@@ -117,6 +117,23 @@ impl Ledger for State {
         let checked = checked.to_vec();
         self.store
             .write(move |connection, _now| items::note_check(connection, migration, &checked))
+            .await
+    }
+
+    async fn change_item(
+        &self,
+        migration: MigrationId,
+        conversation: ConversationId,
+        change: &ItemChange,
+    ) -> Result<()> {
+        if *change == ItemChange::default() {
+            return Ok(());
+        }
+        let change = change.clone();
+        self.store
+            .write(move |connection, _now| {
+                items::change(connection, migration, conversation, &change)
+            })
             .await
     }
 

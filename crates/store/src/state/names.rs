@@ -3,13 +3,13 @@
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use backend::ports::{Names, PlaceQuery};
+use backend::ports::{Arriving, Names, PlaceQuery};
 use backend::{Error, Kind, Result};
 use conversation::{AttachmentId, MessageId};
 use rusqlite::params;
 use serde::Serialize;
 
-use super::State;
+use super::{State, intents};
 use crate::json;
 
 /// For each of a list, where it is known: the other id. CROSS JOIN keeps this order: a lookup for each.
@@ -60,6 +60,11 @@ impl Names for State {
         native: &[AttachmentId],
     ) -> Result<Vec<Option<AttachmentId>>> {
         self.other_ids(ATTACHMENT_PUBLICS, at, native)
+    }
+
+    async fn arriving(&self, at: &PlaceQuery) -> Result<Vec<Arriving>> {
+        self.store
+            .read(|connection| intents::arriving(connection, at))
     }
 }
 

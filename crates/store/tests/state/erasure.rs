@@ -129,6 +129,7 @@ async fn of_an_erased_conversation_only_its_id_and_places_stay() {
             public_id: None,
             beside: false,
             migration: Some(migration),
+            led_by: Vec::new(),
             messages: Vec::new(),
             state: IntentState::Unknown,
             detail: None,

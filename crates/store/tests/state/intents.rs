@@ -34,6 +34,7 @@ fn record(backend: &str, conversation: Option<ConversationId>, started_at: i64) 
         public_id: None,
         beside: false,
         migration: None,
+        led_by: Vec::new(),
         messages: Vec::new(),
         state: IntentState::Open,
         detail: None,

@@ -50,6 +50,7 @@ fn intent(conversation: ConversationId, migration: MigrationId) -> IntentRecord 
         public_id: Some(conversation),
         beside: false,
         migration: Some(migration),
+        led_by: Vec::new(),
         messages: Vec::new(),
         state: IntentState::Open,
         detail: None,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend::ports::{
-    Checked, CopiedMessage, CopyAt, Finding, Item, ItemQuery, Ledger, MigrationId, MigrationRecord,
-    Names, PlaceQuery, RouteOverride, Step, Switching, Tally,
+    Arriving, Checked, CopiedMessage, CopyAt, Finding, Item, ItemChange, ItemQuery, Ledger,
+    MigrationId, MigrationRecord, Names, PlaceQuery, RouteOverride, Step, Switching, Tally,
 };
 use backend::{Location, Result};
 use conversation::{AttachmentId, ConversationId, Digest, MessageId};
@@ -51,6 +51,10 @@ impl Names for Forgetful {
         native: &[AttachmentId],
     ) -> Result<Vec<Option<AttachmentId>>> {
         self.below.attachment_publics(at, native).await
+    }
+
+    async fn arriving(&self, at: &PlaceQuery) -> Result<Vec<Arriving>> {
+        self.below.arriving(at).await
     }
 }
 
@@ -109,6 +113,17 @@ impl Ledger for Forgetful {
 
     async fn note_check(&self, migration: MigrationId, checked: &[Checked]) -> Result<()> {
         self.below.note_check(migration, checked).await
+    }
+
+    async fn change_item(
+        &self,
+        migration: MigrationId,
+        conversation: ConversationId,
+        change: &ItemChange,
+    ) -> Result<()> {
+        self.below
+            .change_item(migration, conversation, change)
+            .await
     }
 
     async fn findings_of(

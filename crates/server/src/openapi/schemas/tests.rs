@@ -186,6 +186,7 @@ fn what_an_operator_sees_has_exactly_the_members_that_are_described() {
         public_id: None,
         beside: false,
         migration: Some(backend::ports::MigrationId::generate()),
+        led_by: Vec::new(),
         messages: Vec::new(),
         state: IntentState::Unknown,
         detail: Some("d".into()),

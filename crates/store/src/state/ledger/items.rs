@@ -1,8 +1,8 @@
 //! Items: the conversations of a migration. Counted by triggers as they change, so that no tally walks over them.
 
-use backend::ports::{Checked, Item, ItemQuery, ItemState, MigrationId, Sign, Tally};
+use backend::ports::{Checked, Item, ItemChange, ItemQuery, ItemState, MigrationId, Sign, Tally};
 use backend::{Error, Kind, Result};
-use conversation::{ConversationId, Digest};
+use conversation::{ConversationId, Digest, Patch};
 use rusqlite::{Connection, Row, params};
 
 use super::migrations;
@@ -93,6 +93,36 @@ pub(super) fn set_state(
              ON CONFLICT (migration, conversation) DO UPDATE SET state = excluded.state",
         )?
         .execute(params![migration, conversation.to_string(), state.as_str()])?;
+    Ok(())
+}
+
+/// Notes what has become of an item that is known, and nothing else of it.
+pub(super) fn change(
+    connection: &Connection,
+    migration: MigrationId,
+    conversation: ConversationId,
+    change: &ItemChange,
+) -> Attempt<()> {
+    let number = migrations::number(connection, migration)?;
+    let mark = match &change.mark {
+        Patch::Set(mark) => Some(mark.as_bytes()),
+        Patch::Clear | Patch::Keep => None,
+    };
+    connection
+        .prepare_cached(
+            "UPDATE migration_items SET state = coalesce(?3, state), mark = CASE WHEN ?4 THEN mark ELSE ?5 END, \
+             messages = coalesce(?6, messages), bytes = coalesce(?7, bytes) \
+             WHERE migration = ?1 AND conversation = ?2",
+        )?
+        .execute(params![
+            number,
+            conversation.to_string(),
+            change.state.map(ItemState::as_str),
+            change.mark.is_keep(),
+            mark,
+            change.messages,
+            change.bytes
+        ])?;
     Ok(())
 }
 
