@@ -11,7 +11,10 @@
 //!   judged.
 //! - What a copying write has made is told by the ids that it got there: whoever copies notes them, and they have no other
 //!   ids before that.
+//! - What a copy is writing at this moment is not shown: its public id is known only when it is noted. Its writer reads it
+//!   all the same, with [`Context::copying`].
 
+mod arriving;
 mod calls;
 mod ids;
 mod lookup;
@@ -21,12 +24,13 @@ use std::sync::Arc;
 
 use backend::ports::{Names, PlaceQuery};
 use backend::{
-    Applied, Backend, Context, Error, Event, EventStream, Intent, Kind, Location, Outcome,
+    Applied, Backend, Context, Error, Event, EventStream, Intent, Kind, Location, Order, Outcome,
     Precondition, Result, Settled, Write,
 };
-use conversation::{MessageId, etag};
+use conversation::{Message, MessageId, etag};
 use futures_util::StreamExt as _;
 
+use self::arriving::Known;
 use self::ids::{HasIds, Made, Sort};
 use self::telling::Telling;
 
@@ -79,6 +83,52 @@ impl Renamed {
             }
             Err(error) => Err(self.failed(at, telling, error).await),
         }
+    }
+
+    /// Takes out of a list what a copy is writing at this moment. Asked before the names are: what was noted in between has
+    /// a name then.
+    async fn hide_arriving(
+        &self,
+        at: &Location,
+        telling: &mut Telling,
+        order: Order,
+        messages: &mut Vec<Message>,
+    ) -> Result<()> {
+        if messages.is_empty() || telling.cx().copying {
+            return Ok(());
+        }
+        let arriving = self.names.arriving(&self.place(at)).await?;
+        if arriving.is_empty() {
+            return Ok(());
+        }
+        // What keeps times has them from the first.
+        let known = match self.below.capabilities().transactional {
+            true => Known::ByTime,
+            false => Known::ByArrival,
+        };
+        let names = lookup::Lookup::new(&*self.names, self.place(at));
+        let unnamed = names.unnamed(messages).await?;
+        let hidden = arriving::found(messages, order, &unnamed, &arriving, known);
+        messages.retain(|message| !hidden.contains(&message.id));
+        telling.hide(hidden);
+        Ok(())
+    }
+
+    /// True for a message that a copy is writing at this moment. Only one that was said at its very time: of others only a
+    /// whole list tells which it is, and nobody knows its id yet.
+    async fn is_arriving(&self, cx: &Context, at: &Location, message: &Message) -> Result<bool> {
+        if cx.copying {
+            return Ok(false);
+        }
+        let arriving = self.names.arriving(&self.place(at)).await?;
+        if arriving.is_empty() {
+            return Ok(false);
+        }
+        let one = std::slice::from_ref(message);
+        let names = lookup::Lookup::new(&*self.names, self.place(at));
+        let unnamed = names.unnamed(one).await?;
+        let found = arriving::found(one, Order::Asc, &unnamed, &arriving, Known::ByTime);
+        Ok(!found.is_empty())
     }
 
     /// A call that failed. What was noted of it is told as well as may be: the failure is what matters.

@@ -1,11 +1,13 @@
 //! Settling a write again, for whoever repeats it: where it was sent, wherever its conversation lives by now.
 
-use backend::ports::conversation_lease;
+use backend::ports::{MigrationId, conversation_lease};
 use backend::{Applied, Context, Intent, Result, Settled, Write};
+use conversation::NewConversation;
 
 use crate::Router;
 use crate::holding::{self, Holding};
 use crate::settling::{fenced, located};
+use crate::slot::Slot;
 use crate::writing::Found;
 
 impl Router {
@@ -66,32 +68,76 @@ impl Router {
             return Ok(Settled::Unknown);
         };
         // Where it was sent, which need not be where the rules would send it now.
+        let noted = self.intents.find(intent.id).await?;
         let made = self.made.get(&intent.id).map(|location| location.backend);
-        let sent_to = match made {
-            Some(backend) => Some(backend),
-            None => {
-                let noted = self.intents.find(intent.id).await?;
-                noted.map(|record| record.backend)
-            }
+        let sent_to = made.or_else(|| noted.as_ref().map(|record| record.backend.clone()));
+        let Some(backend) = sent_to else {
+            return self.settle_unnoted_create(cx, intent, new).await;
         };
-        let slot = match sent_to {
-            Some(backend) => self.configured(&backend)?,
-            None => self.place(cx, new).await?.slot,
-        };
-        if slot.backend.capabilities().transactional {
-            let settled = slot.backend.settle(cx, intent).await?;
-            if let Settled::Applied(Applied::Conversation(located)) = &settled {
-                self.own(cx, located).await?;
-                self.note_settled_born(cx, new, &located.location).await?;
-            }
-            return Ok(settled);
-        }
+        let led_by = noted.map(|record| record.led_by).unwrap_or_default();
+        let slot = self.configured(&backend)?;
+        self.settle_create_held(cx, slot, intent, new, &led_by)
+            .await
+    }
+
+    /// [`Router::settle_create`] under the lease of the create.
+    async fn settle_create_held(
+        &self,
+        cx: &Context,
+        slot: &Slot,
+        intent: &Intent,
+        new: &NewConversation,
+        led_by: &[MigrationId],
+    ) -> Result<Settled> {
         let lease = holding::of_create(intent.id);
         let holding = Holding::take(&self.leases, &lease, cx.remaining()).await?;
-        let settled = self
-            .settle_create(&fenced(cx, &holding), slot, intent, new)
-            .await;
+        let cx = fenced(cx, &holding);
+        let settled = self.settle_create(&cx, slot, intent, new, led_by).await;
         holding.end(true).await;
         settled
+    }
+
+    /// A create that is noted nowhere: made in a transaction, or perhaps at the vendor to which the rules lead.
+    async fn settle_unnoted_create(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        new: &NewConversation,
+    ) -> Result<Settled> {
+        let unnoted = self.made_unnoted(cx, intent).await?;
+        let slot = match &unnoted {
+            Settled::Applied(_) => return Ok(unnoted),
+            Settled::NotApplied | Settled::Unknown => self.place(cx, new).await?.slot,
+        };
+        if slot.backend.capabilities().transactional {
+            return Ok(unnoted);
+        }
+        let settled = self.settle_create_held(cx, slot, intent, new, &[]).await?;
+        Ok(match settled {
+            Settled::NotApplied => unnoted,
+            settled => settled,
+        })
+    }
+
+    /// What a create made that was not noted: where writes are transactions. All those backends are asked, because the
+    /// rules may have led elsewhere since.
+    async fn made_unnoted(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
+        let mut settled = Settled::NotApplied;
+        for slot in self.slots.values() {
+            if !slot.backend.capabilities().transactional {
+                continue;
+            }
+            match slot.backend.settle(cx, intent).await? {
+                Settled::NotApplied => {}
+                Settled::Unknown => settled = Settled::Unknown,
+                Settled::Applied(made) => {
+                    if let Applied::Conversation(located) = &made {
+                        self.own(cx, located).await?;
+                    }
+                    return Ok(Settled::Applied(made));
+                }
+            }
+        }
+        Ok(settled)
     }
 }

@@ -17,7 +17,7 @@ use futures_util::stream::BoxStream;
 use crate::keeping::touch;
 use crate::overriding::Placed;
 use crate::telling::Telling;
-use crate::writing::send;
+use crate::writing::{MOVES_MAX, send};
 use crate::{Router, discovery, listing};
 
 #[async_trait]
@@ -58,7 +58,7 @@ impl Backend for Router {
         // Until the directory knows it, discovery must not take it for somebody else's.
         let _creating = slot.begin_create();
         let write = || Write::CreateConversation(new.clone());
-        let creating = self.begin_create(cx, slot, write).await?;
+        let creating = self.begin_create(cx, slot, &overridden_by, write).await?;
         let cx = creating.cx();
         let created = match slot.backend.create_conversation(cx, new).await {
             Ok(located) => self.own_made(&creating, located, &overridden_by).await,
@@ -340,12 +340,19 @@ impl Backend for Router {
 
     /// Needs no lease and no note: nothing is stored that two writers could mix, or that could be lost. What was read may move `unread`.
     async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
-        let found = self.locate(cx, at.id).await?;
         let is_read = activity.activity == ActivityKind::Read;
-        found
-            .backend()
-            .send_activity(cx, &found.location, activity)
-            .await?;
+        let mut moves = 0;
+        let (found, sent) = loop {
+            let found = self.find(cx, at.id).await?;
+            let backend = found.backend();
+            let sent = backend.send_activity(cx, &found.location, activity.clone());
+            match sent.await {
+                Err(error) if error.kind == Kind::Moved && moves < MOVES_MAX => moves += 1,
+                sent => break (found, sent),
+            }
+        };
+        found.note(cx);
+        sent?;
         if is_read && found.backend().capabilities().conversation_unread.works() {
             self.note_changed(cx, &found).await;
         }
@@ -381,10 +388,16 @@ impl Backend for Router {
         id: &AttachmentId,
     ) -> Result<AttachmentContent> {
         let found = self.locate(cx, at.id).await?;
-        found
+        let opened = found
             .backend()
             .open_attachment(cx, &found.location, id)
-            .await
+            .await;
+        match opened {
+            Err(error) if error.kind == Kind::NotFound => {
+                self.attachment_of_earlier_home(cx, &found, id, error).await
+            }
+            opened => opened,
+        }
     }
 
     /// Healthy where every backend is.

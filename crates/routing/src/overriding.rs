@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use backend::ports::{Ledger, MigrationId, RouteOverride, RouteOverrides};
 use backend::{
-    Context, Error, Intent, Kind, Location, Order, Outcome, Page, PageRequest, Position, Principal,
-    Result, Settled,
+    AttachmentContent, Context, Error, Intent, Kind, Location, Order, Outcome, Page, PageRequest,
+    Position, Principal, Result, Settled,
 };
-use conversation::{ConversationId, Message, MessageId, NewConversation};
+use conversation::{AttachmentId, ConversationId, Message, MessageId, NewConversation};
 
 use crate::Router;
 use crate::placing::place;
@@ -85,20 +85,6 @@ impl Router {
         Ok(())
     }
 
-    /// Like [`Router::note_born`], for a create that is settled: what its caller's headers were is not known any more.
-    pub(crate) async fn note_settled_born(
-        &self,
-        cx: &Context,
-        new: &NewConversation,
-        made: &Location,
-    ) -> Result<()> {
-        let placed = self.place(cx, new).await?;
-        if placed.slot.name() != &*made.backend {
-            return Ok(());
-        }
-        self.note_born(&placed.overridden_by, made.id).await
-    }
-
     /// Where a conversation that was switched lived before, with the backends that are still configured.
     pub(crate) async fn earlier_homes(&self, now: &Location) -> Result<Vec<Found>> {
         let Some(overriding) = self.overriding.as_ref().filter(|_| now.renamed) else {
@@ -112,6 +98,28 @@ impl Router {
                 Some(Found { slot, location })
             })
             .collect())
+    }
+
+    /// An attachment that an earlier home of the conversation has: it was put there before a switch, and no message named
+    /// it yet. `refused` is what the present home said.
+    pub(crate) async fn attachment_of_earlier_home(
+        &self,
+        cx: &Context,
+        found: &Found,
+        id: &AttachmentId,
+        refused: Error,
+    ) -> Result<AttachmentContent> {
+        let mut failed = None;
+        for home in self.earlier_homes(&found.location).await? {
+            let opened = home.backend().open_attachment(cx, &home.location, id);
+            match opened.await {
+                Ok(content) => return Ok(content),
+                // Whoever cannot be asked now may have it.
+                Err(error) if error.is_temporary() => failed = Some(error),
+                Err(_) => {}
+            }
+        }
+        Err(failed.unwrap_or(refused))
     }
 
     /// What became of a write that may have been sent before its conversation was switched. Its present home has not

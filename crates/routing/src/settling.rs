@@ -5,7 +5,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend::ports::{IntentQuery, IntentRecord, IntentState, Touched, conversation_lease};
+use backend::ports::{
+    IntentQuery, IntentRecord, IntentState, MigrationId, Touched, conversation_lease,
+};
 use backend::{
     Applied, Context, Error, FidelityPolicy, Freshness, Intent, Kind, Located, Location, Result,
     SettleSupport, Settled, Write,
@@ -248,7 +250,8 @@ impl Router {
                     location: None,
                     ..intent.clone()
                 };
-                self.settle_create(cx, slot, &unmade, new).await
+                let led_by = &record.led_by;
+                self.settle_create(cx, slot, &unmade, new, led_by).await
             }
             (_, Some(at)) => {
                 let binding = self.directory.locate(at.id).await?;
@@ -311,6 +314,7 @@ impl Router {
         slot: &Slot,
         intent: &Intent,
         new: &NewConversation,
+        led_by: &[MigrationId],
     ) -> Result<Settled> {
         let claims = Claims::at(&self.intents, slot.name()).await?;
         let made = self.made.get(&intent.id);
@@ -326,7 +330,7 @@ impl Router {
                 conversation,
             };
             self.own(cx, &located).await?;
-            self.note_settled_born(cx, new, &located.location).await?;
+            self.note_born(led_by, located.location.id).await?;
             let settled = Settled::Applied(Applied::Conversation(Box::new(located)));
             self.end_settled(intent.id, &settled).await?;
             return Ok(settled);
@@ -357,7 +361,7 @@ impl Router {
         };
         // The process may have died before the directory knew it.
         self.own(cx, located).await?;
-        self.note_settled_born(cx, new, &located.location).await?;
+        self.note_born(led_by, located.location.id).await?;
         self.made.insert(intent.id, located.location.clone());
         self.end_settled(intent.id, &settled).await?;
         Ok(settled)

@@ -16,7 +16,7 @@ use crate::slot::Slot;
 use crate::traffic::Untold;
 
 /// How often a write follows a conversation that is bound elsewhere while the write is on its way.
-const MOVES_MAX: usize = 3;
+pub(crate) const MOVES_MAX: usize = 3;
 
 /// Begins a write and sends it, to where its conversation lives: a backend whose writers take no lease says itself where
 /// the conversation was bound elsewhere meanwhile, and the write is sent there. Gives the write, which is still to be
@@ -264,7 +264,8 @@ impl Router {
         })
     }
 
-    /// Takes the lease of a create and notes it, unless the backend's writes are transactions.
+    /// Takes the lease of a create and notes it, unless the backend's writes are transactions and nothing else is to be
+    /// written after them: of one that `led_by` led there it is noted that it was born of them.
     ///
     /// # Errors
     /// Nothing was sent: the state cannot note the create.
@@ -272,9 +273,10 @@ impl Router {
         &self,
         cx: &Context,
         slot: &Slot,
+        led_by: &[MigrationId],
         write: impl FnOnce() -> Write + Send,
     ) -> Result<Creating> {
-        if slot.backend.capabilities().transactional {
+        if slot.backend.capabilities().transactional && led_by.is_empty() {
             return Ok(Creating {
                 cx: cx.clone(),
                 noted: None,
@@ -282,7 +284,10 @@ impl Router {
         }
         let name = holding::of_create(cx.intent);
         let mut holding = Holding::take(&self.leases, &name, cx.remaining()).await?;
-        let record = record(cx, slot.name(), None, write());
+        let record = IntentRecord {
+            led_by: led_by.to_vec(),
+            ..record(cx, slot.name(), None, write())
+        };
         if let Err(error) = holding.note(&self.intents, &record).await {
             holding.end(true).await;
             return Err(error);
@@ -320,7 +325,7 @@ impl Router {
 /// A create under way.
 pub(crate) struct Creating {
     cx: Context,
-    /// Absent where the backend's writes are transactions.
+    /// Absent where the backend's writes are transactions, and all that there is to write.
     noted: Option<(Holding, IntentRecord)>,
 }
 

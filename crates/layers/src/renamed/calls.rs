@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use backend::{
     Applied, Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context,
-    ConversationPage, ConversationQuery, EventStream, Health, Intent, Located, Location,
+    ConversationPage, ConversationQuery, Error, EventStream, Health, Intent, Located, Location,
     NewAttachment, Page, PageRequest, Precondition, Projection, RespondRequest, Result,
     ServiceStatus, Settled, Template, Tool, Write,
 };
@@ -93,7 +93,12 @@ impl Backend for Renamed {
         let mut telling = Telling::under(cx);
         let found = self.below.list_messages(telling.cx(), at, &page).await;
         let (items, next, previous) = match found {
-            Ok(page) => (Ok(page.items), page.next, page.previous),
+            Ok(mut found) => {
+                let items = &mut found.items;
+                self.hide_arriving(at, &mut telling, page.order, items)
+                    .await?;
+                (Ok(found.items), found.next, found.previous)
+            }
             Err(error) => (Err(error), None, None),
         };
         Ok(Page {
@@ -110,6 +115,11 @@ impl Backend for Renamed {
         let id = self.lower(at, id.clone()).await?;
         let mut telling = Telling::under(cx);
         let message = self.below.get_message(telling.cx(), at, &id).await;
+        if let Ok(message) = &message
+            && self.is_arriving(cx, at, message).await?
+        {
+            return Err(Error::message_not_found());
+        }
         self.lift(at, &mut telling, message).await
     }
 

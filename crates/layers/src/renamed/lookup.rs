@@ -12,7 +12,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use backend::ports::{Names, PlaceQuery};
 use backend::{Error, Kind, Result};
-use conversation::{AttachmentId, MessageId};
+use conversation::{AttachmentId, Message, MessageId};
 
 use super::ids::{HasIds, Id};
 
@@ -45,6 +45,17 @@ impl<'a> Lookup<'a> {
     /// Replaces the backend's ids by public ones.
     pub(super) async fn publics(&self, all: &mut [&mut (dyn HasIds + Send)]) -> Result<()> {
         self.replace(Towards::Callers, all).await
+    }
+
+    /// The messages of the backend of which it is not known by which other id callers know them.
+    pub(super) async fn unnamed(&self, messages: &[Message]) -> Result<HashSet<MessageId>> {
+        let ids: Vec<MessageId> = messages.iter().map(|message| message.id.clone()).collect();
+        let found = self.names.message_publics(&self.at, &ids).await?;
+        let named = exactly(found, ids.len())?;
+        let unnamed = ids.into_iter().zip(named);
+        Ok(unnamed
+            .filter_map(|(id, name)| name.is_none().then_some(id))
+            .collect())
     }
 
     async fn replace(&self, towards: Towards, all: &mut [&mut (dyn HasIds + Send)]) -> Result<()> {

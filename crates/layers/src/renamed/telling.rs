@@ -1,5 +1,6 @@
 //! What is noted below of fields of messages, told above by public ids.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use backend::{Context, FieldFate, Location, Trace};
@@ -14,6 +15,8 @@ pub(super) struct Telling {
     to: Option<Arc<Trace>>,
     fates: usize,
     attempts: u32,
+    /// Messages that are not shown: nothing is told of them.
+    hidden: HashSet<MessageId>,
 }
 
 impl Telling {
@@ -36,7 +39,13 @@ impl Telling {
             to: None,
             fates: 0,
             attempts: 0,
+            hidden: HashSet::new(),
         }
+    }
+
+    /// Tells nothing of these messages, by the ids that they have below.
+    pub(super) fn hide(&mut self, messages: HashSet<MessageId>) {
+        self.hidden.extend(messages);
     }
 
     /// The context of the call below.
@@ -50,6 +59,7 @@ impl Telling {
         let fates = self.cx.trace.fates().into_iter().skip(self.fates);
         let noted = fates.map(|(of, fate)| {
             let of = match of.parse() {
+                Ok(id) if self.hidden.contains(&id) => Of::Hidden,
                 Ok(id) if *of != *conversation => Of::Message(id),
                 _ => Of::Other(of),
             };
@@ -67,6 +77,7 @@ impl Telling {
                 match of {
                     Of::Message(id) => to.note_fates(id.as_str(), vec![fate]),
                     Of::Other(of) => to.note_fates(&of, vec![fate]),
+                    Of::Hidden => {}
                 }
             }
             (self.attempts..attempts).for_each(|_| to.note_attempt());
@@ -88,6 +99,8 @@ enum Of {
     Message(MessageId),
     /// A conversation, or what has no id.
     Other(Box<str>),
+    /// A message that is not shown.
+    Hidden,
 }
 
 impl HasIds for Noted {

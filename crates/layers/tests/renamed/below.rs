@@ -22,6 +22,8 @@ pub(crate) struct Below {
     pub(crate) marks: bool,
     /// It takes no history.
     pub(crate) refuses_imports: bool,
+    /// Its writes are transactions, where those below are.
+    pub(crate) is_transactional: bool,
 }
 
 impl Below {
@@ -31,6 +33,7 @@ impl Below {
             inner,
             marks: true,
             refuses_imports: false,
+            is_transactional: true,
         })
     }
 
@@ -40,6 +43,17 @@ impl Below {
             inner,
             marks: false,
             refuses_imports: true,
+            is_transactional: true,
+        })
+    }
+
+    /// `inner`, as a vendor.
+    pub(crate) fn vendor(inner: Arc<dyn Backend>) -> Arc<dyn Backend> {
+        Arc::new(Self {
+            inner,
+            marks: false,
+            refuses_imports: false,
+            is_transactional: false,
         })
     }
 
@@ -61,6 +75,7 @@ impl Backend for Below {
         if self.refuses_imports {
             can.message_import = Level::None;
         }
+        can.transactional &= self.is_transactional;
         can
     }
 

@@ -5,6 +5,7 @@
     reason = "a test stops at what it does not expect, helpers included"
 )]
 
+mod arriving;
 mod below;
 mod conformance;
 mod ids;

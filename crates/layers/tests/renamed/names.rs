@@ -15,6 +15,9 @@ pub(crate) struct Noted {
     pairs: Mutex<HashMap<String, String>>,
     asked: AtomicUsize,
     fails: Mutex<bool>,
+    arriving: Mutex<Vec<Arriving>>,
+    /// A name that is noted, with the end of what arrives, right when it is asked what does.
+    noted_late: Mutex<Option<(String, String)>>,
 }
 
 impl Noted {
@@ -22,6 +25,27 @@ impl Noted {
     pub(crate) fn note(&self, public: &str, native: &str) {
         let mut pairs = self.pairs.lock().unwrap();
         pairs.insert(public.to_owned(), native.to_owned());
+    }
+
+    /// What copies are writing from now on.
+    pub(crate) fn arrive(&self, arriving: Vec<Arriving>) {
+        *self.arriving.lock().unwrap() = arriving;
+    }
+
+    /// Like [`Noted::note`], with the end of all that arrives, when it is next asked what does.
+    pub(crate) fn note_late(&self, public: &str, native: &str) {
+        *self.noted_late.lock().unwrap() = Some((public.to_owned(), native.to_owned()));
+    }
+
+    fn arriving(&self) -> Result<Vec<Arriving>> {
+        if *self.fails.lock().unwrap() {
+            return Err(Error::new(Kind::Internal, "the disk is full"));
+        }
+        if let Some((public, native)) = self.noted_late.lock().unwrap().take() {
+            self.arrive(Vec::new());
+            self.note(&public, &native);
+        }
+        Ok(self.arriving.lock().unwrap().clone())
     }
 
     /// How often it was asked since this was last asked.
@@ -97,7 +121,7 @@ impl ByRule {
 }
 
 macro_rules! names {
-    ($name:ty, |$this:ident, $ids:ident| $native:expr, $public:expr) => {
+    ($name:ty, |$this:ident, $ids:ident| $native:expr, $public:expr, $arriving:expr) => {
         #[async_trait]
         impl Names for $name {
             async fn message_natives(
@@ -137,7 +161,8 @@ macro_rules! names {
             }
 
             async fn arriving(&self, _at: &PlaceQuery) -> Result<Vec<Arriving>> {
-                Ok(Vec::new())
+                let $this = self;
+                $arriving
             }
         }
     };
@@ -146,10 +171,12 @@ macro_rules! names {
 names!(
     Noted,
     |this, ids| this.answer(ids, true),
-    this.answer(ids, false)
+    this.answer(ids, false),
+    this.arriving()
 );
 names!(
     ByRule,
     |_this, ids| Ok(ids.iter().map(ByRule::native).collect()),
-    Ok(ids.iter().map(ByRule::public).collect())
+    Ok(ids.iter().map(ByRule::public).collect()),
+    Ok(Vec::new())
 );

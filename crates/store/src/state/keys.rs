@@ -82,6 +82,25 @@ impl Keys for State {
     }
 }
 
+impl State {
+    /// Removes a key altogether: one of a command that has ended. Servers refuse it within seconds. True where there was
+    /// one.
+    ///
+    /// # Errors
+    /// Where it could not be removed.
+    pub async fn remove_key(&self, id: &str) -> Result<bool> {
+        let id = id.to_owned();
+        self.store
+            .write(move |connection, _now| {
+                let removed = connection
+                    .prepare_cached("DELETE FROM keys WHERE id = ?1")?
+                    .execute(params![id])?;
+                Ok(removed > 0)
+            })
+            .await
+    }
+}
+
 fn read(row: &Row<'_>) -> Attempt<KeyRecord> {
     let time = |index| {
         row.get::<_, Option<Micros>>(index)

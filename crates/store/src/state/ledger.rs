@@ -18,7 +18,7 @@ use crate::keyset::bounded;
 pub(super) mod copied;
 mod findings;
 mod items;
-mod migrations;
+pub(super) mod migrations;
 mod overrides;
 pub(super) mod places;
 mod steps;

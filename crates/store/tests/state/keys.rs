@@ -43,3 +43,17 @@ async fn keys_are_kept_listed_and_revoked_once() {
         Some(seconds(9))
     );
 }
+
+#[tokio::test]
+async fn a_removed_key_is_gone_and_no_other() {
+    let (_directory, _store, state) = open();
+    let (first, second) = (key("b", "acme", 1), key("a", "acme", 2));
+    for key in [&first, &second] {
+        state.insert(key).await.unwrap();
+    }
+    assert!(state.revoke("b", seconds(9)).await.unwrap());
+    assert!(state.remove_key("b").await.unwrap());
+    assert!(!state.remove_key("b").await.unwrap());
+    assert_eq!(state.find("b").await.unwrap(), None);
+    assert_eq!(state.list(None).await.unwrap(), vec![second]);
+}

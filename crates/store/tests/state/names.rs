@@ -1,11 +1,14 @@
 //! Names of messages and attachments at a place.
 
 use backend::ports::{
-    CopyAt, Directory as _, Ledger as _, Names as _, NewAttachmentCopy, NewCopy, PlaceQuery, Step,
+    Arriving, CopyAt, Directory as _, IntentRecord, IntentState, Intents as _, Ledger as _,
+    MigrationId, Names as _, NewAttachmentCopy, NewCopy, PlaceQuery, Step,
 };
-use conversation::{AttachmentId, ConversationId, Digest, MessageId};
+use backend::{Intent, Write};
+use conversation::{AttachmentId, ConversationId, Digest, MessageId, NewMessage, Role};
+use uuid::Uuid;
 
-use crate::support::{entry, home, id, migration, open, open_in};
+use crate::support::{entry, home, id, migration, open, open_in, principal, seconds};
 
 fn copy(public: &str, native: &str) -> NewCopy {
     NewCopy {
@@ -134,4 +137,112 @@ async fn a_native_id_is_of_the_message_that_was_written_last() {
     let copied = state.copied(&at, &[id("a1"), id("a2")]).await.unwrap();
     assert!(copied[0].is_none() && copied[1].is_some());
     assert_eq!(state.copied_count(&at).await.unwrap(), 1);
+}
+
+/// A write to a conversation at the backend `b`.
+fn write(
+    conversation: ConversationId,
+    migration: Option<MigrationId>,
+    started_at: i64,
+    write: Write,
+) -> IntentRecord {
+    IntentRecord {
+        intent: Intent {
+            id: Uuid::now_v7(),
+            location: Some(home(conversation, "b", "1")),
+            write,
+            started_at: seconds(started_at),
+            deadline_at: seconds(started_at + 10),
+        },
+        backend: "b".into(),
+        principal: principal("acme", None, &[]),
+        request_id: "request".into(),
+        copying: true,
+        strict: false,
+        public_id: None,
+        beside: false,
+        migration,
+        led_by: Vec::new(),
+        messages: Vec::new(),
+        state: IntentState::Open,
+        detail: None,
+    }
+}
+
+#[tokio::test]
+async fn what_migrations_are_writing_arrives_until_it_is_noted() {
+    let (_directory, _store, state) = open();
+    let conversation = ConversationId::generate();
+    state
+        .insert(entry(home(conversation, "a", "1")))
+        .await
+        .unwrap();
+    let migration = migration(&state, "a", "b").await;
+    let at = CopyAt {
+        conversation,
+        from: "a".into(),
+        to: "b".into(),
+    };
+    let words = |words: &str| NewMessage::text(Role::User, words);
+    let import = |words: &[&str], started_at| {
+        let new = words
+            .iter()
+            .map(|words| NewMessage::text(Role::User, *words));
+        let new = Write::ImportMessages(new.collect());
+        write(conversation, Some(migration), started_at, new)
+    };
+    let (first, second) = (import(&["one", "two"], 5), import(&["three"], 6));
+    for record in [&first, &second] {
+        let step = Step {
+            begun: Some(record.clone()),
+            ..Step::default()
+        };
+        state.record(migration, &at, &step).await.unwrap();
+    }
+    // Nor what callers write, what else a migration writes, or what is written elsewhere.
+    let post = Write::PostMessage(words("posted"));
+    let imported = Write::ImportMessages(vec![words("imported")]);
+    let deleted = Write::DeleteMessage { id: id("b1") };
+    let other = ConversationId::generate();
+    for (conversation, migration, what) in [
+        (conversation, None, &post),
+        (conversation, None, &imported),
+        (conversation, Some(migration), &deleted),
+        (other, Some(migration), &imported),
+    ] {
+        let record = write(conversation, migration, 7, what.clone());
+        state.begin(&record).await.unwrap();
+    }
+    let place = |backend: &str| PlaceQuery {
+        conversation,
+        backend: backend.into(),
+    };
+    let arriving = |words: &str, since| Arriving {
+        message: NewMessage::text(Role::User, words),
+        since: seconds(since),
+    };
+    assert_eq!(
+        state.arriving(&place("b")).await.unwrap(),
+        [arriving("one", 5), arriving("two", 5), arriving("three", 6)]
+    );
+    assert_eq!(state.arriving(&place("a")).await.unwrap(), []);
+
+    // With its end its names are noted.
+    let step = Step {
+        copied: vec![copy("a1", "b1"), copy("a2", "b2")],
+        ended: vec![first.intent.id],
+        ..Step::default()
+    };
+    state.record(migration, &at, &step).await.unwrap();
+    assert_eq!(
+        state.arriving(&place("b")).await.unwrap(),
+        [arriving("three", 6)]
+    );
+    // One that nobody will ever know of arrives no more.
+    let unknown = IntentState::Unknown;
+    state
+        .note(second.intent.id, unknown, "never")
+        .await
+        .unwrap();
+    assert_eq!(state.arriving(&place("b")).await.unwrap(), []);
 }

@@ -152,7 +152,7 @@ async fn a_persons_credentials_keys_and_answers_go_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn votes_stay_without_a_name_and_rosters_of_what_is_over_are_left() {
+async fn votes_stay_without_a_name() {
     let (_directory, store, state) = open();
     let backend = store.backend("a");
     let context = |user: &str| {
@@ -180,18 +180,7 @@ async fn votes_stay_without_a_name_and_rosters_of_what_is_over_are_left() {
             .await
             .unwrap();
     }
-    let roster = vec![person("acme", "ann"), person("acme", "bob")];
-    let with_roster = |phase| {
-        let mut record = migration_record("a", "b");
-        record.spec.roster = roster.clone();
-        MigrationRecord { phase, ..record }
-    };
-    let (works, is_over) = (with_roster(Phase::Copying), with_roster(Phase::Finished));
-    for record in [&works, &is_over] {
-        state.put_migration(record).await.unwrap();
-    }
-    let erased = state.erase_person(&person("acme", "ann")).await.unwrap();
-    assert_eq!(erased.ledger, 1);
+    state.erase_person(&person("acme", "ann")).await.unwrap();
     let read = |user: &'static str| {
         let (backend, at, id) = (backend.clone(), made.location.clone(), said.id.clone());
         async move {
@@ -202,12 +191,51 @@ async fn votes_stay_without_a_name_and_rosters_of_what_is_over_are_left() {
     let (ann, bob) = (read("ann").await, read("bob").await);
     assert_eq!((ann.mean, ann.count, ann.mine), (Some(3.0), 2, None));
     assert_eq!((bob.mean, bob.count, bob.mine), (Some(3.0), 2, Some(5.0)));
-    assert_eq!(state.migration(works.id).await.unwrap(), Some(works));
-    let left = state.migration(is_over.id).await.unwrap().unwrap();
-    assert_eq!(
-        left.spec.roster,
-        [person("acme", "(erased)"), person("acme", "bob")]
+}
+
+#[tokio::test]
+async fn rosters_of_all_migrations_are_left_and_none_becomes_everybodys() {
+    let (_directory, _store, state) = open();
+    let (ann, bob) = (person("acme", "ann"), person("acme", "bob"));
+    let with_roster = |phase, roster: &[RosterEntry]| {
+        let mut record = migration_record("a", "b");
+        record.spec.roster = roster.to_vec();
+        MigrationRecord { phase, ..record }
+    };
+    let both = [ann.clone(), bob.clone()];
+    let (works, is_over, of_ann, of_all) = (
+        with_roster(Phase::Copying, &both),
+        with_roster(Phase::Finished, &both),
+        with_roster(Phase::Switched, &both[..1]),
+        with_roster(Phase::Copying, &[]),
     );
+    for record in [&works, &is_over, &of_ann, &of_all] {
+        state.put_migration(record).await.unwrap();
+    }
+    let erased = state.erase_person(&ann).await.unwrap();
+    assert_eq!(erased.ledger, 3);
+    let roster = async |id| state.migration(id).await.unwrap().unwrap().spec.roster;
+    let nobody = [person("acme", "(erased)")];
+    for record in [&works, &is_over] {
+        assert_eq!(roster(record.id).await, both[1..]);
+    }
+    assert_eq!(roster(of_ann.id).await, nobody);
+    assert_eq!(roster(of_all.id).await, []);
+
+    // Whoever read a record before notes something else of it after.
+    for record in [&works, &of_ann] {
+        let late = MigrationRecord {
+            phase: Phase::Copied,
+            ..record.clone()
+        };
+        state.put_migration(&late).await.unwrap();
+        let noted = state.migration(record.id).await.unwrap().unwrap();
+        assert_eq!(noted.phase, Phase::Copied);
+        assert!(!noted.spec.roster.contains(&ann));
+    }
+    assert_eq!(roster(works.id).await, [bob]);
+    assert_eq!(roster(of_ann.id).await, nobody);
+    assert_eq!(state.erase_person(&ann).await.unwrap().ledger, 0);
 }
 
 #[tokio::test]

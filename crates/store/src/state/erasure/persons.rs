@@ -1,19 +1,18 @@
 //! What is kept of a person apart from conversations.
 
-use backend::ports::{CredentialName, Erased, MigrationRecord, Phase, RosterEntry};
+use backend::ports::{CredentialName, Erased, RosterEntry};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use crate::backend::voter_of_user;
 use crate::failure::Attempt;
 use crate::json;
+use crate::state::ledger::migrations;
 
 /// True for the reference `?1`, and for that of a vendor's user whom `?1` reaches: `<vendor's user>@?1`, where no vendor's
 /// user has a `:`, so that nobody's name can look like it.
 const IS_OF: &str = "(reference = ?1 OR (substr(reference, instr(reference, '@') + 1) = ?1 \
      AND instr(reference, '@') > 0 AND instr(substr(reference, 1, instr(reference, '@')), ':') = 0))";
-/// The name that stands in a roster for somebody who was erased.
-const ERASED: &str = "(erased)";
 
 /// The messages of embedded backends on which a person voted. There may be very many votes, so they are looked for where
 /// nobody waits.
@@ -78,41 +77,9 @@ pub(super) fn erase(
     Ok(Erased {
         answers,
         intents,
-        ledger: leave_rosters(connection, person)?,
+        ledger: migrations::leave_rosters(connection, person)?,
         credentials,
         keys,
         ..Erased::default()
     })
-}
-
-/// Takes a person out of the rosters of migrations that do nothing any more. One that still works holds to its roster: its
-/// end takes them out.
-fn leave_rosters(connection: &Connection, person: &RosterEntry) -> Attempt<u64> {
-    let mut left = 0;
-    let records = connection
-        .prepare_cached("SELECT number, record FROM migrations")?
-        .query_map([], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    for (number, text) in records {
-        let mut record: MigrationRecord = json::from_text("migration", &text)?;
-        let is_over = matches!(
-            record.phase,
-            Phase::Finished | Phase::Cancelled | Phase::RolledBack
-        );
-        if !is_over || !record.spec.roster.contains(person) {
-            continue;
-        }
-        for entry in &mut record.spec.roster {
-            if entry == person {
-                entry.user = ERASED.into();
-                left += 1;
-            }
-        }
-        connection
-            .prepare_cached("UPDATE migrations SET record = ?2 WHERE number = ?1")?
-            .execute(params![number, json::to_text("migration", &record)?])?;
-    }
-    Ok(left)
 }

@@ -1,21 +1,64 @@
 //! Migrations: few, each one document.
 
-use backend::ports::{MigrationId, MigrationRecord};
+use backend::ports::{MigrationId, MigrationRecord, RosterEntry};
 use backend::{Error, Kind};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::failure::Attempt;
 use crate::json;
 
-/// Notes a migration, new or changed.
+/// The name in a roster from which everybody was erased.
+const ERASED: &str = "(erased)";
+
+/// Notes a migration, new or changed. Its roster is chosen once and only gets shorter: whoever changes something else of
+/// the record may have read it before somebody was erased.
 pub(super) fn store(connection: &Connection, id: MigrationId, text: &str) -> Attempt<()> {
     connection
         .prepare_cached(
             "INSERT INTO migrations (id, record) VALUES (?1, ?2) \
-             ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+             ON CONFLICT (id) DO UPDATE SET record = CASE \
+             WHEN json_array_length(record, '$.spec.roster') < json_array_length(excluded.record, '$.spec.roster') \
+             OR record ->> '$.spec.roster[0].user' = ?3 \
+             THEN json_set(excluded.record, '$.spec.roster', record -> '$.spec.roster') ELSE excluded.record END",
         )?
-        .execute(params![id.to_string(), text])?;
+        .execute(params![id.to_string(), text, ERASED])?;
     Ok(())
+}
+
+/// Takes a person out of the rosters of all migrations; how many entries. Who was the only one leaves a name that nobody
+/// has: an empty roster would mean everybody.
+pub(in crate::state) fn leave_rosters(
+    connection: &Connection,
+    person: &RosterEntry,
+) -> Attempt<u64> {
+    let mut left = 0;
+    let records = connection
+        .prepare_cached("SELECT number, record FROM migrations")?
+        .query_map([], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for (number, text) in records {
+        let mut record: MigrationRecord = json::from_text("migration", &text)?;
+        let roster = &mut record.spec.roster;
+        let before = roster.len();
+        roster.retain(|entry| entry != person);
+        let gone = before - roster.len();
+        if gone == 0 {
+            continue;
+        }
+        if roster.is_empty() {
+            roster.push(RosterEntry {
+                tenant: person.tenant.clone(),
+                user: ERASED.into(),
+            });
+        }
+        left += gone as u64;
+        connection
+            .prepare_cached("UPDATE migrations SET record = ?2 WHERE number = ?1")?
+            .execute(params![number, json::to_text("migration", &record)?])?;
+    }
+    Ok(left)
 }
 
 pub(super) fn find(connection: &Connection, id: MigrationId) -> Attempt<Option<MigrationRecord>> {

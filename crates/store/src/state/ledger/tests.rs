@@ -5,7 +5,7 @@ use conversation::{ConversationId, Status, Time};
 use rusqlite::types::Null;
 
 use super::{copied, findings, items, places};
-use crate::state::{names, walking};
+use crate::state::{intents, names, walking};
 use crate::{Store, StoreConfig};
 
 fn plan(store: &Store, sql: &str) -> String {
@@ -56,6 +56,10 @@ fn no_statement_walks_over_what_belongs_to_other_conversations() {
         (
             names::ATTACHMENT_PUBLICS,
             "copied_attachments_by_native (place=? AND native=?)",
+        ),
+        (
+            intents::ARRIVING,
+            "intents USING INDEX intents_by_conversation (conversation=?)",
         ),
         (
             places::ONE,
