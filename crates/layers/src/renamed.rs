@@ -12,7 +12,9 @@
 //! - What a copying write has made is told by the ids that it got there: whoever copies notes them, and they have no other
 //!   ids before that.
 //! - What a copy is writing at this moment is not shown: its public id is known only when it is noted. Its writer reads it
-//!   all the same, with [`Context::copying`].
+//!   all the same, with [`Context::copying`]. Where it is not certain which message that is, rather none is hidden: a copied
+//!   message that is told by its native id for a moment is better than a caller's own that is gone. For a write of which
+//!   nobody learns the end, that moment comes too: what arrives too long is told no more as arriving.
 
 mod arriving;
 mod calls;
@@ -20,6 +22,7 @@ mod ids;
 mod lookup;
 mod telling;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use backend::ports::{Names, PlaceQuery};
@@ -85,8 +88,7 @@ impl Renamed {
         }
     }
 
-    /// Takes out of a list what a copy is writing at this moment. Asked before the names are: what was noted in between has
-    /// a name then.
+    /// Takes out of a list what a copy is writing at this moment.
     async fn hide_arriving(
         &self,
         at: &Location,
@@ -97,18 +99,12 @@ impl Renamed {
         if messages.is_empty() || telling.cx().copying {
             return Ok(());
         }
-        let arriving = self.names.arriving(&self.place(at)).await?;
-        if arriving.is_empty() {
-            return Ok(());
-        }
         // What keeps times has them from the first.
         let known = match self.below.capabilities().transactional {
             true => Known::ByTime,
             false => Known::ByArrival,
         };
-        let names = lookup::Lookup::new(&*self.names, self.place(at));
-        let unnamed = names.unnamed(messages).await?;
-        let hidden = arriving::found(messages, order, &unnamed, &arriving, known);
+        let hidden = self.arriving_of(at, messages, order, known).await?;
         messages.retain(|message| !hidden.contains(&message.id));
         telling.hide(hidden);
         Ok(())
@@ -120,15 +116,35 @@ impl Renamed {
         if cx.copying {
             return Ok(false);
         }
-        let arriving = self.names.arriving(&self.place(at)).await?;
-        if arriving.is_empty() {
-            return Ok(false);
-        }
         let one = std::slice::from_ref(message);
-        let names = lookup::Lookup::new(&*self.names, self.place(at));
-        let unnamed = names.unnamed(one).await?;
-        let found = arriving::found(one, Order::Asc, &unnamed, &arriving, Known::ByTime);
+        let found = self.arriving_of(at, one, Order::Asc, Known::ByTime).await?;
         Ok(!found.is_empty())
+    }
+
+    /// Which of these messages a copy is writing at this moment. What arrives is asked for before the names are: what was
+    /// noted in between has a name then. And once more afterwards, where it decides: what was noted in between is not
+    /// among those without a name, so that another message would be taken for it.
+    async fn arriving_of(
+        &self,
+        at: &Location,
+        messages: &[Message],
+        order: Order,
+        known: Known,
+    ) -> Result<HashSet<MessageId>> {
+        let place = self.place(at);
+        let arriving = self.names.arriving(&place).await?;
+        if arriving.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let names = lookup::Lookup::new(&*self.names, place.clone());
+        let unnamed = names.unnamed(messages).await?;
+        let found = arriving::found(messages, order, &unnamed, &arriving, known);
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let still = self.names.arriving(&place).await?;
+        let both = arriving::in_both(arriving, still);
+        Ok(arriving::found(messages, order, &unnamed, &both, known))
     }
 
     /// A call that failed. What was noted of it is told as well as may be: the failure is what matters.

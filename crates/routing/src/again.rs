@@ -1,13 +1,12 @@
 //! Settling a write again, for whoever repeats it: where it was sent, wherever its conversation lives by now.
 
 use backend::ports::{MigrationId, conversation_lease};
-use backend::{Applied, Context, Intent, Result, Settled, Write};
+use backend::{Applied, Context, Intent, Located, Result, Settled, Write};
 use conversation::NewConversation;
 
 use crate::Router;
 use crate::holding::{self, Holding};
 use crate::settling::{fenced, located};
-use crate::slot::Slot;
 use crate::writing::Found;
 
 impl Router {
@@ -75,8 +74,7 @@ impl Router {
             return self.settle_unnoted_create(cx, intent, new).await;
         };
         let led_by = noted.map(|record| record.led_by).unwrap_or_default();
-        let slot = self.configured(&backend)?;
-        self.settle_create_held(cx, slot, intent, new, &led_by)
+        self.settle_create_held(cx, &backend, intent, new, &led_by)
             .await
     }
 
@@ -84,7 +82,7 @@ impl Router {
     async fn settle_create_held(
         &self,
         cx: &Context,
-        slot: &Slot,
+        sent_to: &str,
         intent: &Intent,
         new: &NewConversation,
         led_by: &[MigrationId],
@@ -92,7 +90,7 @@ impl Router {
         let lease = holding::of_create(intent.id);
         let holding = Holding::take(&self.leases, &lease, cx.remaining()).await?;
         let cx = fenced(cx, &holding);
-        let settled = self.settle_create(&cx, slot, intent, new, led_by).await;
+        let settled = self.settle_create(&cx, sent_to, intent, new, led_by).await;
         holding.end(true).await;
         settled
     }
@@ -112,7 +110,9 @@ impl Router {
         if slot.backend.capabilities().transactional {
             return Ok(unnoted);
         }
-        let settled = self.settle_create_held(cx, slot, intent, new, &[]).await?;
+        let settled = self
+            .settle_create_held(cx, slot.name(), intent, new, &[])
+            .await?;
         Ok(match settled {
             Settled::NotApplied => unnoted,
             settled => settled,
@@ -130,12 +130,16 @@ impl Router {
             match slot.backend.settle(cx, intent).await? {
                 Settled::NotApplied => {}
                 Settled::Unknown => settled = Settled::Unknown,
-                Settled::Applied(made) => {
-                    if let Applied::Conversation(located) = &made {
-                        self.own(cx, located).await?;
-                    }
-                    return Ok(Settled::Applied(made));
+                Settled::Applied(Applied::Conversation(made)) => {
+                    let Located {
+                        location,
+                        conversation,
+                    } = *made;
+                    return self
+                        .settle_made(cx, location, Some(conversation), &[])
+                        .await;
                 }
+                Settled::Applied(made) => return Ok(Settled::Applied(made)),
             }
         }
         Ok(settled)

@@ -6,6 +6,7 @@
 
 mod again;
 mod claims;
+mod creates;
 mod discovery;
 mod forwarding;
 mod holding;

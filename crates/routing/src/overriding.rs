@@ -101,7 +101,8 @@ impl Router {
     }
 
     /// An attachment that an earlier home of the conversation has: it was put there before a switch, and no message named
-    /// it yet. `refused` is what the present home said.
+    /// it yet. `refused` is what the present home said; where the conversation itself is gone from there, nothing of it is
+    /// told any more.
     pub(crate) async fn attachment_of_earlier_home(
         &self,
         cx: &Context,
@@ -109,8 +110,16 @@ impl Router {
         id: &AttachmentId,
         refused: Error,
     ) -> Result<AttachmentContent> {
+        let homes = self.earlier_homes(&found.location).await?;
+        if homes.is_empty() {
+            return Err(refused);
+        }
+        found
+            .backend()
+            .get_conversation(cx, &found.location)
+            .await?;
         let mut failed = None;
-        for home in self.earlier_homes(&found.location).await? {
+        for home in homes {
             let opened = home.backend().open_attachment(cx, &home.location, id);
             match opened.await {
                 Ok(content) => return Ok(content),
@@ -191,36 +200,32 @@ impl Router {
 
 /// Positions that mean the same as the cursor of `page` at an earlier home, the best first.
 async fn anchors(cx: &Context, home: &Found, page: &PageRequest) -> Result<Vec<Option<Position>>> {
-    let read = async |limit, order, position| -> Result<Vec<MessageId>> {
-        let page = PageRequest {
-            limit,
-            order,
-            position,
-        };
-        let listed = home.backend().list_messages(cx, &home.location, &page);
-        let items = listed.await?.items;
-        Ok(items.into_iter().map(|message| message.id).collect())
+    // What is being written there counts as well, though readers do not see it: it has its place in the list.
+    let cx = &Context {
+        copying: true,
+        ..cx.clone()
     };
     let is_after = matches!(page.position, Some(Position::After(_)));
     // The message on the far side of the cursor, whose neighbours on the near side are the anchors.
-    let far = read(1, page.order, page.position.clone()).await?.pop();
-    let nearby = match (far, is_after) {
+    let far = nearby(cx, home, 1, page.order, page.position.clone()).await?;
+    let nearby = match (far.ids.into_iter().next(), is_after) {
         (Some(far), true) => {
             let before = Some(Position::BeforeMessage(far));
-            let mut nearby = read(ANCHORS_MAX, page.order, before).await?;
-            nearby.reverse();
+            let mut nearby = nearby(cx, home, ANCHORS_MAX, page.order, before).await?;
+            nearby.ids.reverse();
             nearby
         }
         (Some(far), false) => {
             let after = Some(Position::AfterMessage(far));
-            read(ANCHORS_MAX, page.order, after).await?
+            nearby(cx, home, ANCHORS_MAX, page.order, after).await?
         }
         // At an end of the list.
-        (None, true) => read(ANCHORS_MAX, reverse(page.order), None).await?,
-        (None, false) => read(ANCHORS_MAX, page.order, None).await?,
+        (None, true) => nearby(cx, home, ANCHORS_MAX, reverse(page.order), None).await?,
+        (None, false) => nearby(cx, home, ANCHORS_MAX, page.order, None).await?,
     };
-    let begins_list = is_after && nearby.len() < ANCHORS_MAX;
+    let begins_list = is_after && nearby.are_all;
     let mut positions: Vec<Option<Position>> = nearby
+        .ids
         .into_iter()
         .map(|id| {
             Some(match is_after {
@@ -233,6 +238,49 @@ async fn anchors(cx: &Context, home: &Found, page: &PageRequest) -> Result<Vec<O
         positions.push(None);
     }
     Ok(positions)
+}
+
+/// Messages next to a place.
+struct Nearby {
+    /// In the list's order; none only where there are none.
+    ids: Vec<MessageId>,
+    /// True where the list ends behind them.
+    are_all: bool,
+}
+
+/// The messages next to a position, on its side. A page may be empty though more follow.
+async fn nearby(
+    cx: &Context,
+    home: &Found,
+    limit: usize,
+    order: Order,
+    mut position: Option<Position>,
+) -> Result<Nearby> {
+    loop {
+        let is_backwards = matches!(
+            position,
+            Some(Position::Before(_) | Position::BeforeMessage(_))
+        );
+        let page = PageRequest {
+            limit,
+            order,
+            position,
+        };
+        let listed = home.backend().list_messages(cx, &home.location, &page);
+        let listed = listed.await?;
+        let onwards = match is_backwards {
+            true => listed.previous.map(Position::Before),
+            false => listed.next.map(Position::After),
+        };
+        if listed.items.is_empty() && onwards.is_some() {
+            position = onwards;
+            continue;
+        }
+        return Ok(Nearby {
+            ids: listed.items.into_iter().map(|one| one.id).collect(),
+            are_all: onwards.is_none(),
+        });
+    }
 }
 
 fn reverse(order: Order) -> Order {

@@ -8,9 +8,9 @@ use backend::ports::{Binding, Directory, Intents, Leases, Ledger, RouteOverrides
 use backend::{BackendInfo, Context, Error, Kind, Result};
 use conversation::ConversationId;
 
+use crate::creates::{MADE_MAX, Made};
 use crate::overriding::Overriding;
 use crate::placing::Rule;
-use crate::settling::{MADE_MAX, Made};
 use crate::slot::Slot;
 use crate::traffic::Teller;
 use crate::writing::Found;

@@ -5,19 +5,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend::ports::{
-    IntentQuery, IntentRecord, IntentState, MigrationId, Touched, conversation_lease,
-};
+use backend::ports::{IntentQuery, IntentRecord, IntentState, Touched, conversation_lease};
 use backend::{
-    Applied, Context, Error, FidelityPolicy, Freshness, Intent, Kind, Located, Location, Result,
-    SettleSupport, Settled, Write,
+    Applied, Context, Error, FidelityPolicy, Freshness, Intent, Kind, Result, Settled, Write,
 };
-use conversation::{NewConversation, Time};
+use conversation::Time;
 use futures_util::future::{FutureExt, join_all};
 use uuid::Uuid;
 
 use crate::Router;
-use crate::claims::Claims;
 use crate::holding::{self, Holding};
 use crate::slot::Slot;
 use crate::writing::Found;
@@ -242,7 +238,6 @@ impl Router {
 
     /// Settles one noted write under its lease, and ends the note where nothing is left to know.
     async fn settle_record(&self, cx: &Context, record: &IntentRecord) -> Result<Settled> {
-        let slot = self.configured(&record.backend)?;
         let intent = &record.intent;
         match (&intent.write, &intent.location) {
             (Write::CreateConversation(new), _) => {
@@ -250,10 +245,11 @@ impl Router {
                     location: None,
                     ..intent.clone()
                 };
-                let led_by = &record.led_by;
-                self.settle_create(cx, slot, &unmade, new, led_by).await
+                let (sent_to, led_by) = (&record.backend, &record.led_by);
+                self.settle_create(cx, sent_to, &unmade, new, led_by).await
             }
             (_, Some(at)) => {
+                let slot = self.configured(&record.backend)?;
                 let binding = self.directory.locate(at.id).await?;
                 let location = match binding {
                     // Whatever it did went with its conversation, or was the deleting.
@@ -308,66 +304,7 @@ impl Router {
         Ok(settled)
     }
 
-    pub(crate) async fn settle_create(
-        &self,
-        cx: &Context,
-        slot: &Slot,
-        intent: &Intent,
-        new: &NewConversation,
-        led_by: &[MigrationId],
-    ) -> Result<Settled> {
-        let claims = Claims::at(&self.intents, slot.name()).await?;
-        let made = self.made.get(&intent.id);
-        if let Some(location) = made.or_else(|| claims.made_by(intent.id)) {
-            let binding = self.directory.locate(location.id).await?;
-            if binding.is_some_and(|binding| binding.deleted) {
-                self.intents.end(intent.id).await?;
-                return Ok(Settled::Unknown);
-            }
-            let conversation = slot.backend.get_conversation(cx, &location).await?;
-            let located = Located {
-                location,
-                conversation,
-            };
-            self.own(cx, &located).await?;
-            self.note_born(led_by, located.location.id).await?;
-            let settled = Settled::Applied(Applied::Conversation(Box::new(located)));
-            self.end_settled(intent.id, &settled).await?;
-            return Ok(settled);
-        }
-        if is_refused(cx, slot, &intent.write) {
-            self.intents.end(intent.id).await?;
-            return Ok(Settled::NotApplied);
-        }
-        if slot.backend.capabilities().settle == SettleSupport::Likely {
-            // Found by its looks: one that is known, or that another create could claim, may not be this one's, and
-            // nothing of this create may be written beside it.
-            let look = Context {
-                looks_only: true,
-                ..cx.clone()
-            };
-            let seen = slot.backend.settle(&look, intent).await?;
-            if let Settled::Applied(Applied::Conversation(located)) = &seen
-                && (self.is_known(&located.location).await?
-                    || claims.contest(intent.id, new, &located.conversation))
-            {
-                return Ok(Settled::Unknown);
-            }
-        }
-        let settled = slot.backend.settle(cx, intent).await?;
-        let Settled::Applied(Applied::Conversation(located)) = &settled else {
-            self.end_settled(intent.id, &settled).await?;
-            return Ok(settled);
-        };
-        // The process may have died before the directory knew it.
-        self.own(cx, located).await?;
-        self.note_born(led_by, located.location.id).await?;
-        self.made.insert(intent.id, located.location.clone());
-        self.end_settled(intent.id, &settled).await?;
-        Ok(settled)
-    }
-
-    async fn end_settled(&self, id: Uuid, settled: &Settled) -> Result<()> {
+    pub(crate) async fn end_settled(&self, id: Uuid, settled: &Settled) -> Result<()> {
         match settled {
             Settled::Applied(_) | Settled::NotApplied => self.intents.end(id).await,
             Settled::Unknown => Ok(()),
@@ -431,7 +368,7 @@ pub(crate) fn located(intent: &Intent, found: &Found) -> Intent {
 }
 
 /// Whether a strict write was refused before anything was sent. Several imports at once are refused one by one.
-fn is_refused(cx: &Context, slot: &Slot, write: &Write) -> bool {
+pub(crate) fn is_refused(cx: &Context, slot: &Slot, write: &Write) -> bool {
     cx.fidelity == FidelityPolicy::Strict
         && !matches!(write, Write::ImportMessages(_))
         && slot.backend.preview(write).check(cx, slot.name()).is_err()
@@ -459,10 +396,3 @@ fn before(time: Time, duration: Duration) -> Time {
     let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     time.saturating_add_micros(micros.saturating_neg())
 }
-
-/// Where the conversations of creates are, so that whoever repeats one is given the same: by its looks alone it would be
-/// one that is known already.
-pub(crate) type Made = moka::sync::Cache<Uuid, Location>;
-
-/// The most creates that are remembered.
-pub(crate) const MADE_MAX: u64 = 10_000;

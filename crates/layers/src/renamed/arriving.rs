@@ -6,19 +6,25 @@ use backend::Order;
 use backend::ports::Arriving;
 use conversation::{Direction, Message, MessageId, NewMessage, Time, text_of};
 
-/// How far a backend's clock may be from ours, in microseconds: five minutes.
-const CLOCK_SKEW_MICROS: i64 = 300_000_000;
+/// So much earlier than a message was sent it may have been stored, in microseconds, by a clock that is behind ours or
+/// counts whole seconds. Not more: whatever was there before is somebody's, and to hide a caller's own message is worse
+/// than to show a copied one by its native id for a moment.
+const EARLIEST_MICROS: i64 = 2_000_000;
+/// So long after it was sent it may have been stored: it may have been sent more than once, by a clock that is ahead of
+/// ours.
+const LATEST_MICROS: i64 = 300_000_000;
 
 /// Which messages can be one that is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// Those said when it was said.
     ByTime,
-    /// Those that came when it was sent, too: its own time may not be known there yet, or never.
+    /// Those that were stored when it was sent, too: its own time may not be known there yet, or never.
     ByArrival,
 }
 
-/// The messages of a list, of those without a name, that are on their way: at most one for each that is, the newest.
+/// The messages of a list, of those without a name, that are on their way: at most one for each that is, and of those that
+/// look alike the first that was stored since it was sent, else the last before.
 pub(super) fn found(
     messages: &[Message],
     order: Order,
@@ -34,26 +40,42 @@ pub(super) fn found(
         newest_first.reverse();
     }
     let mut hidden = HashSet::new();
-    let mut left: Vec<&Arriving> = Vec::new();
-    let mut take = |fits: &dyn Fn(&Message) -> bool| {
-        let one = newest_first
+    let mut take = |fits: &dyn Fn(&Message) -> Option<Distance>| {
+        let fitting = newest_first
             .iter()
-            .position(|message| fits(message))
-            .map(|place| newest_first.remove(place));
-        one.is_some_and(|message| hidden.insert(message.id.clone()))
+            .enumerate()
+            .filter_map(|(place, message)| Some((fits(message)?, place)));
+        let Some((_, place)) = fitting.min() else {
+            return false;
+        };
+        hidden.insert(newest_first.remove(place).id.clone())
     };
     // What is certain first, so that nothing else is taken for it.
+    let mut left: Vec<&Arriving> = Vec::new();
     for one in arriving {
-        if !take(&|message| is_alike(message, &one.message) && was_said_with(message, one)) {
+        let fits = |message: &Message| {
+            let is_it = is_alike(message, &one.message) && was_said_with(message, one);
+            is_it.then_some(Distance::Since(0))
+        };
+        if !take(&fits) {
             left.push(one);
         }
     }
     if known == Known::ByArrival {
         for one in left {
-            take(&|message| is_alike(message, &one.message) && came_with(message, one));
+            take(&|message| distance(message, one).filter(|_| is_alike(message, &one.message)));
         }
     }
     hidden
+}
+
+/// What arrived when it was asked for first, and still did when it was asked for again.
+pub(super) fn in_both(first: Vec<Arriving>, mut again: Vec<Arriving>) -> Vec<Arriving> {
+    let still = first.into_iter().filter(|one| {
+        let place = again.iter().position(|other| other == one);
+        place.map(|place| again.swap_remove(place)).is_some()
+    });
+    still.collect()
 }
 
 /// The same words from the same side. What else a message has may be laid over it only later.
@@ -71,11 +93,26 @@ fn was_said_with(message: &Message, arriving: &Arriving) -> bool {
     said == Some(message.sent_at.as_millis())
 }
 
-fn came_with(message: &Message, arriving: &Arriving) -> bool {
-    let first = arriving.since.saturating_add_micros(-CLOCK_SKEW_MICROS);
-    let last = arriving.since.saturating_add_micros(CLOCK_SKEW_MICROS);
-    let window = first..=last;
-    window.contains(&message.created_at) || window.contains(&message.sent_at)
+/// How far from when it was sent a message was stored, in microseconds. Nearer ones come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Distance {
+    Since(u64),
+    Before(u64),
+}
+
+/// Of a message that can be the one that was sent. When it was said tells nothing: callers choose that.
+fn distance(message: &Message, arriving: &Arriving) -> Option<Distance> {
+    let (stored, sent) = (message.created_at, arriving.since);
+    let first = sent.saturating_add_micros(-EARLIEST_MICROS);
+    let last = sent.saturating_add_micros(LATEST_MICROS);
+    if !(first..=last).contains(&stored) {
+        return None;
+    }
+    let distance = stored.as_micros().abs_diff(sent.as_micros());
+    Some(match stored < sent {
+        true => Distance::Before(distance),
+        false => Distance::Since(distance),
+    })
 }
 
 #[cfg(test)]
@@ -144,37 +181,54 @@ mod tests {
     }
 
     #[test]
-    fn each_hides_one_and_the_newest() {
+    fn each_hides_one_and_the_first_that_came_since_it_was_sent() {
         let list = [
-            message("a", Role::User, "hello", NOW - 20, NOW - 20),
-            message("b", Role::User, "hello", NOW - 10, NOW - 10),
-            message("c", Role::User, "hello \n", NOW, NOW),
+            message("a", Role::User, "hello", 5, NOW - 1),
+            message("b", Role::User, "hello \n", 5, NOW),
+            message("c", Role::User, "hello", NOW, NOW + 2),
+            message("d", Role::User, "hello", NOW, NOW + 20),
         ];
         let one = arriving(Role::User, "hello", 5_000);
-        let two = [one.clone(), one.clone()];
-        assert_eq!(hidden(&list, &two[..1], Known::ByArrival), ["c"]);
-        assert_eq!(hidden(&list, &two, Known::ByArrival), ["b", "c"]);
+        let four = [one.clone(), one.clone(), one.clone(), one.clone()];
+        assert_eq!(hidden(&list, &four[..1], Known::ByArrival), ["b"]);
+        assert_eq!(hidden(&list, &four[..2], Known::ByArrival), ["b", "c"]);
+        assert_eq!(hidden(&list, &four[..3], Known::ByArrival), ["b", "c", "d"]);
+        assert_eq!(hidden(&list, &four, Known::ByArrival).len(), 4);
         // Where times are kept nobody needs to guess.
-        assert_eq!(hidden(&list, &two, Known::ByTime), [""; 0]);
+        assert_eq!(hidden(&list, &four, Known::ByTime), [""; 0]);
         assert_eq!(hidden(&list, &[], Known::ByArrival), [""; 0]);
     }
 
     #[test]
-    fn what_came_long_before_or_long_after_is_not_it() {
+    fn what_was_there_before_or_came_long_after_is_not_it() {
         let one = [arriving(Role::User, "hello", 5_000)];
         for (created_at, is_hidden) in [
-            (NOW - 301, false),
-            (NOW - 299, true),
-            (NOW + 299, true),
+            (NOW - 299, false),
+            (NOW - 3, false),
+            (NOW - 2, true),
+            (NOW + 300, true),
             (NOW + 301, false),
         ] {
-            let list = [message("a", Role::User, "hello", 1, created_at)];
-            assert_eq!(
-                !hidden(&list, &one, Known::ByArrival).is_empty(),
-                is_hidden,
-                "{created_at}"
-            );
+            // When it was said tells nothing of when it came.
+            for sent_at in [1, NOW, created_at] {
+                let list = [message("a", Role::User, "hello", sent_at, created_at)];
+                assert_eq!(
+                    !hidden(&list, &one, Known::ByArrival).is_empty(),
+                    is_hidden,
+                    "{created_at}, said {sent_at}"
+                );
+            }
         }
+    }
+
+    #[test]
+    fn what_is_in_both_answers_is_counted() {
+        let one = arriving(Role::User, "hello", 5_000);
+        let other = arriving(Role::User, "hello", 6_000);
+        let first = vec![one.clone(), one.clone(), other.clone()];
+        let again = vec![other.clone(), one.clone()];
+        assert_eq!(in_both(first.clone(), again), [one, other]);
+        assert_eq!(in_both(first, Vec::new()), []);
     }
 
     #[test]

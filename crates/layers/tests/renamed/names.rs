@@ -16,8 +16,19 @@ pub(crate) struct Noted {
     asked: AtomicUsize,
     fails: Mutex<bool>,
     arriving: Mutex<Vec<Arriving>>,
-    /// A name that is noted, with the end of what arrives, right when it is asked what does.
-    noted_late: Mutex<Option<(String, String)>>,
+    arriving_asked: AtomicUsize,
+    arriving_fails: Mutex<bool>,
+    /// A name that is noted, with the end of what arrives, when it is asked what does.
+    noted_late: Mutex<Option<(String, String, Late)>>,
+}
+
+/// When exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// Before it is said what arrives.
+    Before,
+    /// After it was said.
+    After,
 }
 
 impl Noted {
@@ -33,19 +44,36 @@ impl Noted {
     }
 
     /// Like [`Noted::note`], with the end of all that arrives, when it is next asked what does.
-    pub(crate) fn note_late(&self, public: &str, native: &str) {
-        *self.noted_late.lock().unwrap() = Some((public.to_owned(), native.to_owned()));
+    pub(crate) fn note_late(&self, public: &str, native: &str, late: Late) {
+        let noted = (public.to_owned(), native.to_owned(), late);
+        *self.noted_late.lock().unwrap() = Some(noted);
     }
 
     fn arriving(&self) -> Result<Vec<Arriving>> {
-        if *self.fails.lock().unwrap() {
+        self.arriving_asked.fetch_add(1, Ordering::Relaxed);
+        if *self.arriving_fails.lock().unwrap() {
             return Err(Error::new(Kind::Internal, "the disk is full"));
         }
-        if let Some((public, native)) = self.noted_late.lock().unwrap().take() {
-            self.arrive(Vec::new());
-            self.note(&public, &native);
-        }
-        Ok(self.arriving.lock().unwrap().clone())
+        let before = self.arriving.lock().unwrap().clone();
+        let Some((public, native, late)) = self.noted_late.lock().unwrap().take() else {
+            return Ok(before);
+        };
+        self.arrive(Vec::new());
+        self.note(&public, &native);
+        Ok(match late {
+            Late::Before => Vec::new(),
+            Late::After => before,
+        })
+    }
+
+    /// How often it was asked what arrives since this was last asked.
+    pub(crate) fn arriving_asked(&self) -> usize {
+        self.arriving_asked.swap(0, Ordering::Relaxed)
+    }
+
+    /// Nobody is told what arrives; names are told all the same.
+    pub(crate) fn fail_arriving(&self, fails: bool) {
+        *self.arriving_fails.lock().unwrap() = fails;
     }
 
     /// How often it was asked since this was last asked.

@@ -1,8 +1,8 @@
 //! Where new conversations go while overrides are in force, and what is noted of them.
 
 use backend::ports::Ledger as _;
-use backend::{Applied, Backend as _, Location, Outcome, Settled, Write};
-use conversation::NewConversation;
+use backend::{Applied, Backend, Context, Located, Location, Outcome, Settled, Write};
+use conversation::{ConversationPatch, NewConversation, Patch, Time};
 
 use crate::line::Event;
 use crate::world::{Is, World, cx, intent, wishing};
@@ -146,4 +146,76 @@ async fn a_repeated_create_is_found_after_the_way_back_too() {
     };
     assert_eq!(&*found.location.backend, "b");
     assert_eq!(world.held_by(&world.a).await, 0);
+}
+
+async fn repeated(router: &impl Backend, of: &Context) -> Located {
+    let settled = router.settle(of, &intent(of, None, create())).await;
+    match settled.unwrap() {
+        Settled::Applied(Applied::Conversation(found)) => *found,
+        settled => panic!("{settled:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_create_is_answered_from_where_its_conversation_lives_now() {
+    for (from, to) in [
+        (Is::Vendor, Is::Embedded),
+        (Is::Vendor, Is::Vendor),
+        (Is::Embedded, Is::Vendor),
+        (Is::Embedded, Is::Embedded),
+    ] {
+        let world = World::new(from, to).await;
+        let cx = wishing("a");
+        world.a.on("create_conversation", Event::LosesAnswer);
+        let lost = world.create(&cx).await;
+        assert_eq!(lost.unwrap_err().outcome, Outcome::Unknown);
+        world.recover().await;
+        let made = repeated(&*world.router, &cx).await.location;
+        assert_eq!(&*made.backend, "a");
+        world.switching(&made).await;
+        let title = ConversationPatch {
+            title: Patch::Set("what it is now".into()),
+            ..ConversationPatch::default()
+        };
+        let at = Location::unresolved(made.id);
+        let router = &world.router;
+        let changed = router.update_conversation(&cx, &at, title, None).await;
+        changed.unwrap();
+        // Its old home tells nothing of it.
+        world.a.on("get_conversation", Event::IsDown);
+        let found = repeated(&*world.router, &cx).await;
+        assert_eq!(&*found.location.backend, "b", "{from:?} to {to:?}");
+        assert_eq!(found.location.id, made.id);
+        let title = found.conversation.title.as_deref();
+        assert_eq!(title, Some("what it is now"), "{from:?} to {to:?}");
+        let query = backend::ConversationQuery::all(10);
+        let listed = world.router.list_conversations(&cx, &query).await;
+        assert_eq!(listed.unwrap().page.items.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_noted_create_is_settled_though_its_backend_is_not_configured_any_more() {
+    for settles in ["repeated", "recovered"] {
+        let world = World::new(Is::Vendor, Is::Vendor).await;
+        world.lead("a", "b").await;
+        world.births.fail(true);
+        let cx = cx();
+        let failed = world.create(&cx).await;
+        assert_eq!(failed.unwrap_err().outcome, Outcome::Applied);
+        let noted = world.noted().await;
+        assert_eq!((noted.len(), &*noted[0].backend), (1, "b"));
+        let id = noted[0].intent.location.as_ref().unwrap().id;
+        world.births.fail(false);
+        world.switching_back(&Location::unresolved(id)).await;
+        let router = world.without_b();
+        if settles == "repeated" {
+            let found = repeated(&router, &cx).await.location;
+            assert_eq!((found.id, &*found.backend), (id, "a"));
+        } else {
+            let now = Time::now().saturating_add_micros(120_000_000);
+            assert_eq!(router.recover(now).await.unwrap().settled, 1);
+        }
+        assert_eq!(world.noted().await, [], "{settles}");
+    }
 }

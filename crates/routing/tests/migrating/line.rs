@@ -101,7 +101,8 @@ impl Backend for Line {
     }
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
-        self.store.get_conversation(cx, at).await
+        let call = self.store.get_conversation(cx, at);
+        self.call("get_conversation", call).await
     }
 
     fn get_conversations<'a>(
@@ -122,21 +123,23 @@ impl Backend for Line {
 
     async fn update_conversation(
         &self,
-        _cx: &Context,
-        _at: &Location,
-        _patch: ConversationPatch,
-        _precondition: Option<&Precondition>,
+        cx: &Context,
+        at: &Location,
+        patch: ConversationPatch,
+        precondition: Option<&Precondition>,
     ) -> Result<Conversation> {
-        not_here()
+        self.store
+            .update_conversation(cx, at, patch, precondition)
+            .await
     }
 
     async fn delete_conversation(
         &self,
-        _cx: &Context,
-        _at: &Location,
-        _precondition: Option<&Precondition>,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
     ) -> Result<()> {
-        not_here()
+        self.store.delete_conversation(cx, at, precondition).await
     }
 
     async fn list_messages(

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backend::ports::{
     CopyAt, IntentQuery, IntentRecord, Intents as _, Item, ItemState, Ledger as _, MigrationFilter,
-    MigrationId, MigrationRecord, MigrationSpec, NewCopy, Oversize, Phase, RouteOverride,
-    RouteOverrides, Step, Switching,
+    MigrationId, MigrationRecord, MigrationSpec, Names as _, NewCopy, Oversize, Phase, PlaceQuery,
+    RouteOverride, RouteOverrides, Step, Switching,
 };
 use backend::{
     Backend, BackendExt as _, Context, Error, Intent, Kind, Location, PageRequest, Principal,
@@ -143,23 +143,11 @@ impl World {
             Arc::new(Line::new(Arc::new(store), is == Is::Embedded))
         };
         let (a, b) = (line("a", a), line("b", b));
-        let slots = [&a, &b].map(|line| {
-            let stack = Renamed::new(line.clone(), state.clone());
-            Slot::new(Arc::new(stack), Discovery::Off, None)
-        });
         let births = Arc::new(Births {
             state: state.clone(),
             fails: Mutex::new(false),
         });
-        let settings = RouterSettings::new("a");
-        let router = Router::new(
-            slots.into(),
-            settings,
-            state.clone(),
-            state.clone(),
-            state.clone(),
-        );
-        let router = router.unwrap().following(births.clone(), state.clone());
+        let router = router(&[&a, &b], &state, births.clone());
         let record = record();
         state.put_migration(&record).await.unwrap();
         Self {
@@ -202,9 +190,37 @@ impl World {
 
     /// What is needed to switch a conversation, in a future that needs nothing else.
     pub(crate) fn switching(&self, at: &Location) -> impl Future<Output = ()> + Send + 'static {
+        self.moving(at, &self.a, &self.b)
+    }
+
+    /// What is needed to bring it back.
+    pub(crate) fn switching_back(
+        &self,
+        at: &Location,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        self.moving(at, &self.b, &self.a)
+    }
+
+    fn moving(
+        &self,
+        at: &Location,
+        from: &Arc<Line>,
+        to: &Arc<Line>,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let (state, migration, id) = (self.state.clone(), self.migration, at.id);
-        let (a, b) = (self.a.clone(), self.b.clone());
-        async move { switch(&state, migration, id, &a, &b).await }
+        let (from, to) = (from.clone(), to.clone());
+        async move { switch(&state, migration, id, &from, &to).await }
+    }
+
+    /// The place of a conversation at a backend.
+    pub(crate) async fn place(&self, id: ConversationId, backend: &str) -> Option<Location> {
+        let places = self.state.places(id).await.unwrap();
+        places.into_iter().find(|place| &*place.backend == backend)
+    }
+
+    /// Another router over the same state, as after a start without the backend `b`.
+    pub(crate) fn without_b(&self) -> Router {
+        router(&[&self.a], &self.state, self.births.clone())
     }
 
     /// A conversation made by whoever calls with `cx`.
@@ -264,23 +280,65 @@ impl World {
     }
 }
 
-/// Copies a conversation with all its messages from `a` to `b`, and binds it there.
+/// Over these backends, of which the first is the default one.
+fn router(lines: &[&Arc<Line>], state: &Arc<State>, births: Arc<Births>) -> Router {
+    let slots = lines.iter().map(|line| {
+        let stack = Renamed::new(Arc::clone(line) as Arc<dyn Backend>, state.clone());
+        Slot::new(Arc::new(stack), Discovery::Off, None)
+    });
+    let settings = RouterSettings::new(&lines[0].info().name);
+    let router = Router::new(
+        slots.collect(),
+        settings,
+        state.clone(),
+        state.clone(),
+        state.clone(),
+    );
+    router.unwrap().following(births, state.clone())
+}
+
+/// Copies what is not there yet of a conversation from one backend to the other, and binds it there.
 async fn switch(state: &State, migration: MigrationId, id: ConversationId, a: &Line, b: &Line) {
+    let at = CopyAt {
+        conversation: id,
+        from: a.info().name.clone(),
+        to: b.info().name.clone(),
+    };
     let places = state.places(id).await.unwrap();
-    let from = places.into_iter().find(|place| &*place.backend == "a");
-    let from = from.unwrap();
+    let place = |backend: &str| places.iter().find(|place| &*place.backend == backend);
+    let from = place(&at.from).unwrap().clone();
     let making = Context {
         copying: true,
         public_id: Some(id),
         ..cx()
     };
-    let new = NewConversation::default();
-    let mut to = b.create_conversation(&making, new).await.unwrap().location;
+    let mut to = match place(&at.to) {
+        Some(to) => to.clone(),
+        None => {
+            let new = NewConversation::default();
+            b.create_conversation(&making, new).await.unwrap().location
+        }
+    };
     (to.id, to.renamed) = (id, true);
     let page = PageRequest::first(50);
     let read = a.list_messages(&cx(), &from, &page).await.unwrap().items;
-    let publics: Vec<MessageId> = read.iter().map(|message| message.id.clone()).collect();
-    let new = read.into_iter().map(|message| NewMessage {
+    let natives: Vec<MessageId> = read.iter().map(|message| message.id.clone()).collect();
+    let named = PlaceQuery {
+        conversation: id,
+        backend: at.from.clone(),
+    };
+    let named = state.message_publics(&named, &natives).await.unwrap();
+    let publics = named.into_iter().zip(natives);
+    let publics: Vec<MessageId> = publics.map(|(name, id)| name.unwrap_or(id)).collect();
+    let copied = state.copied(&at, &publics).await.unwrap();
+    let is_missing = copied.into_iter().map(|copied| copied.is_none());
+    let (publics, missing): (Vec<MessageId>, Vec<Message>) = publics
+        .into_iter()
+        .zip(read)
+        .zip(is_missing)
+        .filter_map(|(message, is_missing)| is_missing.then_some(message))
+        .unzip();
+    let new = missing.into_iter().map(|message| NewMessage {
         sent_at: Some(message.sent_at),
         parts: message.parts,
         ..NewMessage::text(message.role, "")
@@ -301,11 +359,6 @@ async fn switch(state: &State, migration: MigrationId, id: ConversationId, a: &L
             })
             .collect(),
         ..Step::default()
-    };
-    let at = CopyAt {
-        conversation: id,
-        from: "a".into(),
-        to: "b".into(),
     };
     state.record(migration, &at, &step).await.unwrap();
     let switching = Switching {

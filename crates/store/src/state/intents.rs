@@ -2,6 +2,8 @@
 //!
 //! One belongs to the process that noted it, until that process is dead: decided as for idempotency records.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use backend::ports::{Arriving, IntentQuery, IntentRecord, IntentState, Intents, PlaceQuery};
 use backend::{Cursor, Page, Result, Write};
@@ -19,6 +21,10 @@ use crate::sqlite::{DEAD_AFTER, Micros, earlier};
 
 /// The columns that [`read_all`] reads, in its order.
 const COLUMNS: &str = "i.number, i.started_at, i.state, i.detail, i.record";
+
+/// An import that should have ended so long ago arrives no more. Whoever copies asks for its end until then; where nobody
+/// does any more, what it wrote is shown by the id that it got there, which is better than never.
+const ARRIVES_FOR: Duration = Duration::from_secs(600);
 
 /// An intent's place in a list: when it was begun, and the number of its row.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -236,22 +242,33 @@ pub(super) fn store(
     Ok(())
 }
 
-/// The messages of open imports of migrations into one conversation at one backend.
+/// The messages of open imports of migrations into one conversation at one backend that should not have ended before ?3.
 pub(crate) const ARRIVING: &str = "SELECT record FROM intents INDEXED BY intents_by_conversation \
-     WHERE conversation = ?1 AND backend = ?2 AND migration IS NOT NULL AND state = 0 AND operation = 'import_messages'";
+     WHERE conversation = ?1 AND backend = ?2 AND migration IS NOT NULL AND state = 0 AND operation = 'import_messages' \
+     AND deadline_at >= ?3";
 
-/// The messages that migrations are writing to a place, or were when they were cut off.
-pub(super) fn arriving(connection: &Connection, at: &PlaceQuery) -> Attempt<Vec<Arriving>> {
+/// The messages that migrations are writing to a place `now`, or were when they were cut off, not longer ago than
+/// [`ARRIVES_FOR`].
+pub(super) fn arriving(
+    connection: &Connection,
+    at: &PlaceQuery,
+    now: Time,
+) -> Attempt<Vec<Arriving>> {
     let mut statement = connection.prepare_cached(ARRIVING)?;
-    let mut rows = statement.query(params![at.conversation.to_string(), at.backend])?;
+    let mut rows = statement.query(params![
+        at.conversation.to_string(),
+        at.backend,
+        Micros(earlier(now, ARRIVES_FOR))
+    ])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
         let record = match json::from_text::<IntentRecord>("intent", text) {
             Ok(record) => record,
-            // It must not keep the conversation from being read.
+            // It must not keep the conversation from being read. Whoever lists the intents says it louder than each
+            // reader could.
             Err(error) => {
-                tracing::error!(error = %error, "an import is left out: another version may read it");
+                tracing::debug!(error = %error, "an import is left out: another version may read it");
                 continue;
             }
         };

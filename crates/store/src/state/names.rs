@@ -5,7 +5,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use backend::ports::{Arriving, Names, PlaceQuery};
 use backend::{Error, Kind, Result};
-use conversation::{AttachmentId, MessageId};
+use conversation::{AttachmentId, MessageId, Time};
 use rusqlite::params;
 use serde::Serialize;
 
@@ -63,8 +63,9 @@ impl Names for State {
     }
 
     async fn arriving(&self, at: &PlaceQuery) -> Result<Vec<Arriving>> {
+        let now = Time::now();
         self.store
-            .read(|connection| intents::arriving(connection, at))
+            .read(|connection| intents::arriving(connection, at, now))
     }
 }
 

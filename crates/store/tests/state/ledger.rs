@@ -2,10 +2,10 @@
 
 use backend::Kind;
 use backend::ports::{
-    Checked, Finding, Item, ItemQuery, ItemState, Ledger as _, MigrationId, Phase, RouteOverride,
-    RouteOverrides as _, Sign, Tally,
+    Checked, Erasure as _, Finding, Item, ItemChange, ItemQuery, ItemState, Ledger as _,
+    MigrationId, Phase, RouteOverride, RouteOverrides as _, Sign, Tally,
 };
-use conversation::{ConversationId, Digest};
+use conversation::{ConversationId, Digest, Patch};
 use store::State;
 
 use crate::support::{migration, migration_record, open, open_in, seconds};
@@ -232,6 +232,74 @@ async fn a_check_is_noted_of_known_items_and_changes_nothing_else() {
         ..before
     };
     assert_eq!(state.items(migration, &all(9)).await.unwrap(), [wanted]);
+}
+
+#[tokio::test]
+async fn what_was_erased_stays_so_whoever_still_works_on_it() {
+    let (_directory, _store, state) = open();
+    let migration = migration(&state, "a", "b").await;
+    let before = item(1, ItemState::Copied, None);
+    let other = item(2, ItemState::Copied, None);
+    let both = [before, other.clone()];
+    state.put_items(migration, &both).await.unwrap();
+    let id = conversation(1);
+    state.erase_conversation(id).await.unwrap();
+    let erased = state.item(migration, id).await.unwrap().unwrap();
+    assert_eq!((erased.state, erased.mark), (ItemState::Deleted, None));
+    let erased = state.item(migration, id).await.unwrap();
+
+    let checked = Checked {
+        conversation: id,
+        sign: Sign::Same,
+        source: Some(Digest::of(b"source")),
+        target: Some(Digest::of(b"target")),
+    };
+    state.note_check(migration, &[checked]).await.unwrap();
+    let mark = ItemChange {
+        mark: Patch::Set(Digest::of(b"mark")),
+        messages: Some(7),
+        ..ItemChange::default()
+    };
+    let switched = ItemChange {
+        state: Some(ItemState::Switched),
+        ..ItemChange::default()
+    };
+    for change in [mark, switched] {
+        state.change_item(migration, id, &change).await.unwrap();
+        let now = state.item(migration, id).await.unwrap();
+        assert_eq!(now, erased, "{change:?}");
+    }
+    state.born(migration, id).await.unwrap();
+    assert_eq!(state.item(migration, id).await.unwrap(), erased);
+    // To say it again changes nothing, and the others are as they were.
+    let deleted = ItemChange {
+        state: Some(ItemState::Deleted),
+        ..ItemChange::default()
+    };
+    state.change_item(migration, id, &deleted).await.unwrap();
+    assert_eq!(state.item(migration, id).await.unwrap(), erased);
+    let is = state.item(migration, other.conversation).await.unwrap();
+    assert_eq!(is, Some(other));
+}
+
+#[tokio::test]
+async fn an_item_is_born_where_it_is_not_known_or_waits_and_nowhere_else() {
+    let (_directory, _store, state) = open();
+    let migration = migration(&state, "a", "b").await;
+    for (number, before) in ItemState::ALL.into_iter().enumerate() {
+        let before = item(number as u128, before, None);
+        let of = before.conversation;
+        let put = std::slice::from_ref(&before);
+        state.put_items(migration, put).await.unwrap();
+        state.born(migration, of).await.unwrap();
+        let after = state.item(migration, of).await.unwrap().unwrap();
+        let wanted = match before.state {
+            ItemState::Pending => ItemState::Born,
+            state => state,
+        };
+        assert_eq!(after.state, wanted, "{:?}", before.state);
+        assert_eq!((after.mark, after.messages), (before.mark, before.messages));
+    }
 }
 
 fn finding(of: Option<ConversationId>, detail: &str) -> Finding {

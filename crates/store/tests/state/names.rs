@@ -1,11 +1,11 @@
 //! Names of messages and attachments at a place.
 
 use backend::ports::{
-    Arriving, CopyAt, Directory as _, IntentRecord, IntentState, Intents as _, Ledger as _,
-    MigrationId, Names as _, NewAttachmentCopy, NewCopy, PlaceQuery, Step,
+    Arriving, CopyAt, Directory as _, IntentRecord, IntentState, Intents, Ledger as _, MigrationId,
+    Names as _, NewAttachmentCopy, NewCopy, PlaceQuery, Step,
 };
 use backend::{Intent, Write};
-use conversation::{AttachmentId, ConversationId, Digest, MessageId, NewMessage, Role};
+use conversation::{AttachmentId, ConversationId, Digest, MessageId, NewMessage, Role, Time};
 use uuid::Uuid;
 
 use crate::support::{entry, home, id, migration, open, open_in, principal, seconds};
@@ -139,7 +139,11 @@ async fn a_native_id_is_of_the_message_that_was_written_last() {
     assert_eq!(state.copied_count(&at).await.unwrap(), 1);
 }
 
-/// A write to a conversation at the backend `b`.
+fn in_seconds(seconds: i64) -> Time {
+    Time::now().saturating_add_micros(seconds * 1_000_000)
+}
+
+/// A write to a conversation at the backend `b`, which should end soon.
 fn write(
     conversation: ConversationId,
     migration: Option<MigrationId>,
@@ -152,7 +156,7 @@ fn write(
             location: Some(home(conversation, "b", "1")),
             write,
             started_at: seconds(started_at),
-            deadline_at: seconds(started_at + 10),
+            deadline_at: in_seconds(60),
         },
         backend: "b".into(),
         principal: principal("acme", None, &[]),
@@ -245,4 +249,28 @@ async fn what_migrations_are_writing_arrives_until_it_is_noted() {
         .await
         .unwrap();
     assert_eq!(state.arriving(&place("b")).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_import_that_should_have_ended_long_ago_arrives_no_more() {
+    let (_directory, _store, state) = open();
+    let conversation = ConversationId::generate();
+    let migration = migration(&state, "a", "b").await;
+    let at = PlaceQuery {
+        conversation,
+        backend: "b".into(),
+    };
+    for (ended, arrives) in [(-60, 1), (-9 * 60, 1), (-11 * 60, 0), (-86_400, 0)] {
+        let message = NewMessage::text(Role::User, "late");
+        let import = Write::ImportMessages(vec![message]);
+        let mut record = write(conversation, Some(migration), 5, import);
+        record.intent.deadline_at = in_seconds(ended);
+        state.begin(&record).await.unwrap();
+        let arriving = state.arriving(&at).await.unwrap();
+        assert_eq!(arriving.len(), arrives, "{ended}");
+        // Nobody has settled it: it still is to be seen by whoever operates this.
+        let noted = Intents::find(&state, record.intent.id).await.unwrap();
+        assert_eq!(noted.unwrap().state, IntentState::Open);
+        state.end(record.intent.id).await.unwrap();
+    }
 }

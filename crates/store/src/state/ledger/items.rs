@@ -96,7 +96,25 @@ pub(super) fn set_state(
     Ok(())
 }
 
-/// Notes what has become of an item that is known, and nothing else of it.
+/// Notes that an override led a new conversation to its target. One that has come further since stays what it is: this may
+/// be noted late.
+pub(super) fn set_born(
+    connection: &Connection,
+    migration: i64,
+    conversation: ConversationId,
+) -> Attempt<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO migration_items (migration, conversation, state, sign, messages, bytes) \
+             VALUES (?1, ?2, 'born', '', 0, 0) \
+             ON CONFLICT (migration, conversation) DO UPDATE SET state = 'born' WHERE state = 'pending'",
+        )?
+        .execute(params![migration, conversation.to_string()])?;
+    Ok(())
+}
+
+/// Notes what has become of an item that is known, and nothing else of it. One that was deleted stays so: whoever works
+/// on it may not have heard of that.
 pub(super) fn change(
     connection: &Connection,
     migration: MigrationId,
@@ -112,7 +130,7 @@ pub(super) fn change(
         .prepare_cached(
             "UPDATE migration_items SET state = coalesce(?3, state), mark = CASE WHEN ?4 THEN mark ELSE ?5 END, \
              messages = coalesce(?6, messages), bytes = coalesce(?7, bytes) \
-             WHERE migration = ?1 AND conversation = ?2",
+             WHERE migration = ?1 AND conversation = ?2 AND (state <> 'deleted' OR ?3 = 'deleted')",
         )?
         .execute(params![
             number,
@@ -126,7 +144,7 @@ pub(super) fn change(
     Ok(())
 }
 
-/// Notes what a check says of items that are known, and nothing else of them.
+/// Notes what a check says of items that are known and not deleted, and nothing else of them.
 pub(super) fn note_check(
     connection: &Connection,
     migration: MigrationId,
@@ -143,7 +161,7 @@ pub(super) fn note_check(
         connection
             .prepare_cached(
                 "UPDATE migration_items SET sign = ?3, source = ?4, target = ?5 \
-                 WHERE migration = ?1 AND conversation = ?2",
+                 WHERE migration = ?1 AND conversation = ?2 AND state <> 'deleted'",
             )?
             .execute(params![
                 number,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use backend::Result;
-use backend::ports::{ItemState, MigrationId, RouteOverride, RouteOverrides};
+use backend::ports::{MigrationId, RouteOverride, RouteOverrides};
 use conversation::ConversationId;
 use rusqlite::{Connection, params};
 
@@ -32,7 +32,7 @@ impl RouteOverrides for State {
         self.store
             .write(move |connection, _now| {
                 let number = migrations::number(connection, migration)?;
-                items::set_state(connection, number, conversation, ItemState::Born)
+                items::set_born(connection, number, conversation)
             })
             .await
     }
