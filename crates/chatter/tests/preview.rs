@@ -92,6 +92,7 @@ fn every_part_is_kept_converted_or_named() {
 #[test]
 fn each_member_is_named_by_its_own_pointer() {
     let mut new = full_conversation();
+    new.created_at = "2020-01-01T00:00:00Z".parse().ok();
     new.metadata
         .insert("workflow_config".into(), RawJson::string("x"));
     let projection = preview(&Write::CreateConversation(new), None);
@@ -106,6 +107,7 @@ fn each_member_is_named_by_its_own_pointer() {
             "/participants",
             "/owner",
             "/icon_url",
+            "/created_at",
             "/extensions/acme/odd",
             "/extensions/acme/shard",
             "/metadata/workflow_config",

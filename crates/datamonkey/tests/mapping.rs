@@ -278,6 +278,7 @@ fn preview_names_every_setting_and_member_that_has_no_place() {
         status: Some(Status::Archived),
         metadata: metadata(),
         assistant: Some(assistant.clone()),
+        created_at: "2020-01-01T00:00:00Z".parse().ok(),
         ..NewConversation::default()
     };
     let rejected = |pointers: &[&str]| -> Vec<(String, Fate)> {
@@ -290,6 +291,7 @@ fn preview_names_every_setting_and_member_that_has_no_place() {
         pointers(&Write::CreateConversation(new)),
         rejected(&[
             "/status",
+            "/created_at",
             "/metadata/a~1b",
             "/assistant/model",
             "/assistant/temperature"

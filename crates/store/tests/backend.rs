@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backend::ports::Directory as _;
 use backend::{
     Applied, Backend, BackendExt as _, Context, ConversationQuery, Intent, Kind, Location, Order,
     PageRequest, Position, Principal, Scope, Settled, Write,
@@ -17,7 +18,7 @@ use conversation::{
     Role, Time, Usage, text_of,
 };
 use futures_util::TryStreamExt as _;
-use store::{Store, StoreBackend, StoreConfig};
+use store::{SealingKey, Store, StoreBackend, StoreConfig};
 use tempfile::TempDir;
 
 fn open() -> (TempDir, Store, StoreBackend) {
@@ -670,4 +671,31 @@ async fn directions_are_kept_apart_from_roles() {
         (read.role, read.direction),
         (Role::Assistant, Direction::Internal)
     );
+}
+
+#[tokio::test]
+async fn a_copy_tells_when_its_conversation_was_made_and_a_new_one_when_it_is_made() {
+    let (_directory, store, backend) = open();
+    let state = store.state(&SealingKey::from_bytes([7; 32])).unwrap();
+    let began: Time = "2020-01-01T00:00:00.123Z".parse().unwrap();
+    let new = || NewConversation {
+        created_at: Some(began),
+        ..NewConversation::default()
+    };
+    let copying = Context {
+        copying: true,
+        ..context()
+    };
+    let cx = context();
+    for (cx, is_copy) in [(&copying, true), (&cx, false)] {
+        let made = backend.create_conversation(cx, new()).await.unwrap();
+        assert_eq!(made.conversation.created_at == began, is_copy);
+        assert!(made.conversation.updated_at > began);
+        let read = backend.get_conversation(cx, &made.location).await.unwrap();
+        assert_eq!(read, made.conversation);
+        // What lists show, too.
+        let id = made.location.id;
+        let known = state.find(id).await.unwrap().unwrap();
+        assert_eq!(known.document.created_at, read.created_at);
+    }
 }

@@ -378,7 +378,7 @@ fn texts_have_their_limits() {
 #[test]
 fn a_new_conversation_is_judged_field_by_field() {
     let new: NewConversation = serde_json::from_str(
-        r#"{"kind":"assistant","title":"","status":"closed","labels":["a"],"owner":"o","icon_url":"no url",
+        r#"{"kind":"assistant","title":"","status":"closed","labels":["a"],"owner":"o","icon_url":"no url","created_at":"2020-01-01T00:00:00Z",
             "participants":[{"id":"ann","name":"Ann"},{"id":"bot","kind":"bot"},{"id":"ann"}],
             "metadata":{"flat":1,"deep":{"a":1},"none":null,"dragoman_intent":"mine"},"extensions":{"sunshine":{"a":1}}}"#,
     )
@@ -396,6 +396,7 @@ fn a_new_conversation_is_judged_field_by_field() {
         ("/status", Fate::Rejected),
         ("/labels", Fate::Rejected),
         ("/owner", Fate::Rejected),
+        ("/created_at", Fate::Rejected),
         ("/icon_url", Fate::Rejected),
         ("/metadata/deep", Fate::Rejected),
         ("/metadata/dragoman_intent", Fate::Rejected),

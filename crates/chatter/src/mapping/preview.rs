@@ -169,6 +169,11 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
     fates.take("/participants", &mut new.participants);
     fates.take("/owner", &mut new.owner);
     fates.take("/icon_url", &mut new.icon_url);
+    fates.take_because(
+        "/created_at",
+        &mut new.created_at,
+        "chatter says itself when a conversation was made",
+    );
     fates.take_extensions("/extensions", &mut new.extensions);
     if new.metadata.remove(WORKFLOW_CONFIG).is_some() {
         fates.reject(

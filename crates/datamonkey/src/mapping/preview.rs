@@ -114,6 +114,11 @@ fn create(new: &NewConversation, fates: &mut Fates) -> NewConversation {
     fates.take("/participants", &mut new.participants);
     fates.take("/owner", &mut new.owner);
     fates.take("/icon_url", &mut new.icon_url);
+    fates.take_because(
+        "/created_at",
+        &mut new.created_at,
+        "datamonkey says itself when a conversation was made",
+    );
     fates.take_extensions("/extensions", &mut new.extensions);
     fates.take_members("/metadata", &mut new.metadata);
     take_assistant(&mut new.assistant, fates);

@@ -20,6 +20,7 @@ const CONVERSATION: &[&str] = &[
     "priority",
     "owner",
     "icon_url",
+    "created_at",
 ];
 
 /// The fields of a message that are kept whole.
@@ -303,6 +304,7 @@ mod tests {
             pointers.iter().map(|one| &**one).collect::<Vec<_>>(),
             [
                 "/assistant/model",
+                "/created_at",
                 "/extensions/acme/x",
                 "/extensions/empty",
                 "/kind",

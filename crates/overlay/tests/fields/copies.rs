@@ -1,10 +1,12 @@
 //! Copies of conversations: what is kept beside, in which order, and what it costs.
 
 use backend::{
-    Applied, Backend as _, Context, FidelityPolicy, Kind, Level, Location, MessageOrder,
-    NewAttachment, PageRequest, Settled, Write,
+    Applied, Backend as _, Context, ConversationQuery, FidelityPolicy, Kind, Level, Location,
+    MessageOrder, NewAttachment, PageRequest, Settled, Write,
 };
-use conversation::{ConversationId, Message, NewMessage, Part, Role, text_of};
+use conversation::{
+    ConversationId, Message, NewConversation, NewMessage, Part, Role, Time, text_of,
+};
 
 use crate::support::{Bench, cx, intent, new, strict};
 
@@ -307,4 +309,40 @@ async fn what_the_backend_keeps_of_a_delete_is_told_and_refused_under_strict() {
     let settling = self::cx();
     bench.overlay.settle(&settling, &noted).await.unwrap();
     assert_eq!(told(&settling), [wanted]);
+}
+
+#[tokio::test]
+async fn a_copy_tells_when_its_conversation_was_made_and_a_new_one_does_not() {
+    let bench = Bench::new(|below| below.refuses = &["created_at"]);
+    let began: Time = MOMENT.parse().unwrap();
+    let made = NewConversation {
+        created_at: Some(began),
+        ..new("{}")
+    };
+    let cx = copying();
+    let made = bench.overlay.create_conversation(&cx, made).await.unwrap();
+    assert_eq!(made.conversation.created_at, began);
+    let at = made.location;
+    let below = bench.below.store.get_conversation(&cx, &at).await;
+    assert!(below.unwrap().created_at > began);
+    assert_eq!(bench.get(&at).await.created_at, began);
+    let listed = bench
+        .overlay
+        .list_conversations(&cx, &ConversationQuery::all(10))
+        .await;
+    let listed = listed.unwrap().page.items;
+    assert_eq!(listed[0].conversation.created_at, began);
+    // It was foretold, and no change takes it back.
+    let rows = bench.rows(&at).await;
+    assert_eq!(
+        rows.iter()
+            .map(|row| (&*row.pointer, row.unexpected))
+            .collect::<Vec<_>>(),
+        [("/created_at", false)]
+    );
+    let renamed = bench.update(&at, r#"{"title":"t"}"#).await;
+    assert_eq!(renamed.created_at, began);
+    let plain = bench.create("{}").await;
+    assert!(bench.get(&plain).await.created_at > began);
+    assert_eq!(bench.rows(&plain).await, []);
 }

@@ -26,6 +26,8 @@ impl StoreBackend {
         // A copy has the id of what it is a copy of, and a native id of its own: both may be in this database.
         let id = cx.public_id.unwrap_or(made);
         let public = cx.public_id.map(|id| id.to_string());
+        // What is made now began now, whatever is said of it.
+        let began = new.created_at.filter(|_| cx.copying);
         let mut conversation = new.into_conversation(id, self.name(), Time::now());
         participants::complete(&mut conversation.participants)?;
         conversation.counts = Some(Counts { messages: Some(0) });
@@ -50,11 +52,18 @@ impl StoreBackend {
                 connection
                     .prepare_cached(
                         "INSERT INTO conversations (backend, native, created_at, updated_at, document, public) \
-                         VALUES (?1, ?2, ?3, ?3, ?4, ?5)",
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     )?
-                    .execute(params![write.backend, write.conversation, Micros(now), text, public])?;
+                    .execute(params![
+                        write.backend,
+                        write.conversation,
+                        Micros(began.unwrap_or(now)),
+                        Micros(now),
+                        text,
+                        public
+                    ])?;
                 write.store(connection, None, now)?;
-                conversation.created_at = now;
+                conversation.created_at = began.unwrap_or(now);
                 conversation.updated_at = now;
                 // In the same transaction, so that no crash leaves a conversation that belongs to nobody. What a copy
                 // is a copy of is known already.

@@ -31,6 +31,11 @@ pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversatio
     fates.take("/description", &mut new.description);
     fates.take("/owner", &mut new.owner);
     fates.take("/icon_url", &mut new.icon_url);
+    fates.take_because(
+        "/created_at",
+        &mut new.created_at,
+        "convore says itself when a conversation was made",
+    );
     let assistant = new.assistant.take();
     let mut assistant: JsonMap = assistant
         .and_then(|assistant| RawJson::from_serialize(&assistant).ok())

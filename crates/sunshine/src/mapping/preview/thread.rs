@@ -43,6 +43,11 @@ pub(super) fn create(new: &NewConversation, fates: &mut Fates) -> NewConversatio
     fates.take("/priority", &mut new.priority);
     fates.take("/labels", &mut new.labels);
     fates.take("/owner", &mut new.owner);
+    fates.take_because(
+        "/created_at",
+        &mut new.created_at,
+        "sunshine says itself when a conversation was made",
+    );
     new.icon_url = icon(new.icon_url.take(), fates);
     fates.take_members("/assistant", &mut assistant_members(&mut new));
     check_metadata("/metadata", &mut new.metadata, false, fates);
