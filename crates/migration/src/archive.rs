@@ -25,7 +25,7 @@ mod writer;
 use conversation::{ConversationId, Digest, RunningDigest};
 
 pub use self::damage::{ArchiveError, Damage};
-pub(crate) use self::export::end_of;
+pub(crate) use self::export::{end_of, whole_page};
 pub use self::folder::{Folder, Readable};
 pub use self::line::{
     AttachmentLine, ConversationLine, EndLine, ExceptionLine, Line, MessageLine, OverLine,
@@ -45,8 +45,9 @@ pub const FRAME_MAX_BYTES: usize = 1024 * 1024;
 pub const LINE_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// The most bytes of frames in one segment.
 pub const SEGMENT_MAX_BYTES: u64 = 256 * 1024 * 1024;
-/// The largest attachment, in bytes.
-pub const ATTACHMENT_MAX_BYTES: u64 = 25 * 1024 * 1024;
+/// The largest attachment that is read out of an archive, in bytes: more than any backend takes. What a manifest claims
+/// is a stranger's word.
+pub const ATTACHMENT_MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// The largest manifest, in bytes.
 const MANIFEST_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 /// The most exceptions that a manifest names; all of them stand in the lines.

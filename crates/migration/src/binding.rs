@@ -1,32 +1,41 @@
 //! Binding one conversation to the other side: its writers wait, the rest is copied, both sides are compared, and the
 //! directory is changed. A switch does it forwards, a rollback backwards.
+//!
+//! Writers wait for a short turn only: what takes longer is copied while they go on, and the next turn has less to do.
+
+mod behind;
+mod holding;
+mod rounds;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::time::Duration;
 
-use backend::ports::{
-    Finding, Held, IntentQuery, IntentState, Item, ItemState, Sign, Switching, conversation_lease,
-    writing_lease,
-};
+use backend::ports::{Finding, Item, ItemState};
 use backend::{Error, Kind, Location, Result};
-use conversation::{ConversationId, Digest, Time};
+use conversation::{ConversationId, Digest};
 use tokio::time::Instant;
 
+use crate::alone::alone;
 use crate::changes::Changes;
-use crate::compare::{Scope, compare};
+use crate::drain::{carry_late, has_new};
+use crate::end::stopped;
 use crate::mirror::delete_copy;
-use crate::named::{name, set_mark, set_state};
+use crate::named::{lives_elsewhere, name, set_state};
 use crate::reasons::Reason;
-use crate::run::{Run, Subject};
-use crate::sync::{self, Depth, sync};
+use crate::run::{Lives, Run, Subject};
+use crate::sync::Depth;
+use crate::turns::{PAUSE, Turn};
 
-/// How often a conversation is copied and compared again that changes meanwhile.
-const ROUNDS_MAX: usize = 50;
-/// How often both sides may differ though nothing was told to have changed.
-const DIFFERENT_MAX: usize = 3;
-/// How long is waited for writes of which nobody knows the end yet, before it is looked again.
-const OPEN_WAIT: Duration = Duration::from_millis(250);
-/// The most writes of one conversation that are looked at.
-const OPEN_MAX: usize = 100;
+/// How often what changes is copied before its writers wait. In each of their turns as often again.
+const AHEAD_MAX: usize = 3;
+/// How often copying may fail before its writers wait: they may take away just what is being read.
+const AHEAD_FAILURES_MAX: usize = 2;
+/// A walk over a whole conversation that takes less, or is not longer, may as well be done while its writers wait.
+const QUICK: Duration = Duration::from_secs(1);
+const SHORT: u64 = 400;
+/// How many turns are taken for which the writers of one conversation wait.
+const TURNS_MAX: usize = 5;
 
 /// What became of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +49,7 @@ pub(crate) enum Bound {
 }
 
 /// Binds conversations of a migration to the backend that `run` writes to.
+#[derive(Clone, Copy)]
 pub(crate) struct Binder<'r> {
     pub(crate) run: &'r Run,
     pub(crate) changes: &'r Changes,
@@ -63,6 +73,22 @@ impl From<Error> for Not {
     }
 }
 
+/// What is known of how far the copy is behind.
+struct Rest {
+    /// What of the source showed that it had changed, when it was copied whole.
+    mark: Option<Digest>,
+    /// How deep the source must be read; `None`: as its mark says.
+    wanted: Option<Depth>,
+}
+
+/// How a conversation stands.
+enum Stands {
+    /// It lives at the source, there, and is this one's.
+    Here(Location, Subject),
+    /// There is nothing left to do.
+    Done(Bound),
+}
+
 impl Binder<'_> {
     /// Binds one conversation.
     ///
@@ -71,9 +97,9 @@ impl Binder<'_> {
     pub(crate) async fn bind(&self, item: &Item) -> Result<Bound> {
         let id = item.conversation;
         let reason = self.reason();
-        let bound = match self.try_to_bind(item).await {
+        let bound = match self.try_alone(item).await {
             Ok(bound) => bound,
-            Err(_) if self.run.stop.is_cancelled() => return Err(crate::end::stopped()),
+            Err(_) if self.run.stop.is_cancelled() => return Err(stopped()),
             // Deleted while it was under way.
             Err(Not::Failed(error)) if error.kind == Kind::NotFound && self.is_gone(id).await? => {
                 self.gone(id).await?
@@ -105,6 +131,12 @@ impl Binder<'_> {
         Ok(bound)
     }
 
+    /// A defect that one conversation leads to keeps that one.
+    async fn try_alone(&self, item: &Item) -> std::result::Result<Bound, Not> {
+        let tried = async { Ok(self.try_to_bind(item).await) };
+        alone(item.conversation, Box::pin(tried)).await?
+    }
+
     fn reason(&self) -> Reason {
         if self.is_back {
             Reason::RollbackFailed
@@ -114,8 +146,7 @@ impl Binder<'_> {
     }
 
     async fn is_gone(&self, id: ConversationId) -> Result<bool> {
-        let binding = self.run.parts.directory.locate(id).await?;
-        Ok(binding.is_none_or(|binding| binding.deleted))
+        Ok(matches!(self.run.lives(id).await?, Lives::Nowhere))
     }
 
     /// It was deleted through the gateway: so is its copy.
@@ -129,186 +160,56 @@ impl Binder<'_> {
         Ok(Bound::Gone)
     }
 
-    async fn try_to_bind(&self, item: &Item) -> std::result::Result<Bound, Not> {
-        let (run, id) = (self.run, item.conversation);
-        let Some(home) = self.home(id).await? else {
-            return Ok(self.gone(id).await?);
-        };
-        if *home.backend == *run.to.stack.info().name {
-            set_state(run, id, self.state).await?;
-            return Ok(Bound::There);
-        }
-        if *home.backend != *run.from.stack.info().name {
-            let detail = format!("it lives on backend `{}` by now", home.backend);
-            return Err(Not::Found(vec![self.reason().finding(Some(id), detail)]));
-        }
-        let subject = run.subject(id).await?;
-        // While writers go on, so that little is left for when they wait.
-        let mut mark = item.mark;
-        let is_copied = item.state == ItemState::Copied && !self.is_back;
-        let told = self.changes.take(id);
-        let depth = if is_copied { told } else { Some(Depth::Whole) };
-        let mut wanted = None;
-        if let Some(depth) = depth {
-            match self.copy_ahead(&subject, depth).await {
-                Ok(synced) => mark = synced.mark.filter(|_| depth == Depth::Whole),
-                Err(_) if run.stop.is_cancelled() => return Err(crate::end::stopped().into()),
-                // Writers go on meanwhile, and may take away what is being read. Once more when they wait.
-                Err(_) => wanted = Some(Depth::Whole),
+    async fn stands(&self, id: ConversationId) -> std::result::Result<Stands, Not> {
+        Ok(match self.run.lives(id).await? {
+            Lives::Nowhere => Stands::Done(self.gone(id).await?),
+            Lives::AtTarget(_) => {
+                set_state(self.run, id, self.state).await?;
+                Stands::Done(Bound::There)
             }
-        }
-        let held = self.hold(id).await?;
-        let bound = match self.hold_writers(id).await {
-            Ok(writers) => {
-                let bound = self.bind_held(&subject, mark, wanted).await;
-                if let Some(writers) = writers {
-                    writers.release().await;
-                }
-                bound
-            }
-            Err(error) => Err(error.into()),
-        };
-        held.release().await;
-        bound
-    }
-
-    async fn copy_ahead(
-        &self,
-        subject: &Subject,
-        depth: Depth,
-    ) -> std::result::Result<sync::Synced, Not> {
-        if self.is_back {
-            self.bring(subject).await?;
-        }
-        self.copy(subject, depth).await
-    }
-
-    async fn home(&self, id: ConversationId) -> Result<Option<Location>> {
-        let binding = self.run.parts.directory.locate(id).await?;
-        let alive = binding.filter(|binding| !binding.deleted);
-        Ok(alive.map(|binding| binding.location))
-    }
-
-    /// Copies what changed; a message that cannot be copied keeps the conversation here.
-    async fn copy(
-        &self,
-        subject: &Subject,
-        depth: Depth,
-    ) -> std::result::Result<sync::Synced, Not> {
-        let synced = sync(self.run, subject, depth).await?;
-        if synced.failed > 0 {
-            return Err(Not::Found(synced.findings));
-        }
-        Ok(synced)
-    }
-
-    /// Brings what arrived at the backend to which a conversation goes back, so that both sides have it.
-    async fn bring(&self, subject: &Subject) -> Result<()> {
-        let forwards = self.run.reversed();
-        let can = forwards.from.stack.capabilities();
-        let was_there = forwards.place(subject.id, &forwards.from).await?.is_some();
-        // Where writes are transactions, nothing was written to it since it was bound elsewhere.
-        if was_there && !can.transactional {
-            sync(&forwards, subject, Depth::NewOnly).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes the conversation's lease as soon as no write of it is open.
-    async fn hold(&self, id: ConversationId) -> std::result::Result<Held, Not> {
-        let run = self.run;
-        let give_up = Instant::now() + run.parts.settings.switch_patience;
-        loop {
-            let patience = give_up.saturating_duration_since(Instant::now());
-            let held = Held::take(&run.parts.leases, &conversation_lease(id), patience).await?;
-            let open = self.open_writes(id).await?;
-            if open == 0 {
-                return Ok(held);
-            }
-            // Whoever settles them needs the lease.
-            held.release().await;
-            if Instant::now() >= give_up {
-                let detail = format!("what became of {open} writes to it is not known yet");
-                let finding = Finding {
-                    temporary: true,
-                    ..Reason::WriteOpen.finding(Some(id), detail)
-                };
+            Lives::Elsewhere(home, _) => {
+                let finding = lives_elsewhere(self.reason(), id, &home.backend);
                 return Err(Not::Found(vec![finding]));
             }
-            tokio::select! {
-                () = run.stop.cancelled() => return Err(crate::end::stopped().into()),
-                () = tokio::time::sleep(OPEN_WAIT) => {}
-            }
-        }
+            Lives::AtSource(home, subject) => Stands::Here(home, subject),
+        })
     }
 
-    /// Takes the lease of those who write to a backend whose writes are transactions: the router's `writing/<id>`. They
-    /// hold it for one write each, and only since this migration follows them; who began before is noticed by
-    /// [`Switching::unchanged_since`].
-    async fn hold_writers(&self, id: ConversationId) -> Result<Option<Held>> {
-        if !self.run.from.stack.capabilities().transactional {
-            return Ok(None);
-        }
-        let parts = &self.run.parts;
-        let name = writing_lease(id);
-        let held = Held::take(&parts.leases, &name, parts.settings.switch_patience).await?;
-        Ok(Some(held))
-    }
-
-    async fn open_writes(&self, id: ConversationId) -> Result<usize> {
-        let query = IntentQuery {
-            state: Some(IntentState::Open),
-            conversation: Some(id),
-            limit: OPEN_MAX,
-            ..IntentQuery::default()
+    async fn try_to_bind(&self, item: &Item) -> std::result::Result<Bound, Not> {
+        let (run, id) = (self.run, item.conversation);
+        let is_copied = item.state == ItemState::Copied && !self.is_back;
+        let mut rest = Rest {
+            mark: item.mark.filter(|_| is_copied),
+            wanted: (!is_copied).then_some(Depth::Whole),
         };
-        let open = self.run.parts.intents.list(&query).await?.items;
-        let others = open.iter().filter(|record| record.migration.is_none());
-        Ok(others.count())
-    }
-
-    /// Copies the rest and binds, under the lease. Where writers take none they go on meanwhile, so until nothing changed.
-    async fn bind_held(
-        &self,
-        subject: &Subject,
-        mut mark: Option<Digest>,
-        mut wanted: Option<Depth>,
-    ) -> std::result::Result<Bound, Not> {
-        let (run, id) = (self.run, subject.id);
-        let mut differed = 0;
-        for _ in 0..ROUNDS_MAX {
-            let Some(home) = self.home(id).await? else {
-                return Ok(self.gone(id).await?);
+        for _ in 0..TURNS_MAX {
+            let (home, subject) = match self.stands(id).await? {
+                Stands::Here(home, subject) => (home, subject),
+                Stands::Done(bound) => return Ok(bound),
             };
-            let told = deeper(self.changes.take(id), wanted.take());
-            let equalized = self.equalize(subject, &home, told, &mut mark).await;
-            if self.changes.has(id) {
-                // Also where it failed: what was being read may have been taken away by who changed it.
-                wanted = equalized.is_err().then_some(Depth::Whole);
-                continue;
-            }
-            let unchanged_since = equalized?;
-            let compared = compare(run, subject, Scope::Newest).await?;
-            if compared.sign != Sign::Same {
-                if self.changes.has(id) {
-                    continue;
-                }
-                differed += 1;
-                if differed > DIFFERENT_MAX {
-                    return Err(Not::Found(self.different(id, compared.findings)));
-                }
-                if self.is_back {
-                    self.bring(subject).await?;
-                }
-                wanted = Some(Depth::Whole);
-                continue;
-            }
-            if self.switch(id, home, unchanged_since).await? {
-                self.follow_up(subject, mark).await?;
-                return Ok(Bound::There);
+            self.catch_up(&subject, &home, &mut rest).await?;
+            let held = self.hold(&subject).await?;
+            let turn = Turn::of(run);
+            let binder = Binder {
+                run: &turn.run,
+                ..*self
+            };
+            let waiting = Subject {
+                writers_wait: true,
+                ..subject
+            };
+            let work = Box::pin(binder.bind_held(&waiting, &mut rest, &held));
+            let bound = turn.take(work).await;
+            held.release().await;
+            match bound {
+                Some(Ok(bound)) => return Ok(bound),
+                _ if run.stop.is_cancelled() => return Err(stopped().into()),
+                Some(Err(not)) if !turn.is_over() => return Err(not),
+                // It took too long: what is left is copied while writers go on, and they come first.
+                _ => tokio::time::sleep(PAUSE).await,
             }
         }
-        let detail = format!("it changed {ROUNDS_MAX} times while it was copied");
+        let detail = "its writers would have had to wait for too long, each time: one side is slow, or it changes all the time";
         let finding = Finding {
             temporary: true,
             ..self.reason().finding(Some(id), detail)
@@ -316,84 +217,61 @@ impl Binder<'_> {
         Err(Not::Found(vec![finding]))
     }
 
-    /// Copies what changed since `mark`; the source's `updated_at` as of which both sides are equal.
-    async fn equalize(
+    /// Copies what changed while writers go on, until little is left for when they wait.
+    async fn catch_up(
         &self,
         subject: &Subject,
         home: &Location,
-        told: Option<Depth>,
-        mark: &mut Option<Digest>,
-    ) -> std::result::Result<Option<Time>, Not> {
+        rest: &mut Rest,
+    ) -> std::result::Result<(), Not> {
         let run = self.run;
-        let now = run.end(&run.from, subject).conversation(home).await?;
-        let mark_now = sync::mark_of(&*run.from.stack, &now);
-        let depth = match told {
-            None if mark_now.is_some() && mark_now == *mark => return Ok(Some(now.updated_at)),
-            // Nobody told of it, so somebody else changed it, who knows where.
-            None if mark_now.is_some() && mark.is_some() => Depth::Whole,
-            Some(depth) => depth,
-            None => Depth::Newest,
-        };
-        let synced = self.copy(subject, depth).await?;
-        // What the newest show may not be all that made the mark move.
-        *mark = synced.mark;
-        Ok(synced.updated_at)
-    }
-
-    async fn switch(
-        &self,
-        id: ConversationId,
-        home: Location,
-        updated_at: Option<Time>,
-    ) -> Result<bool> {
-        let run = self.run;
-        let there = run.place(id, &run.to).await?.ok_or_else(|| {
-            Error::new(
-                Kind::Internal,
-                "a copied conversation has no place at the target",
-            )
-        })?;
-        let is_transactional = run.from.stack.capabilities().transactional;
-        let switching = Switching {
-            migration: run.migration,
-            to: Location {
-                renamed: true,
-                ..there
-            },
-            from: home,
-            unchanged_since: updated_at.filter(|_| is_transactional),
-            route: None,
-            state: self.state,
-        };
-        run.parts.ledger.switch(&switching).await
-    }
-
-    /// What lists show, and what the drain compares with. It is bound by now, so a failure here is only late news.
-    async fn follow_up(&self, subject: &Subject, mark: Option<Digest>) -> Result<()> {
-        let (run, id) = (self.run, subject.id);
-        set_mark(run, id, mark).await?;
-        let Some(there) = self.home(id).await? else {
-            return Ok(());
-        };
-        match run.end(&run.to, subject).conversation(&there).await {
-            Ok(document) => run.parts.directory.refresh(id, &document).await,
-            Err(error) => {
-                tracing::info!(conversation = %id, error.kind = error.kind.as_str(), "a bound conversation is shown as it was before");
-                Ok(())
+        if self.is_back {
+            self.bring_ahead(subject).await;
+        }
+        let mut failures = 0;
+        for _ in 0..AHEAD_MAX {
+            let began = Instant::now();
+            match self.equalize(subject, home, rest).await {
+                Ok(equal) if equal.read <= SHORT || began.elapsed() < QUICK => return Ok(()),
+                Ok(_) => {}
+                Err(_) if run.stop.is_cancelled() => return Err(stopped().into()),
+                Err(Not::Found(findings)) => return Err(Not::Found(findings)),
+                Err(Not::Failed(_)) => {
+                    // Once more, when they wait at the latest. It is told then.
+                    rest.wanted = Some(Depth::Whole);
+                    failures += 1;
+                    if failures == AHEAD_FAILURES_MAX {
+                        return Ok(());
+                    }
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// Brings what arrived at the backend to which a conversation goes back. What cannot be brought shows where both sides
+    /// are compared.
+    async fn bring_ahead(&self, subject: &Subject) {
+        let forwards = self.run.reversed();
+        let brought = async {
+            if let Some(old) = self.old_home(&forwards, subject).await?
+                && has_new(&forwards, subject, &old).await?
+            {
+                Box::pin(carry_late(&forwards, subject)).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = brought.await {
+            tracing::info!(migration = %self.run.migration, conversation = %subject.id, error.kind = error.kind.as_str(), "what arrived at an earlier home is brought later");
         }
     }
 
-    fn different(&self, id: ConversationId, mut findings: Vec<Finding>) -> Vec<Finding> {
-        let detail = "both sides differ also when it is copied again";
-        findings.push(self.reason().finding(Some(id), detail));
-        findings
-    }
-}
-
-fn deeper(one: Option<Depth>, other: Option<Depth>) -> Option<Depth> {
-    match (one, other) {
-        (Some(Depth::Whole), _) | (_, Some(Depth::Whole)) => Some(Depth::Whole),
-        (one, other) => one.or(other),
+    /// Where something may have arrived since a conversation was bound elsewhere. Where writes are transactions, nothing
+    /// did.
+    async fn old_home(&self, forwards: &Run, subject: &Subject) -> Result<Option<Location>> {
+        if forwards.from.stack.capabilities().transactional {
+            return Ok(None);
+        }
+        forwards.place(subject.id, &forwards.from).await
     }
 }

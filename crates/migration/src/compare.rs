@@ -94,7 +94,7 @@ pub(crate) async fn compare_counting(
     Ok(match (from, to) {
         (Some(from), Some(to)) => {
             let sides = (
-                Side::new(run, &run.from, subject, from),
+                Side::new(run, &run.from, subject, from).asking_elsewhere(run, subject),
                 Side::new(run, &run.to, subject, to),
             );
             let both = Both::new(sides, subject, counters);

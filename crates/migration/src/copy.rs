@@ -22,7 +22,7 @@ use crate::mirror;
 use crate::progress::Counters;
 use crate::reasons::Reason;
 use crate::records::{note, set_note};
-use crate::run::Run;
+use crate::run::{Lives, Run};
 use crate::sync::{self, Depth, Synced};
 
 /// Items of a page of the ledger.
@@ -123,6 +123,11 @@ impl Round<'_> {
             Err(error) if error.kind == Kind::NotFound && self.is_deleted(id).await? => {
                 self.deleted(item, &error).await
             }
+            // It was bound to the target, by another migration or a switch of this one: there is nothing left to copy.
+            Err(error) if error.kind == Kind::Conflict && self.is_at_target(id).await? => {
+                self.settle(item, ItemState::Switched, None, Vec::new())
+                    .await
+            }
             Err(error) => self.refused(item, &error).await,
         }
     }
@@ -133,6 +138,11 @@ impl Round<'_> {
             Err(error) if error.kind == Kind::NotFound => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    async fn is_at_target(&self, id: ConversationId) -> Result<bool> {
+        let lives = self.run.lives(id).await?;
+        Ok(matches!(lives, Lives::AtTarget(_)))
     }
 
     /// The conversation was deleted through the gateway since: so is its copy.
@@ -303,7 +313,9 @@ async fn reopen_if_changed(run: &Run, item: Item) -> Result<()> {
 
 /// Whether the source of a copied conversation is not what it was; also where that cannot be seen.
 async fn has_changed(run: &Run, item: &Item) -> Result<bool> {
-    let Some(mark) = item.mark else {
+    // A mark may not move where a message was only edited. A check saw it all the same.
+    let is_other = item.sign.is_some_and(|sign| sign != Sign::Same);
+    let Some(mark) = item.mark.filter(|_| !is_other) else {
         return Ok(true);
     };
     let subject = match run.subject(item.conversation).await {

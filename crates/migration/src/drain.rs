@@ -3,43 +3,65 @@
 //! The old home is polled: messages of conversations that were bound elsewhere, and conversations that are new there. After
 //! a rollback the target is polled for what arrives there.
 
+mod carrying;
+mod late;
+mod settling;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::sync::Mutex;
-
-use backend::ports::{Held, Item, ItemState, conversation_lease};
-use backend::{Kind, Result};
-use conversation::Time;
-use futures_util::stream::TryStreamExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use backend::Result;
+use backend::ports::ItemState;
+use conversation::Time;
+use futures_util::stream::TryStreamExt as _;
+
+use crate::alone::alone;
 use crate::binding::Binder;
 use crate::changes::Changes;
-use crate::named::{name, set_mark, set_state};
+use crate::named::name;
 use crate::progress::Counters;
 use crate::reasons::Reason;
 use crate::records::{note, set_note};
 use crate::run::Run;
 use crate::status::DrainSummary;
 use crate::switch::{bind_all, each_item};
-use crate::sync::{self, Depth, sync};
 use crate::work::{count, look};
 
+use carrying::carry;
+
+pub(crate) use late::{carry_late, has_new};
+pub(crate) use settling::{has_open, settle};
+
+/// What is over where a round found nothing of the kind.
+const OVER: [Reason; 2] = [Reason::DrainFailed, Reason::TargetRefused];
 /// The states of conversations that are not bound to the target yet.
 const NEW: [ItemState; 2] = [ItemState::Pending, ItemState::Copied];
+
+/// A backend whose rows are ours shows nothing new. In one of so many rounds it is looked whether what was deleted since is
+/// deleted there too.
+const QUIET_EVERY: u64 = 30;
 
 /// Where what arrives is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// After a switch: from the source to the target.
     Forth,
+    /// After a switch that left some at the source: those stay there until the operator decides.
+    ForthInPart,
     /// After a rollback: from the target to the source; also conversations that were still being born there.
     Back,
+    /// After a rollback that left some at the target: each to where it lives.
+    BackInPart,
 }
 
 /// Carries what arrives at the old home, round by round, until it is stopped.
 pub(crate) async fn drain(run: Run, way: Way) {
+    let mut number = 0;
     loop {
-        match round(&run, way).await {
+        match round(&run, way, number).await {
             Ok(done) => {
                 if let Err(error) = note_round(&run, &done).await {
                     tracing::warn!(migration = %run.migration, %error, "a round of a drain could not be noted");
@@ -50,6 +72,7 @@ pub(crate) async fn drain(run: Run, way: Way) {
                 tracing::warn!(migration = %run.migration, error.kind = error.kind.as_str(), %error, "a round of a drain did not come to its end");
             }
         }
+        number += 1;
         tokio::select! {
             () = run.stop.cancelled() => return,
             () = tokio::time::sleep(run.parts.settings.drain_interval) => {}
@@ -57,21 +80,23 @@ pub(crate) async fn drain(run: Run, way: Way) {
     }
 }
 
-async fn round(run: &Run, way: Way) -> Result<Round> {
-    let (carried, bound) = match way {
-        Way::Forth => (
-            poll(run, &[ItemState::Switched]).await?,
-            bind_new(run).await?,
-        ),
-        Way::Back => {
+async fn round(run: &Run, way: Way, number: u64) -> Result<Round> {
+    let mut done = Round::default();
+    if way != Way::Back {
+        done.add(poll(run, ItemState::Switched, number).await?);
+    }
+    match way {
+        Way::Forth => done.bound = bind_new(run).await?,
+        Way::ForthInPart => {}
+        Way::Back | Way::BackInPart => {
             let back = run.reversed();
-            (
-                poll(&back, &[ItemState::Copied]).await?,
-                bind_born(&back).await?,
-            )
+            done.add(poll(&back, ItemState::Copied, number).await?);
+            if way == Way::Back {
+                done.bound = bind_born(&back).await?;
+            }
         }
-    };
-    Ok(Round { bound, ..carried })
+    }
+    Ok(done)
 }
 
 /// What one round did.
@@ -80,6 +105,14 @@ struct Round {
     messages: u64,
     bound: u64,
     failed: u64,
+}
+
+impl Round {
+    fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bound += other.bound;
+        self.failed += other.failed;
+    }
 }
 
 async fn note_round(run: &Run, round: &Round) -> Result<()> {
@@ -100,30 +133,30 @@ async fn note_round(run: &Run, round: &Round) -> Result<()> {
         .map(drop)
 }
 
-/// Carries over the messages that arrived at the earlier home of every conversation in one of these states.
-async fn poll(run: &Run, states: &[ItemState]) -> Result<Round> {
-    let can = run.from.stack.capabilities();
-    if can.transactional {
-        // It refuses writes to what was bound elsewhere, and nobody writes past the gateway.
+/// Carries over the messages that arrived at the earlier home of every conversation in this state.
+async fn poll(run: &Run, state: ItemState, number: u64) -> Result<Round> {
+    if run.from.stack.capabilities().transactional && !number.is_multiple_of(QUIET_EVERY) {
         return Ok(Round::default());
     }
     let (messages, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     let parallel = usize::try_from(run.spec.parallel).unwrap_or(1).max(1);
-    each_item(run, states.to_vec())
+    each_item(run, vec![state])
         .try_for_each_concurrent(parallel, |item| {
             let (messages, failed) = (&messages, &failed);
             async move {
-                match carry(run, &item).await {
-                    Ok(written) => {
-                        messages.fetch_add(written, Ordering::Relaxed);
-                    }
+                let id = item.conversation;
+                let named = match alone(id, Box::pin(carry(run, &item, messages))).await {
+                    Ok(found) => name(run, id, &OVER, found).await,
                     Err(error) if run.stop.is_cancelled() => return Err(error),
                     Err(error) => {
                         failed.fetch_add(1, Ordering::Relaxed);
-                        let id = item.conversation;
                         let finding = Reason::DrainFailed.because(Some(id), &error);
-                        name(run, id, &[], vec![finding]).await?;
+                        name(run, id, &[], vec![finding]).await
                     }
+                };
+                // The others are carried all the same.
+                if let Err(error) = named {
+                    tracing::warn!(migration = %run.migration, conversation = %id, %error, "what a drain found could not be noted");
                 }
                 Ok(())
             }
@@ -134,61 +167,6 @@ async fn poll(run: &Run, states: &[ItemState]) -> Result<Round> {
         bound: 0,
         failed: failed.into_inner(),
     })
-}
-
-/// Carries over what arrived at one conversation's earlier home; how many messages.
-async fn carry(run: &Run, item: &Item) -> Result<u64> {
-    let id = item.conversation;
-    let subject = match run.subject(id).await {
-        Ok(subject) => subject,
-        Err(error) if error.kind == Kind::NotFound => {
-            set_state(run, id, ItemState::Deleted).await?;
-            return Ok(0);
-        }
-        Err(error) => return Err(error),
-    };
-    let Some(old) = run.place(id, &run.from).await? else {
-        return Ok(0);
-    };
-    let seen = match run.end(&run.from, &subject).conversation(&old).await {
-        Ok(seen) => seen,
-        // Nothing can arrive at what is not there, and access that has ended shows nothing new.
-        Err(error) if matches!(error.kind, Kind::NotFound | Kind::AccessEnded) => return Ok(0),
-        Err(error) => return Err(error),
-    };
-    let mark = sync::mark_of(&*run.from.stack, &seen);
-    if mark.is_some() && mark == item.mark {
-        return Ok(0);
-    }
-    // Its writers wait: what arrives takes its place among what they say.
-    let patience = run.parts.settings.switch_patience;
-    let held = Held::take(&run.parts.leases, &conversation_lease(id), patience).await?;
-    let synced = sync(run, &subject, Depth::NewOnly).await;
-    held.release().await;
-    let synced = synced?;
-    if synced.written > 0 {
-        show(run, &subject).await;
-    }
-    let over = [Reason::DrainFailed];
-    name(run, id, &over, synced.findings).await?;
-    if synced.failed == 0 {
-        set_mark(run, id, mark).await?;
-    }
-    Ok(synced.written)
-}
-
-/// Lets lists show what arrived. It is there by now, so a failure here is only late news.
-async fn show(run: &Run, subject: &crate::run::Subject) {
-    let shown = async {
-        let Some(home) = run.place(subject.id, &run.to).await? else {
-            return Ok(());
-        };
-        let document = run.end(&run.to, subject).conversation(&home).await?;
-        run.parts.directory.refresh(subject.id, &document).await
-    };
-    if let Err(error) = shown.await {
-        tracing::info!(conversation = %subject.id, error.kind = error.kind.as_str(), "a conversation is shown without what arrived");
-    }
 }
 
 /// Binds the conversations that are new at the source; how many.

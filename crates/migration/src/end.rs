@@ -182,6 +182,15 @@ impl End {
         }
     }
 
+    /// Waits while the backend wants to be left alone; fails where the job is to stop.
+    pub(crate) async fn rest(&self) -> Result<()> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(stopped()),
+            () = self.pace.rest() => Ok(()),
+        }
+    }
+
     /// Waits; fails where the job is to stop.
     pub(crate) async fn sleep(&self, wait: Duration) -> Result<()> {
         tokio::select! {

@@ -24,6 +24,8 @@ const PAGE: usize = 500;
 const LOOKS_PARALLEL: usize = 4;
 /// How often a look is tried again.
 const RETRIES: usize = 5;
+/// The user of a roster's entry that stands for one who was erased.
+const ERASED: &str = "(erased)";
 /// The most failed looks that are named one by one.
 const NAMED_MAX: usize = 1_000;
 
@@ -43,7 +45,9 @@ pub(crate) struct Enumerated {
 /// # Errors
 /// Those of the gateway's own state. A source that cannot be looked through is a finding.
 pub(crate) async fn enumerate(run: &Run) -> Result<Enumerated> {
-    let findings = look(run).await?;
+    // As it is now: who was erased since the job began has left it.
+    let roster = run.records.get(run.migration).await?.spec.roster;
+    let findings = look(run, &roster).await?;
     let mut enumerated = Enumerated {
         added: 0,
         is_complete: findings.is_empty(),
@@ -52,7 +56,7 @@ pub(crate) async fn enumerate(run: &Run) -> Result<Enumerated> {
     let mut walk = DirectoryWalk {
         backend: Some(run.from.stack.info().name.clone()),
         filter: run.spec.filter.clone(),
-        owners: run.spec.roster.clone(),
+        owners: roster,
         after: None,
         limit: PAGE,
     };
@@ -88,7 +92,7 @@ pub(crate) fn item_of(entry: &DirectoryEntry) -> Item {
 }
 
 /// Has the router look the source through, where conversations may be there that the directory does not know.
-async fn look(run: &Run) -> Result<Vec<Finding>> {
+async fn look(run: &Run, roster: &[RosterEntry]) -> Result<Vec<Finding>> {
     // What is named one by one is known, or cannot be found by looking.
     if !run.from.discovers || !run.spec.filter.ids.is_empty() {
         return Ok(Vec::new());
@@ -98,7 +102,7 @@ async fn look(run: &Run) -> Result<Vec<Finding>> {
     };
     let backend = run.from.stack.info().name.clone();
     let by_user = run.from.stack.capabilities().enumerates == Enumerates::User;
-    if by_user && run.spec.roster.is_empty() {
+    if by_user && roster.is_empty() {
         let detail = format!(
             "backend `{backend}` lists conversations by end user only, and no roster names them: only conversations that \
              the gateway knows are migrated"
@@ -106,7 +110,9 @@ async fn look(run: &Run) -> Result<Vec<Finding>> {
         return Ok(vec![Reason::RosterNeeded.finding(None, detail)]);
     }
     let whose: Vec<Option<RosterEntry>> = if by_user {
-        run.spec.roster.iter().cloned().map(Some).collect()
+        // Who was erased is looked for no more.
+        let persons = roster.iter().filter(|entry| &*entry.user != ERASED);
+        persons.cloned().map(Some).collect()
     } else {
         vec![None]
     };

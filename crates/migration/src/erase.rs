@@ -6,6 +6,8 @@
 mod owned;
 mod receipt;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,45 +40,43 @@ impl Migrations {
     /// Erases a person: the conversations that they own with every copy, what they said in others' conversations of their
     /// tenant, and what is kept here of them. A vendor that fails is named, and the rest is done.
     ///
+    /// `None` where an erasure of the same person runs already.
+    ///
     /// # Errors
-    /// [`Kind::Busy`] where an erasure of the same person runs; where our own state does not work. The same call again
-    /// goes on.
-    pub async fn erase(&self, person: &RosterEntry) -> Result<Receipt> {
+    /// Where our own state does not work. The same call again goes on.
+    pub async fn erase(&self, person: &RosterEntry) -> Result<Option<Receipt>> {
         let parts = self.parts();
         let name = format!("erase/{}", hash_of(person));
-        let held = Held::take(&parts.leases, &name, PATIENCE)
-            .await
-            .map_err(|error| match error.kind {
-                Kind::Busy => Error::new(Kind::Busy, "this person is being erased already")
-                    .retry_after(Some(Duration::from_secs(5))),
-                _ => error,
-            })?;
-        let erasing = Erasing {
-            parts: Arc::clone(parts),
-            paces: Arc::clone(self.paces()),
-            person: person.clone(),
+        let held = match Held::take(&parts.leases, &name, PATIENCE).await {
+            Ok(held) => held,
+            Err(error) if error.kind == Kind::Busy => return Ok(None),
+            Err(error) => return Err(error),
         };
+        let erasing = self.erasing(person);
         let done = erasing.all().await;
         held.release().await;
         done?;
-        self.erased(person).await
+        erasing.receipt().await.map(Some)
     }
 
-    /// What was noted of the erasure of a person until now.
+    /// What was noted until now of an erasure that is at work: it is not complete, whatever an earlier one has done.
     ///
     /// # Errors
     /// Those of the state.
-    pub async fn erased(&self, person: &RosterEntry) -> Result<Receipt> {
-        let mut conversations = Vec::new();
-        let mut rest = None;
-        for (what, note) in self.parts().erasure.notes(person).await? {
-            if what.starts_with(CONVERSATION) {
-                conversations.push(read::<ConversationReceipt>(note)?);
-            } else if &*what == PERSON {
-                rest = Some(read::<PersonNote>(note)?);
-            }
+    pub async fn being_erased(&self, person: &RosterEntry) -> Result<Receipt> {
+        Ok(Receipt {
+            at: None,
+            is_complete: false,
+            ..self.erasing(person).receipt().await?
+        })
+    }
+
+    fn erasing(&self, person: &RosterEntry) -> Erasing {
+        Erasing {
+            parts: Arc::clone(self.parts()),
+            paces: Arc::clone(self.paces()),
+            person: person.clone(),
         }
-        Ok(Receipt::of(person, conversations, rest))
     }
 }
 
@@ -156,6 +156,20 @@ impl Erasing {
             left,
         };
         self.note(PERSON, &note).await
+    }
+
+    /// What was noted until now.
+    async fn receipt(&self) -> Result<Receipt> {
+        let mut conversations = Vec::new();
+        let mut rest = None;
+        for (what, note) in self.parts.erasure.notes(&self.person).await? {
+            if what.starts_with(CONVERSATION) {
+                conversations.push(read::<ConversationReceipt>(note)?);
+            } else if &*what == PERSON {
+                rest = Some(read::<PersonNote>(note)?);
+            }
+        }
+        Ok(Receipt::of(&self.person, conversations, rest))
     }
 
     async fn note_conversation(&self, receipt: &ConversationReceipt) -> Result<()> {

@@ -4,6 +4,7 @@
 //! whatever state a crash or an earlier run left. A copy is that for every conversation, a mirror is that for every
 //! conversation that changes, a switch is that under the conversation's lease, a rollback is that the other way round.
 
+mod alone;
 pub mod archive;
 mod binding;
 mod changes;
@@ -14,6 +15,7 @@ mod drain;
 mod end;
 mod enumerate;
 mod erase;
+mod files;
 mod jobs;
 mod mirror;
 mod named;
@@ -34,6 +36,7 @@ mod switch;
 mod sync;
 #[cfg(test)]
 mod testing;
+mod turns;
 mod watches;
 mod work;
 

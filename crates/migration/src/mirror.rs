@@ -1,29 +1,38 @@
 //! The mirror: what is written to a migration's conversations through the gateway is copied as it happens, until the
 //! switch. It copies results: nothing is posted twice, nobody answers twice.
 
+mod bringing;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{DirectoryWalk, Held, ItemChange, ItemState, Touch, Touched, copy_lease};
-use backend::{Context, Error, Kind, Result};
-use conversation::{ConversationId, Patch};
+use backend::ports::{DirectoryWalk, ItemState, Touch, Touched};
+use backend::{Error, Kind, Result};
+use conversation::ConversationId;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::alone::alone;
 use crate::enumerate::item_of;
 use crate::jobs::By;
-use crate::named::{change_item, name, set_state};
+use crate::named::name;
 use crate::phases::Command;
 use crate::reasons::Reason;
 use crate::records::set_note;
-use crate::run::{Run, Subject};
+use crate::run::Run;
 use crate::service::Service;
 use crate::shadow::Shadow;
 use crate::status::JobKind;
-use crate::sync::{self, Depth};
+use crate::sync::Depth;
+
+use bringing::{Brought, What, bring};
+
+pub(crate) use bringing::delete_copy;
 
 /// The most conversations that wait to be copied; beyond, a pass over all of them is cheaper.
 const WAITING_MAX: usize = 10_000;
@@ -34,12 +43,11 @@ const SHADOWS_PARALLEL: usize = 2;
 /// How long is waited before one is tried again that failed: at first, and at most.
 const AGAIN_FIRST: Duration = Duration::from_secs(1);
 const AGAIN_MOST: Duration = Duration::from_secs(60);
-/// After so many failures an operator is told.
+/// After so many failures an operator is told. So often what the target refuses is tried again before it is left to the
+/// next pass.
 const TOLD_AFTER: u32 = 5;
 /// How long is waited before a pass is asked for again that could not begin.
 const PASS_AGAIN: Duration = Duration::from_secs(2);
-/// How long a delete waits for whoever copies the conversation.
-const COPY_PATIENCE: Duration = Duration::from_secs(30);
 /// How often what reads have shown is noted.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
@@ -49,25 +57,6 @@ struct Wanted {
     what: What,
     due: Instant,
     failures: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
-    Sync(Depth),
-    Delete,
-}
-
-impl What {
-    /// What is to be done for both.
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Delete, _) | (_, Self::Delete) => Self::Delete,
-            (Self::Sync(Depth::Whole), _) | (_, Self::Sync(Depth::Whole)) => {
-                Self::Sync(Depth::Whole)
-            }
-            (one, _) => one,
-        }
-    }
 }
 
 /// Mirrors until it is stopped; what it began has ended then.
@@ -86,6 +75,7 @@ pub(crate) async fn mirror(
         known: HashSet::new(),
         copying: JoinSet::new(),
         comparing: JoinSet::new(),
+        passes: JoinSet::new(),
         reads: 0,
         pass_due: None,
         note_due: None,
@@ -93,6 +83,8 @@ pub(crate) async fn mirror(
     mirror.follow(touches).await;
     while mirror.copying.join_next().await.is_some() {}
     while mirror.comparing.join_next().await.is_some() {}
+    // One that is beginning is not cut off: it would be noted and not run.
+    mirror.passes.detach_all();
     mirror.note_shadow().await;
 }
 
@@ -103,8 +95,10 @@ struct Mirror {
     waiting: HashMap<ConversationId, Wanted>,
     busy: HashSet<ConversationId>,
     known: HashSet<ConversationId>,
-    copying: JoinSet<(ConversationId, Wanted, Result<()>)>,
+    copying: JoinSet<(ConversationId, Wanted, Result<Brought>)>,
     comparing: JoinSet<Result<()>>,
+    /// A pass that is beginning.
+    passes: JoinSet<Result<()>>,
     reads: u64,
     /// When a pass over all conversations is to be asked for.
     pass_due: Option<Instant>,
@@ -125,6 +119,7 @@ impl Mirror {
                 },
                 Some(done) = self.copying.join_next() => self.copied(done).await,
                 Some(done) = self.comparing.join_next() => self.compared(done),
+                Some(begun) = self.passes.join_next() => self.begun(begun),
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
             self.start_due();
@@ -202,10 +197,16 @@ impl Mirror {
             if what == What::Delete || !(ids.is_empty() || ids.contains(&id)) {
                 return Ok(false);
             }
+            let owners = if run.spec.roster.is_empty() {
+                Vec::new()
+            } else {
+                // Not as it was when this began: who was erased since is in it no more.
+                self.run.records.get(run.migration).await?.spec.roster
+            };
             let mut walk = DirectoryWalk {
                 backend: Some(run.spec.from.clone()),
                 filter: run.spec.filter.clone(),
-                owners: run.spec.roster.clone(),
+                owners,
                 after: None,
                 limit: 1,
             };
@@ -287,14 +288,19 @@ impl Mirror {
             };
             self.busy.insert(id);
             let run = self.run.clone();
-            self.copying
-                .spawn(async move { (id, wanted, bring(&run, id, wanted.what).await) });
+            self.copying.spawn(async move {
+                let brought = alone(id, Box::pin(bring(&run, id, wanted.what))).await;
+                (id, wanted, brought)
+            });
         }
     }
 
     async fn copied(
         &mut self,
-        done: std::result::Result<(ConversationId, Wanted, Result<()>), tokio::task::JoinError>,
+        done: std::result::Result<
+            (ConversationId, Wanted, Result<Brought>),
+            tokio::task::JoinError,
+        >,
     ) {
         let (id, wanted, result) = match done {
             Ok(done) => done,
@@ -307,23 +313,38 @@ impl Mirror {
         };
         self.busy.remove(&id);
         match result {
-            Ok(()) if wanted.failures >= TOLD_AFTER => self.tell(id, None).await,
-            Ok(()) => {}
+            Ok(Brought::All) if wanted.failures > 0 => self.tell(id, None).await,
+            Ok(Brought::All) => {}
             Err(_) if self.run.stop.is_cancelled() => {}
+            Ok(Brought::Part) => {
+                let whole = Wanted {
+                    what: wanted.what.and(What::Sync(Depth::Whole)),
+                    ..wanted
+                };
+                if whole.failures < TOLD_AFTER {
+                    self.again(id, whole, None);
+                }
+            }
             Err(error) => {
                 let failures = wanted.failures.saturating_add(1);
                 if failures == TOLD_AFTER || !error.is_temporary() {
                     self.tell(id, Some(&error)).await;
                 }
-                let wait = AGAIN_FIRST
-                    .saturating_mul(1 << failures.min(6))
-                    .min(AGAIN_MOST);
-                let again = self.waiting.entry(id).or_insert(wanted);
-                again.what = again.what.and(wanted.what);
-                again.failures = failures;
-                again.due = Instant::now() + error.retry_after.unwrap_or(wait).max(wait);
+                self.again(id, wanted, error.retry_after);
             }
         }
+    }
+
+    /// Has a conversation wait for its next try.
+    fn again(&mut self, id: ConversationId, wanted: Wanted, asked: Option<Duration>) {
+        let failures = wanted.failures.saturating_add(1);
+        let wait = AGAIN_FIRST
+            .saturating_mul(1 << failures.min(6))
+            .min(AGAIN_MOST);
+        let again = self.waiting.entry(id).or_insert(wanted);
+        again.what = again.what.and(wanted.what);
+        again.failures = failures;
+        again.due = Instant::now() + asked.unwrap_or(wait).max(wait);
     }
 
     async fn tell(&self, id: ConversationId, error: Option<&Error>) {
@@ -349,94 +370,25 @@ impl Mirror {
         self.pass_due = None;
         let service = self.service.clone();
         // A task of its own: beginning a job waits where this mirror is being stopped.
-        tokio::spawn(async move {
+        self.passes.spawn(async move {
             let begun = service.begin(id, JobKind::Copy, By::Itself, |record| {
                 Command::Copy.check(record)?;
                 record.phase = backend::ports::Phase::Copying;
                 Ok(())
             });
-            if let Err(error) = begun.await {
-                tracing::warn!(migration = %id, %error, "a pass for a mirror could not begin");
-            }
+            begun.await
         });
     }
-}
 
-/// Makes the copy of one conversation what the source is.
-async fn bring(run: &Run, id: ConversationId, what: What) -> Result<()> {
-    if let What::Sync(depth) = what {
-        match run.subject(id).await {
-            Ok(subject) => {
-                let synced = sync::sync(run, &subject, depth).await?;
-                if synced.failed == 0 {
-                    return copied_first(run, id, depth, &synced).await;
-                }
-                return name(run, id, &[], synced.findings).await;
-            }
-            // Deleted since.
-            Err(error) if error.kind == Kind::NotFound => {}
-            Err(error) => return Err(error),
+    /// A pass has begun, or could not: another job may just have begun. Then it is still due.
+    fn begun(&mut self, begun: std::result::Result<Result<()>, tokio::task::JoinError>) {
+        let begun = begun.unwrap_or_else(|error| {
+            Err(Error::new(Kind::Internal, "beginning a pass ended badly").source(error))
+        });
+        if let Err(error) = begun {
+            tracing::warn!(migration = %self.run.migration, %error, "a pass for a mirror could not begin, and is asked for again");
+            let again = Instant::now() + PASS_AGAIN;
+            self.pass_due.get_or_insert(again);
         }
     }
-    delete_copy(run, id).await?;
-    set_state(run, id, ItemState::Deleted).await
-}
-
-/// A conversation that no pass has met yet is copied by now.
-async fn copied_first(
-    run: &Run,
-    id: ConversationId,
-    depth: Depth,
-    synced: &sync::Synced,
-) -> Result<()> {
-    if depth != Depth::Whole {
-        return Ok(());
-    }
-    let item = run.parts.ledger.item(run.migration, id).await?;
-    if item.is_none_or(|item| item.state != ItemState::Pending) {
-        return Ok(());
-    }
-    let change = ItemChange {
-        state: Some(ItemState::Copied),
-        mark: synced.mark.map_or(Patch::Clear, Patch::Set),
-        messages: Some(synced.messages),
-        bytes: Some(synced.bytes),
-    };
-    change_item(run, id, change).await
-}
-
-/// Deletes the copy at the target of a conversation that was deleted through the gateway, where there is one.
-///
-/// # Errors
-/// Where the target does not do it. Doing it again is right: what is gone already is not an error.
-pub(crate) async fn delete_copy(run: &Run, id: ConversationId) -> Result<()> {
-    let parts = &run.parts;
-    let Some(binding) = parts.directory.locate(id).await? else {
-        return Ok(());
-    };
-    if !binding.deleted || binding.location.backend == run.to.stack.info().name {
-        return Ok(());
-    }
-    // Whoever copies it at the moment finds that it was deleted, and makes no place any more.
-    let copying = Held::take(&parts.leases, &copy_lease(id), COPY_PATIENCE).await?;
-    let deleted = async {
-        let Some(copy) = run.place(id, &run.to).await? else {
-            return Ok(());
-        };
-        let target = run.end(&run.to, &Subject::of(id, binding));
-        target.wait(1).await?;
-        let timeout = parts.settings.write_timeout;
-        let cx = Context {
-            copying: true,
-            ..target.context(timeout)
-        };
-        let delete = target.stack().delete_conversation(&cx, &copy, None);
-        match target.heard(target.in_time(timeout, delete).await) {
-            Err(error) if error.kind == Kind::NotFound => Ok(()),
-            deleted => deleted,
-        }
-    };
-    let deleted = deleted.await;
-    copying.release().await;
-    deleted
 }

@@ -50,6 +50,28 @@ pub(crate) async fn set_state(run: &Run, id: ConversationId, state: ItemState) -
     change_item(run, id, change).await
 }
 
+/// Notes of a conversation that does not live at the source any more what that makes of its item: another migration, or
+/// this one, has bound it elsewhere. Copying would write an old home over what was changed at the new one since.
+pub(crate) async fn note_moved(run: &Run, id: ConversationId, home: &str) -> Result<()> {
+    if *home == *run.to.stack.info().name {
+        return set_state(run, id, ItemState::Switched).await;
+    }
+    name(
+        run,
+        id,
+        &[],
+        vec![lives_elsewhere(Reason::CopyFailed, id, home)],
+    )
+    .await?;
+    set_state(run, id, ItemState::Failed).await
+}
+
+/// That a conversation lives where this migration does not go.
+pub(crate) fn lives_elsewhere(reason: Reason, id: ConversationId, home: &str) -> Finding {
+    let detail = format!("it lives on backend `{home}` by now");
+    reason.finding(Some(id), detail)
+}
+
 /// Notes what of the source showed that it had changed when it was last copied.
 pub(crate) async fn set_mark(run: &Run, id: ConversationId, mark: Option<Digest>) -> Result<()> {
     let change = ItemChange {
@@ -57,4 +79,40 @@ pub(crate) async fn set_mark(run: &Run, id: ConversationId, mark: Option<Digest>
         ..ItemChange::default()
     };
     change_item(run, id, change).await
+}
+
+#[cfg(test)]
+mod tests {
+    use backend::ports::{Checked, Ledger as _, Sign};
+
+    use super::*;
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn what_a_drain_notes_leaves_what_a_check_noted_meanwhile() {
+        let world = World::new();
+        let run = world.migration().await;
+        let at = world.talk(1).await;
+        world.item(&run, at.id, ItemState::Switched).await;
+        let digest = Digest::of(b"both");
+        let checked = Checked {
+            conversation: at.id,
+            sign: Sign::Same,
+            source: Some(digest),
+            target: Some(digest),
+        };
+        world
+            .state
+            .note_check(run.migration, &[checked])
+            .await
+            .unwrap();
+        let mark = Digest::of(b"mark");
+        set_mark(&run, at.id, Some(mark)).await.unwrap();
+        set_state(&run, at.id, ItemState::Copied).await.unwrap();
+        let item = world.state.item(run.migration, at.id).await;
+        let item = item.unwrap().unwrap();
+        assert_eq!((item.state, item.mark), (ItemState::Copied, Some(mark)));
+        assert_eq!(item.sign, Some(Sign::Same));
+        assert_eq!((item.source, item.target), (Some(digest), Some(digest)));
+    }
 }

@@ -96,6 +96,17 @@ impl Pace {
         }
     }
 
+    /// Waits while the backend is left alone because it refused.
+    pub(crate) async fn rest(&self) {
+        loop {
+            let until = lock(&self.0).paused_until;
+            match until.filter(|until| *until > Instant::now()) {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => return,
+            }
+        }
+    }
+
     /// The backend answered.
     pub(crate) fn answered(&self) {
         let mut state = lock(&self.0);

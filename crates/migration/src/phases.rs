@@ -53,8 +53,13 @@ impl Command {
             ],
             Self::Switch => &[Phase::Copied, Phase::Switching],
             Self::Rollback => &[Phase::Switching, Phase::Switched, Phase::RollingBack],
-            // From `switching` where some conversations cannot be switched: they stay on the source then.
-            Self::Finish => &[Phase::Switching, Phase::Switched, Phase::RolledBack],
+            // From `switching` and `rolling_back` where some conversations cannot be bound: they stay where they are then.
+            Self::Finish => &[
+                Phase::Switching,
+                Phase::Switched,
+                Phase::RollingBack,
+                Phase::RolledBack,
+            ],
         }
     }
 
@@ -114,7 +119,7 @@ mod tests {
         (Phase::Copied, "CPcKS.."),
         (Phase::Switching, "...KSRF"),
         (Phase::Switched, "...K.RF"),
-        (Phase::RollingBack, "...K.R."),
+        (Phase::RollingBack, "...K.RF"),
         (Phase::RolledBack, "...K..F"),
         (Phase::Finished, "...K..."),
         (Phase::Cancelled, "......."),

@@ -49,7 +49,8 @@ pub(crate) async fn roll_back(
     if left > 0 {
         return Ok(Done {
             but: Some(format!(
-                "rolled back, but {left} conversations stay on `{}`: see the findings, remove the causes and roll back again",
+                "rolled back, but {left} conversations stay on `{}`: see the findings, remove the causes and roll back again; \
+                 or finish, and leave them there",
                 run.spec.to
             )),
             ..Done::default()

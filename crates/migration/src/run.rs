@@ -41,6 +41,11 @@ pub(crate) struct Subject {
     pub(crate) id: ConversationId,
     /// As whom both sides are asked: the conversation's tenant and end user, with every right.
     pub(crate) principal: Arc<Principal>,
+    /// True where the caller holds the conversation's lease: its writers wait, and a sync need not ask them to.
+    pub(crate) writers_wait: bool,
+    /// True where a sync that cannot have the writers wait gives up, as busy: it is asked again. Else it goes on, and what
+    /// was half written then is written again.
+    pub(crate) gives_up: bool,
 }
 
 impl Subject {
@@ -54,8 +59,23 @@ impl Subject {
         Self {
             id,
             principal: Arc::new(principal),
+            writers_wait: false,
+            gives_up: false,
         }
     }
+}
+
+/// Where a conversation lives, as a migration sees it.
+#[derive(Debug, Clone)]
+pub(crate) enum Lives {
+    /// At the backend that is read.
+    AtSource(Location, Subject),
+    /// At the backend that is written: it was bound there already.
+    AtTarget(Subject),
+    /// At a backend of another migration.
+    Elsewhere(Location, Subject),
+    /// It was deleted, or is not known.
+    Nowhere,
 }
 
 impl Run {
@@ -97,8 +117,28 @@ impl Run {
         let binding = self.parts.directory.locate(id).await?;
         binding
             .filter(|binding| !binding.deleted)
-            .map(|binding| subject(id, binding))
+            .map(|binding| Subject::of(id, binding))
             .ok_or_else(Error::conversation_not_found)
+    }
+
+    /// Where a conversation lives now.
+    ///
+    /// # Errors
+    /// Those of the directory.
+    pub(crate) async fn lives(&self, id: ConversationId) -> Result<Lives> {
+        let binding = self.parts.directory.locate(id).await?;
+        let Some(binding) = binding.filter(|binding| !binding.deleted) else {
+            return Ok(Lives::Nowhere);
+        };
+        let home = binding.location.clone();
+        let subject = Subject::of(id, binding);
+        Ok(if home.backend == self.from.stack.info().name {
+            Lives::AtSource(home, subject)
+        } else if home.backend == self.to.stack.info().name {
+            Lives::AtTarget(subject)
+        } else {
+            Lives::Elsewhere(home, subject)
+        })
     }
 
     /// Where a conversation is at a backend: where it lives now, else where the ledger says that it lived or is copied to.
@@ -118,18 +158,5 @@ impl Run {
         };
         let place = self.parts.ledger.place(&query).await?;
         Ok(place.map(|(location, _)| location))
-    }
-}
-
-fn subject(id: ConversationId, binding: Binding) -> Subject {
-    let principal = Principal {
-        tenant: binding.tenant.unwrap_or_else(|| "default".into()),
-        key: "migration".into(),
-        user: binding.owner,
-        scopes: Scope::ALL.to_vec(),
-    };
-    Subject {
-        id,
-        principal: Arc::new(principal),
     }
 }

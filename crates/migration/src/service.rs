@@ -137,7 +137,7 @@ impl Migrations {
         Self(Arc::new(Owner(Arc::new(service))))
     }
 
-    fn service(&self) -> &Arc<Service> {
+    pub(crate) fn service(&self) -> &Arc<Service> {
         &self.0.0
     }
 

@@ -2,14 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use backend::Result;
 use backend::ports::{Finding, MigrationRecord, Sign};
-use backend::{Kind, Result};
 use conversation::ConversationId;
 
 use crate::compare::{Scope, compare};
+use crate::named::note_moved;
 use crate::reasons::Reason;
 use crate::records::note;
-use crate::run::{Run, Subject};
+use crate::run::{Lives, Run, Subject};
 use crate::status::ShadowSummary;
 use crate::sync::{Depth, sync};
 
@@ -83,10 +84,17 @@ impl Shadow {
 /// Compares; what differs is copied and compared once more, because a write may be on its way to the copy. One that is
 /// written to all the time is compared until it holds still for a moment.
 async fn judge(run: &Run, id: ConversationId) -> Result<Verdict> {
-    let subject = match run.subject(id).await {
-        Ok(subject) => subject,
-        Err(error) if error.kind == Kind::NotFound => return Ok(Verdict::Nothing),
-        Err(error) => return Err(error),
+    let subject = match run.lives(id).await? {
+        Lives::AtSource(_, subject) => subject,
+        Lives::Nowhere => return Ok(Verdict::Nothing),
+        Lives::AtTarget(_) => {
+            note_moved(run, id, &run.spec.to).await?;
+            return Ok(Verdict::Nothing);
+        }
+        Lives::Elsewhere(home, _) => {
+            note_moved(run, id, &home.backend).await?;
+            return Ok(Verdict::Nothing);
+        }
     };
     if run.place(id, &run.to).await?.is_none() {
         return Ok(Verdict::Nothing);

@@ -7,12 +7,17 @@
 //! - A crash between two steps leaves less at the target, never more: the next sync meets the rest as unknown.
 
 mod attachments;
+mod behind;
 mod creating;
 mod deleted;
 mod fields;
 mod journal;
+mod met;
+mod order;
 mod oversize;
+mod pages;
 mod settling;
+mod source;
 mod walk;
 mod writer;
 
@@ -26,7 +31,9 @@ use conversation::{Conversation, ConversationId, Digest, Time, canonical_json, s
 use crate::plan::new_conversation;
 use crate::reasons::Reason;
 use crate::run::{Run, Subject};
+use order::{OnlyIf, Target};
 use oversize::room;
+use source::Source;
 use walk::Walk;
 
 pub(crate) use writer::{CopyWriter, Outgoing};
@@ -70,7 +77,8 @@ pub(crate) struct Synced {
 /// Where the source cannot be read or the target not be written. Whatever was done by then is in the ledger; the same call
 /// again goes on from there. [`is_doubtful`] tells where it is not known yet what became of a write; with the outcome
 /// `unknown` and no hope the operator must look. [`Kind::Full`] where the conversation has more messages than the target
-/// takes, and is not to be copied.
+/// takes, and is not to be copied. [`Kind::Conflict`] where it lives elsewhere by now, so that the source is not the truth
+/// any more; [`Kind::Busy`] where its writers did not wait, and the subject gives up then.
 pub(crate) async fn sync(run: &Run, subject: &Subject, depth: Depth) -> Result<Synced> {
     let id = subject.id;
     let from = run.place(id, &run.from).await?.ok_or_else(not_there)?;
@@ -79,24 +87,29 @@ pub(crate) async fn sync(run: &Run, subject: &Subject, depth: Depth) -> Result<S
         renamed: true,
         ..from
     };
+    let only_if = match depth {
+        Depth::NewOnly => OnlyIf::ItLives,
+        Depth::Whole | Depth::Newest => OnlyIf::ItLivesAt(run.from.stack.info().name.clone()),
+    };
+    // Also before anything is read: the source may not be there any more.
+    only_if.check(&run.parts, id).await?;
     let known = run.place(id, &run.to).await?;
-    let source = run.end(&run.from, subject);
+    let source = Source::new(run, subject);
     let conversation = source.conversation(&from).await?;
     let mut synced = Synced {
         updated_at: Some(conversation.updated_at),
         ..Synced::default()
     };
     let room = room(run, &source, &from, &conversation, &mut synced).await?;
-    let mut writer = CopyWriter::open(
-        run.parts.clone(),
-        run.migration,
-        run.copy_at(id),
-        run.end(&run.to, subject),
-        known,
-        || new_conversation(conversation.clone()),
-    )
-    .await?;
-    let mut walk = Walk::new(run, &source, &from, &mut writer, room, &mut synced);
+    let target = Target {
+        migration: run.migration,
+        at: run.copy_at(id),
+        end: run.end(&run.to, subject),
+        only_if,
+    };
+    let new = || new_conversation(conversation.clone());
+    let mut writer = CopyWriter::open_of(run.parts.clone(), target, known, new).await?;
+    let mut walk = Walk::new(&source, &from, &mut writer, room, &mut synced);
     let done = walk.make_equal(&conversation, depth).await;
     let closed = writer.close().await;
     done.and(closed).map(|()| synced)
@@ -117,7 +130,8 @@ pub(crate) fn finding_of(conversation: ConversationId, error: &Error) -> Finding
     reason.because(Some(conversation), error)
 }
 
-/// What of a conversation moves whenever anything of it changes, where its backend has such a thing.
+/// What of a conversation moves with every message that is added, where its backend has such a thing; where writes are
+/// transactions, with every change.
 pub(crate) fn mark_of(backend: &dyn Backend, conversation: &Conversation) -> Option<Digest> {
     let can = backend.capabilities();
     if !can.change_mark && !can.transactional {

@@ -25,8 +25,10 @@ use crate::records::Records;
 use crate::run::{Run, Subject};
 
 pub(crate) mod changed;
+pub(crate) mod following;
 
 pub(crate) use changed::Changed;
+pub(crate) use following::{Counted, Quiet, jump};
 
 /// Two backends, `old` and `new`, in one database.
 pub(crate) struct World {

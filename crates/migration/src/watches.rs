@@ -19,18 +19,21 @@ use crate::{drain, mirror};
 enum What {
     /// Copies what is written at the source.
     Mirror,
-    /// Brings what still arrives at the source.
-    Drain,
-    /// After a rollback: brings what still arrives at the target.
-    DrainBack,
+    /// Brings what still arrives at a home that was left.
+    Drain(Way),
 }
 
 impl What {
     fn of(record: &MigrationRecord) -> Option<Self> {
+        // A job that binds conversations ends the drain before it begins, and one that came to no end leaves some where
+        // they were: the others must not wait for those.
+        let is_left = record.holder.is_none();
         match record.phase {
             Phase::Copying | Phase::Copied if record.mirror => Some(Self::Mirror),
-            Phase::Switched => Some(Self::Drain),
-            Phase::RolledBack => Some(Self::DrainBack),
+            Phase::Switched => Some(Self::Drain(Way::Forth)),
+            Phase::Switching if is_left => Some(Self::Drain(Way::ForthInPart)),
+            Phase::RolledBack => Some(Self::Drain(Way::Back)),
+            Phase::RollingBack if is_left => Some(Self::Drain(Way::BackInPart)),
             _ => None,
         }
     }
@@ -121,8 +124,7 @@ impl Service {
                 let touches = traffic.follow();
                 tokio::spawn(mirror::mirror(self.clone(), run, touches, shadow.clone()))
             }
-            What::Drain => tokio::spawn(drain::drain(run, Way::Forth)),
-            What::DrainBack => tokio::spawn(drain::drain(run, Way::Back)),
+            What::Drain(way) => tokio::spawn(drain::drain(run, way)),
         };
         let watch = Watch {
             what,
@@ -132,5 +134,52 @@ impl Service {
         };
         self.watches.lock().insert(record.id, watch);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backend::ports::{MigrationFilter, MigrationSpec, Oversize};
+    use conversation::Time;
+
+    use super::*;
+
+    #[test]
+    fn what_was_bound_is_drained_also_where_some_were_left() {
+        let of = |phase, is_run: bool| {
+            What::of(&MigrationRecord {
+                id: MigrationId::generate(),
+                spec: MigrationSpec {
+                    from: "old".into(),
+                    to: "new".into(),
+                    filter: MigrationFilter::default(),
+                    roster: Vec::new(),
+                    oversize: Oversize::Refuse,
+                    parallel: 1,
+                },
+                phase,
+                mirror: true,
+                holder: is_run.then(|| "somebody".into()),
+                stopped: None,
+                notes: serde_json::Map::new(),
+                created_at: Time::now(),
+                updated_at: Time::now(),
+            })
+        };
+        for phase in Phase::ALL {
+            let (run, left) = match phase {
+                Phase::Copying | Phase::Copied => (Some(What::Mirror), Some(What::Mirror)),
+                Phase::Switching => (None, Some(What::Drain(Way::ForthInPart))),
+                Phase::Switched => (Some(What::Drain(Way::Forth)), Some(What::Drain(Way::Forth))),
+                Phase::RollingBack => (None, Some(What::Drain(Way::BackInPart))),
+                Phase::RolledBack => (Some(What::Drain(Way::Back)), Some(What::Drain(Way::Back))),
+                _ => (None, None),
+            };
+            assert_eq!(
+                (of(phase, true), of(phase, false)),
+                (run, left),
+                "{phase:?}"
+            );
+        }
     }
 }

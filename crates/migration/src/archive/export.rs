@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use backend::ports::{Directory, DirectoryEntry, DirectoryWalk, MigrationFilter};
 use backend::{
-    AttachmentContent, Error, Kind, Location, PageRequest, Principal, Result, Retry, Scope,
+    AttachmentContent, Context, Error, Kind, Location, Page, PageRequest, Principal, Result, Retry,
+    Scope,
 };
 use conversation::{AttachmentId, ConversationId, Digest, Message, RunningDigest};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -111,6 +112,22 @@ pub(crate) fn end_of(
         request_id.into(),
         settings,
     ))
+}
+
+/// A page of messages as whoever writes copies reads it: with what is being written, or was when that was cut off.
+pub(crate) async fn whole_page(
+    end: &End,
+    at: &Location,
+    page: &PageRequest,
+) -> Result<Page<Message>> {
+    end.read(|cx| {
+        let cx = Context {
+            copying: true,
+            ..cx
+        };
+        Box::pin(async move { end.stack().list_messages(&cx, at, page).await })
+    })
+    .await
 }
 
 /// What sending ends with.

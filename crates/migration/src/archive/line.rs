@@ -136,7 +136,9 @@ impl ConversationLine {
         tenant: Option<Box<str>>,
         owner: Option<Box<str>>,
     ) -> Self {
-        let fields = new_conversation(conversation.clone());
+        let mut fields = new_conversation(conversation.clone());
+        // It stands beside them.
+        fields.created_at = None;
         let mut line = Self {
             id: conversation.id,
             tenant,

@@ -8,8 +8,8 @@ use super::folder::Readable;
 use super::frame::{FRAME_LENGTH_MAX, Unpacked, unpack};
 use super::manifest::{MANIFEST, without_content};
 use super::{
-    ArchiveError, Damage, Folder, Frame, LINE_MAX_BYTES, Line, MANIFEST_MAX_BYTES, Manifest,
-    segment_name,
+    ATTACHMENT_MAX_BYTES, ArchiveError, Damage, Folder, Frame, LINE_MAX_BYTES, Line,
+    MANIFEST_MAX_BYTES, Manifest, segment_name,
 };
 
 /// Reads the manifest.
@@ -116,6 +116,7 @@ impl<'f> Reader<'f> {
             folder: self.folder,
             frames: Box::new(frames),
             segment: None,
+            missing: None,
             frame: Vec::new().into_iter(),
             after,
             is_behind: false,
@@ -136,6 +137,15 @@ impl<'f> Reader<'f> {
         let Ok(size) = size else {
             return Err(Damage::MissingFile { name }.into());
         };
+        let wrong = |detail: String| Damage::Attachment {
+            sha256: *sha256,
+            id: None,
+            detail,
+        };
+        if size > ATTACHMENT_MAX_BYTES {
+            let detail = format!("it has more than {ATTACHMENT_MAX_BYTES} bytes");
+            return Err(wrong(detail).into());
+        }
         let mut bytes = Vec::new();
         match self.folder.open(&name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -144,12 +154,8 @@ impl<'f> Reader<'f> {
             file => file?.take(size.saturating_add(1)).read_to_end(&mut bytes)?,
         };
         if bytes.len() as u64 != size || Digest::of(&bytes) != *sha256 {
-            return Err(Damage::Attachment {
-                sha256: *sha256,
-                id: None,
-                detail: "its bytes were changed: their SHA-256 does not fit".to_owned(),
-            }
-            .into());
+            let detail = "its bytes were changed: their SHA-256 does not fit";
+            return Err(wrong(detail.to_owned()).into());
         }
         Ok(bytes)
     }
@@ -157,10 +163,19 @@ impl<'f> Reader<'f> {
 
 /// Names in a manifest are a stranger's: only those that an archive has are ever opened.
 pub(super) fn misnamed(manifest: &Manifest) -> Option<String> {
-    (1..)
-        .zip(&manifest.segments)
-        .find(|(number, segment)| segment.name != segment_name(*number))
-        .map(|(number, _)| format!("its segment {number} is not `{}`", segment_name(number)))
+    (1..).zip(&manifest.segments).find_map(|(number, segment)| {
+        let name = segment_name(number);
+        if segment.name != name {
+            return Some(format!("its segment {number} is not `{name}`"));
+        }
+        // Else there were bytes that no digest covers.
+        let end = segment.frames.iter().try_fold(0_u64, |end, frame| {
+            let end = (frame.offset == end).then_some(end)?;
+            end.checked_add(frame.length)
+        });
+        (end != Some(segment.length))
+            .then(|| format!("the frames of `{name}` do not follow one another to its end"))
+    })
 }
 
 /// A frame, with its segment's name and its number in it.
@@ -172,6 +187,8 @@ pub struct Lines<'f> {
     frames: Box<dyn Iterator<Item = Numbered<'f>> + 'f>,
     /// The segment that is open.
     segment: Option<(&'f str, Box<dyn Readable + 'f>)>,
+    /// The segment that is not there: told once.
+    missing: Option<&'f str>,
     frame: std::vec::IntoIter<Result<Line, Damage>>,
     after: Option<ConversationId>,
     /// True once a conversation behind `after` was met.
@@ -205,8 +222,22 @@ impl Lines<'_> {
         if self.after.is_some_and(|after| frame.last <= after) {
             return Ok(true);
         }
+        if self.missing == Some(name) {
+            return Ok(true);
+        }
         if self.segment.as_ref().is_none_or(|(open, _)| *open != name) {
-            self.segment = Some((name, self.folder.open(name)?));
+            match self.folder.open(name) {
+                Ok(segment) => self.segment = Some((name, segment)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.missing = Some(name);
+                    let damage = Damage::MissingFile {
+                        name: name.to_owned(),
+                    };
+                    self.frame = vec![Err(damage)].into_iter();
+                    return Ok(true);
+                }
+                Err(error) => return Err(error),
+            }
         }
         let Some((_, segment)) = &mut self.segment else {
             return Ok(false);

@@ -2,6 +2,8 @@
 //! can be killed and repeated, and what lives already is never overwritten.
 
 mod known;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,13 +11,13 @@ use std::sync::Arc;
 use backend::ports::{NewDirectoryEntry, PlaceQuery};
 use backend::{AttachmentContent, Location, PageRequest, Result};
 use conversation::{
-    AttachmentId, Conversation, ConversationId, Digest, RunningDigest, strict_digest,
-    strict_message_digest,
+    AttachmentId, Conversation, ConversationId, Digest, NewConversation, RunningDigest,
+    strict_digest, strict_message_digest,
 };
 use serde::{Deserialize, Serialize};
 
 use self::known::{IMPORT, Known, changed, copy_at, not_begun, other};
-use super::export::{digest_of, end_of, principal_of};
+use super::export::{digest_of, end_of, principal_of, whole_page};
 use super::{ConversationLine, EndLine, MessageLine};
 use crate::end::End;
 use crate::service::Migrations;
@@ -112,15 +114,18 @@ impl Migrations {
                     let why = "it was restored from another archive, with other fields";
                     return Err(other(line.id, backend, why));
                 }
-                let mut writer = self.writer(&target, place, || line.fields.clone()).await?;
+                let new = NewConversation {
+                    created_at: Some(line.created_at),
+                    ..line.fields.clone()
+                };
+                let mut writer = self.writer(&target, place, || new.clone()).await?;
                 let (location, written) = (writer.location().clone(), writer.is_new());
                 // Of one that was cut off right after it was made it is not noted yet what it was made of.
-                let wanted = line.fields.clone();
-                let wanted = wanted.into_conversation(line.id, backend, line.created_at);
+                let wanted = new.into_conversation(line.id, backend, line.created_at);
                 let same = writer.change(&wanted).await;
                 writer.close().await?;
                 same?;
-                self.show_renamed(&location).await?;
+                self.begin_to_know(&target, &location, wanted).await?;
                 Ok(Begun {
                     outcome: Outcome::Begun,
                     written,
@@ -304,7 +309,7 @@ impl Migrations {
         let mut read = Read::default();
         let mut request = PageRequest::first(side.page_size(MESSAGES));
         loop {
-            let page = side.page(at, &request).await?;
+            let page = whole_page(side, at, &request).await?;
             let ids: Vec<_> = page
                 .items
                 .iter()
@@ -349,18 +354,37 @@ impl Migrations {
         Ok(())
     }
 
-    /// The embedded store knows a conversation from its making on: its readers are to see public ids too.
-    async fn show_renamed(&self, at: &Location) -> Result<()> {
+    /// The directory knows a conversation from its beginning on, though no list shows it before its end: whoever erases
+    /// its owner must find it, also where the import never goes on. The embedded store shows it already: its readers
+    /// are to see public ids.
+    async fn begin_to_know(
+        &self,
+        target: &Target,
+        at: &Location,
+        document: Conversation,
+    ) -> Result<()> {
         let directory = &self.parts().directory;
+        let location = Location {
+            renamed: true,
+            ..at.clone()
+        };
         match directory.locate(at.id).await? {
-            Some(binding) if !binding.deleted && !binding.location.renamed => {
-                let location = Location {
-                    renamed: true,
-                    ..at.clone()
+            None => {
+                let entry = NewDirectoryEntry {
+                    location,
+                    tenant: target.tenant.clone(),
+                    owner: target.owner.clone(),
+                    document,
                 };
+                match directory.insert(entry).await? {
+                    true => directory.mark_gone(at.id).await,
+                    false => Ok(()),
+                }
+            }
+            Some(binding) if !binding.deleted && !binding.location.renamed => {
                 directory.rebind(&location).await
             }
-            _ => Ok(()),
+            Some(_) => Ok(()),
         }
     }
 
@@ -377,7 +401,7 @@ impl Migrations {
         &self,
         target: &Target,
         place: Option<Location>,
-        new: impl FnOnce() -> conversation::NewConversation,
+        new: impl FnOnce() -> NewConversation,
     ) -> Result<CopyWriter> {
         let parts = Arc::clone(self.parts());
         let side = self.end_at(target)?;

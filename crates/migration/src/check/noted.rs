@@ -9,7 +9,11 @@ use crate::reasons::Reason;
 use crate::run::Run;
 
 /// What looking through the source finds.
-pub(crate) const LISTING: &[Reason] = &[Reason::ListingIncomplete, Reason::OwnerUnknown];
+pub(crate) const LISTING: &[Reason] = &[
+    Reason::ListingIncomplete,
+    Reason::OwnerUnknown,
+    Reason::RosterNeeded,
+];
 
 /// What only a check finds: the next one replaces it.
 const CHECKED: &[Reason] = &[

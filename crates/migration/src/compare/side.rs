@@ -6,6 +6,7 @@ use backend::{Cursor, Error, Kind, Location, Order, Origin, Page, PageRequest, P
 use conversation::{AttachmentId, Conversation, Digest, Message, MessageId};
 
 use crate::end::End as Asked;
+use crate::files;
 use crate::parts::Endpoint;
 use crate::run::{Run, Subject};
 
@@ -17,6 +18,8 @@ const PAGE: usize = 200;
 pub(crate) struct Side {
     end: Asked,
     at: Location,
+    /// For whom the other places of the conversation are asked for files that are not here; absent where they are not.
+    asks: Option<(Run, Subject)>,
     /// Messages that were read and not taken yet.
     page: VecDeque<Message>,
     /// The page behind them; absent behind the last one.
@@ -55,9 +58,18 @@ impl Side {
         Self {
             end,
             at,
+            asks: None,
             page: VecDeque::new(),
             next: Some(first),
             circle: Circle::default(),
+        }
+    }
+
+    /// The same side, as a copy reads it: a file that it names and does not have is taken from where it is.
+    pub(super) fn asking_elsewhere(self, run: &Run, subject: &Subject) -> Self {
+        Self {
+            asks: Some((run.clone(), subject.clone())),
+            ..self
         }
     }
 
@@ -116,7 +128,13 @@ impl Side {
 
     /// SHA-256 of an attachment's bytes; nothing where this side has none such.
     pub(super) async fn attachment(&self, id: &AttachmentId) -> Result<Option<Digest>> {
-        let content = self.end.attachment(&self.at, id).await?;
+        let mut content = self.end.attachment(&self.at, id).await?;
+        if content.is_none()
+            && let Some((run, subject)) = &self.asks
+        {
+            let found = files::elsewhere(run, subject, id, self.end.name()).await?;
+            content = found.map(|(_, content)| content);
+        }
         Ok(content.map(|content| Digest::of(&content.bytes)))
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{Directory as _, IntentQuery, Item, ItemQuery, ItemState, Ledger as _};
+use backend::ports::{
+    Checked, Directory as _, IntentQuery, Item, ItemQuery, ItemState, Ledger as _, Sign, Switching,
+};
 use backend::{Backend, Kind, Location};
-use conversation::{ConversationId, NewConversation};
+use conversation::{ConversationId, ConversationPatch, NewConversation, Patch};
 
 use super::copy_all;
 use crate::end::MOMENT;
@@ -220,6 +222,88 @@ async fn a_conversation_that_was_deleted_is_deleted_at_the_target() {
     assert_eq!(item.unwrap().state, ItemState::Deleted);
     let gone = world.end("new").get_conversation(&cx(), &copy).await;
     assert_eq!(gone.unwrap_err().kind, Kind::NotFound);
+}
+
+#[tokio::test]
+async fn what_a_check_found_to_differ_is_copied_again_though_nothing_tells_of_it() {
+    let world = World::new();
+    let at = world.talk(5).await;
+    let run = world.migration().await;
+    copied(&run).await;
+    let digest = items(&world, &run).await[0].mark.unwrap();
+    for (sign, read) in [(Sign::Same, 0), (Sign::Different, 5), (Sign::Missing, 5)] {
+        let checked = Checked {
+            conversation: at.id,
+            sign,
+            source: Some(digest),
+            target: Some(digest),
+        };
+        world
+            .state
+            .note_check(run.migration, &[checked])
+            .await
+            .unwrap();
+        let counters = Counters::default();
+        copy_all(&run, &counters).await.unwrap();
+        assert_eq!(counters.snapshot().messages, read, "{sign:?}");
+    }
+    let items = items(&world, &run).await;
+    assert_eq!((items[0].state, items[0].sign), (ItemState::Copied, None));
+}
+
+#[tokio::test]
+async fn what_another_migration_has_bound_is_not_copied_over_its_home() {
+    let world = World::new();
+    let talks = talks(&world, 3).await;
+    let first = world.migration().await;
+    let run = world.migration().await;
+    copied(&first).await;
+    let old = Counters::default();
+    super::enumerate(&run).await.unwrap();
+    let to = |at: &Location, to: Location| Switching {
+        migration: first.migration,
+        to: Location {
+            renamed: true,
+            ..to
+        },
+        from: at.clone(),
+        unchanged_since: None,
+        route: None,
+        state: ItemState::Switched,
+    };
+    let copy = first.place(talks[0].id, &first.to).await.unwrap().unwrap();
+    let bound = world.state.switch(&to(&talks[0], copy.clone())).await;
+    assert!(bound.unwrap());
+    let elsewhere = Location {
+        backend: "third".into(),
+        native: "n".into(),
+        ..talks[1].clone()
+    };
+    let bound = world.state.switch(&to(&talks[1], elsewhere)).await;
+    assert!(bound.unwrap());
+    let renamed = ConversationPatch {
+        title: Patch::Set("changed at its new home".into()),
+        ..ConversationPatch::default()
+    };
+    let end = world.end("new");
+    let renamed = end.update_conversation(&cx(), &copy, renamed, None).await;
+    renamed.unwrap();
+
+    copy_all(&run, &old).await.unwrap();
+    let state_of = async |at: &Location| {
+        let item = world.state.item(run.migration, at.id).await.unwrap();
+        item.unwrap().state
+    };
+    assert_eq!(state_of(&talks[0]).await, ItemState::Switched);
+    assert_eq!(state_of(&talks[1]).await, ItemState::Failed);
+    assert_eq!(state_of(&talks[2]).await, ItemState::Copied);
+    let held = end.get_conversation(&cx(), &copy).await.unwrap();
+    assert_eq!(held.title.as_deref(), Some("changed at its new home"));
+    let findings = world.state.findings(run.migration, None, 10).await.unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let found = &findings[0].1;
+    assert_eq!(found.conversation, Some(talks[1].id));
+    assert!(found.detail.contains("`third`"), "{found:?}");
 }
 
 #[tokio::test]

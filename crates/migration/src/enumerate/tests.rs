@@ -8,6 +8,8 @@ use backend::{Enumerates, Error, Kind, Principal, Result};
 use tokio::sync::broadcast;
 
 use super::enumerate;
+use crate::check::check_all;
+use crate::progress::Counters;
 use crate::run::Run;
 use crate::testing::{Changed, World, spec};
 
@@ -130,4 +132,46 @@ async fn without_a_roster_a_list_by_user_is_not_complete() {
     let mut run = world.migration_of(spec).await;
     looking(&mut run, &world, true, None);
     assert!(enumerate(&run).await.unwrap().is_complete);
+}
+
+#[tokio::test]
+async fn who_was_erased_is_not_looked_for_and_nobody_else_is_either() {
+    let world = World::new();
+    world.talk(1).await;
+    let mut spec = spec();
+    spec.roster = vec![entry("(erased)")];
+    let mut run = world.migration_of(spec).await;
+    let looks = looking(&mut run, &world, true, None);
+    let found = enumerate(&run).await.unwrap();
+    assert_eq!((found.added, found.is_complete), (0, true));
+    assert_eq!(*looks.looked.lock().unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_a_listing_lacks_is_named_once_however_often_it_is_checked() {
+    let world = World::new();
+    let mut run = world.migration().await;
+    looking(&mut run, &world, true, None);
+    for _ in 0..3 {
+        let counters = Counters::default();
+        check_all(&run, &counters).await.unwrap();
+    }
+    let named = world.state.findings(run.migration, None, 10).await.unwrap();
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert_eq!(&*named[0].1.reason, "roster-needed");
+}
+
+#[tokio::test]
+async fn who_is_erased_while_a_job_runs_is_not_looked_for_by_it() {
+    let world = World::new();
+    world.talk(1).await;
+    let mut spec = spec();
+    spec.roster = vec![entry("ada"), entry("bob")];
+    let mut run = world.migration_of(spec).await;
+    let looks = looking(&mut run, &world, true, None);
+    let mut record = world.state.migration(run.migration).await.unwrap().unwrap();
+    record.spec.roster = vec![entry("bob")];
+    world.state.put_migration(&record).await.unwrap();
+    assert_eq!(enumerate(&run).await.unwrap().added, 0);
+    assert_eq!(*looks.looked.lock().unwrap(), [Some("bob".into())]);
 }

@@ -1,5 +1,7 @@
 //! What an erasure did, for whoever asked for it.
 
+use std::collections::BTreeSet;
+
 use backend::ports::{Erased, RosterEntry};
 use conversation::{ConversationId, MessageId, Time};
 use serde::{Deserialize, Serialize};
@@ -46,9 +48,13 @@ pub struct ConversationReceipt {
     pub is_done: bool,
     /// Each place where it lived, or was copied to.
     pub places: Vec<PlaceReceipt>,
-    /// So many of the person's messages were deleted in another's conversation.
+    /// So many of the person's messages were deleted in another's conversation, or are seen by nobody any more.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub messages: u64,
+    /// Messages of the person in another's conversation that may still be at one of its places: the same call again
+    /// looks for them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unfinished: BTreeSet<MessageId>,
     /// What vendors still hold of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub still_held: Vec<Holding>,
@@ -115,6 +121,7 @@ impl ConversationReceipt {
             is_done: false,
             places: Vec::new(),
             messages: 0,
+            unfinished: BTreeSet::new(),
             still_held: Vec::new(),
             erased: Erased::default(),
         }

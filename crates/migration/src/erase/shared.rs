@@ -1,16 +1,26 @@
 //! A conversation of somebody else in which the person takes part: what they said goes, and they themselves.
 
+use std::collections::BTreeSet;
+
 use backend::ports::{Held, KeptAt};
-use backend::{Error, Kind, Location, PageRequest, Result};
+use backend::{Context, Error, Kind, Location, PageRequest, Result};
 use conversation::MessageId;
 
 use super::receipt::{ConversationReceipt, Holding, PlaceOutcome};
 use super::{Deleted, Erasing, delete};
+use crate::archive::whole_page;
 use crate::end::End;
 use crate::reasons::words;
 
 /// Messages that are read at once.
 const MESSAGES: usize = 200;
+
+/// A place of the conversation that told what the person said there.
+struct Reached<'p> {
+    at: &'p Location,
+    /// Absent where the conversation is not there any more.
+    end: Option<End>,
+}
 
 impl Erasing {
     pub(super) async fn shared(&self, receipt: &mut ConversationReceipt) -> Result<()> {
@@ -34,22 +44,34 @@ impl Erasing {
             }
             Err(error) => return Err(error),
         };
-        for at in &places {
-            let taken = match self.end_at(at, binding.owner.as_deref()) {
-                Ok(end) => self.take_out(receipt, &end, at, &places, &leases).await,
-                Err(error) => Err(error),
+        let owner = binding.owner.as_deref();
+        let reached = self.look(receipt, &places, owner).await;
+        // The next call knows of them too: who said what may be told by one place only, and that is the first to forget.
+        self.note_conversation(receipt).await?;
+        let said = receipt.unfinished.clone();
+        let mut left = BTreeSet::new();
+        for Reached { at, end } in reached {
+            let taken = match &end {
+                Some(end) => self.take_out(receipt, end, at, &said, &leases).await,
+                None => Err(Error::new(Kind::NotFound, "it is not there")),
             };
-            match taken {
-                Ok(()) => receipt.place(&at.backend, Some(&at.native), PlaceOutcome::Deleted),
-                // A copy that was deleted there.
-                Err(error) if error.kind == Kind::NotFound => {
-                    receipt.place(&at.backend, Some(&at.native), PlaceOutcome::Absent);
+            let outcome = match taken {
+                Ok(undeleted) => {
+                    left.extend(undeleted);
+                    PlaceOutcome::Deleted
                 }
-                Err(error) => self.failed(receipt, at, &error),
-            }
+                // A copy that was deleted there.
+                Err(error) if error.kind == Kind::NotFound => PlaceOutcome::Absent,
+                Err(error) => {
+                    self.failed(receipt, at, &error);
+                    continue;
+                }
+            };
+            self.forget(receipt, at, &said).await?;
+            receipt.place(&at.backend, Some(&at.native), outcome);
         }
         let home = &binding.location;
-        if let Ok(end) = self.end_at(home, binding.owner.as_deref())
+        if let Ok(end) = self.end_at(home, owner)
             && let Ok(document) = end.conversation(home).await
         {
             self.parts.directory.refresh(id, &document).await?;
@@ -58,63 +80,85 @@ impl Erasing {
             self.failed(receipt, home, &error);
         }
         receipt.is_done = !receipt.has_failed();
+        if receipt.is_done {
+            receipt.messages += said.difference(&left).count() as u64;
+            receipt.unfinished.clear();
+        }
         for lease in leases.into_iter().rev() {
             lease.release().await;
         }
         Ok(())
     }
 
-    /// Takes the person out of one place.
+    /// Looks at every place for what the person said, before anything is deleted at any: what is kept beside one place
+    /// may be all that tells who wrote a message. What is found is in the receipt.
+    async fn look<'p>(
+        &self,
+        receipt: &mut ConversationReceipt,
+        places: &'p [Location],
+        owner: Option<&str>,
+    ) -> Vec<Reached<'p>> {
+        let mut reached = Vec::with_capacity(places.len());
+        for at in places {
+            let looked = match self.end_at(at, owner) {
+                Ok(end) => self.said(&end, at).await.map(|said| (end, said)),
+                Err(error) => Err(error),
+            };
+            match looked {
+                Ok((end, said)) => {
+                    receipt.unfinished.extend(said);
+                    reached.push(Reached { at, end: Some(end) });
+                }
+                Err(error) if error.kind == Kind::NotFound => {
+                    reached.push(Reached { at, end: None });
+                }
+                Err(error) => self.failed(receipt, at, &error),
+            }
+        }
+        reached
+    }
+
+    /// Takes the person out of one place. The messages that it shows all the same, as far as is known.
     async fn take_out(
         &self,
         receipt: &mut ConversationReceipt,
         end: &End,
         at: &Location,
-        places: &[Location],
+        said: &BTreeSet<MessageId>,
         leases: &[Held],
-    ) -> Result<()> {
-        for message in self.said(end, at).await? {
-            let id = &message;
+    ) -> Result<Vec<MessageId>> {
+        let mut undeleted = Vec::new();
+        for id in said {
             let deleted = delete(end, leases, |cx| {
                 Box::pin(async move { end.stack().delete_message(&cx, at, id, None).await })
             })
             .await;
             let held = match deleted {
-                Ok(Deleted::Gone) => {
-                    receipt.messages += 1;
-                    None
-                }
-                Ok(Deleted::Absent) => None,
-                Ok(Deleted::Hidden(detail)) => {
-                    receipt.messages += 1;
-                    Some(detail)
-                }
+                Ok(Deleted::Gone | Deleted::Absent) => None,
+                Ok(Deleted::Hidden(detail)) => Some(detail),
                 // Not deleted, and hidden neither: what is kept of it here would be all that hides it.
-                Err(error)
-                    if error.kind == Kind::Unsupported || error.kind == Kind::AccessEnded =>
-                {
-                    Some(words(&error).into())
+                Err(error) if matches!(error.kind, Kind::Unsupported | Kind::AccessEnded) => {
+                    match self.is_absent(end, at, id).await {
+                        // It was said after the copy was made.
+                        true => None,
+                        false => {
+                            undeleted.push(id.clone());
+                            Some(words(&error).into())
+                        }
+                    }
                 }
                 Err(error) => return Err(error),
             };
             if let Some(detail) = held {
                 receipt.still_held.push(Holding {
                     conversation: at.id,
-                    message: Some(message.clone()),
+                    message: Some(id.clone()),
                     backend: at.backend.clone(),
                     native: Some(at.native.clone()),
                     detail,
                     next_step: "ask the vendor to delete it, by the conversation's id there".into(),
                     temporary: false,
                 });
-            }
-            for place in places {
-                let kept = KeptAt {
-                    conversation: place.id,
-                    backend: place.backend.clone(),
-                };
-                let erased = self.parts.erasure.erase_message(&kept, &message).await?;
-                receipt.erased.add(&erased);
             }
         }
         let participants = end
@@ -129,15 +173,46 @@ impl Erasing {
             })
             .await?;
         }
+        Ok(undeleted)
+    }
+
+    /// True where a place certainly does not have a message.
+    async fn is_absent(&self, end: &End, at: &Location, id: &MessageId) -> bool {
+        let read = end.read(|cx| {
+            let cx = Context {
+                copying: true,
+                ..cx
+            };
+            Box::pin(async move { end.stack().get_message(&cx, at, id).await })
+        });
+        read.await.is_err_and(|error| error.kind == Kind::NotFound)
+    }
+
+    /// Erases what is kept beside a place of the messages that were deleted there, and not before: what is erased is
+    /// hidden there, so nobody would find it at the vendor again.
+    async fn forget(
+        &self,
+        receipt: &mut ConversationReceipt,
+        at: &Location,
+        said: &BTreeSet<MessageId>,
+    ) -> Result<()> {
+        let kept = KeptAt {
+            conversation: at.id,
+            backend: at.backend.clone(),
+        };
+        for message in said {
+            let erased = self.parts.erasure.erase_message(&kept, message).await?;
+            receipt.erased.add(&erased);
+        }
         Ok(())
     }
 
-    /// The messages that the person wrote. All are found before the first is deleted, which might move a page.
+    /// The messages that the person wrote.
     async fn said(&self, end: &End, at: &Location) -> Result<Vec<MessageId>> {
         let mut said = Vec::new();
         let mut request = PageRequest::first(end.page_size(MESSAGES));
         loop {
-            let page = end.page(at, &request).await?;
+            let page = whole_page(end, at, &request).await?;
             let theirs = page.items.into_iter().filter(|message| {
                 let author = message.author.as_ref();
                 author.is_some_and(|author| self.is_theirs(author))

@@ -33,10 +33,16 @@ fn of_source(run: &Run, can: &Capabilities) -> Vec<String> {
              remains readable"
         ));
     }
-    if !can.change_mark {
-        notices.push(format!(
+    match (can.transactional, can.change_mark) {
+        // Nobody writes to it past the gateway, which knows what has changed.
+        (true, _) => {}
+        (false, true) => notices.push(format!(
+            "`{name}` tells that a message was added to a conversation, and not that one was edited past the gateway: a \
+             further copy overlooks that, until a check has found it"
+        )),
+        (false, false) => notices.push(format!(
             "`{name}` does not tell that a conversation has changed: each further copy reads all messages again"
-        ));
+        )),
     }
     let limit = run
         .from
@@ -82,6 +88,9 @@ fn of_target(run: &Run, can: &Capabilities) -> Vec<String> {
             "`{name}` deletes no conversations: copies that are not wanted any more stay at its vendor"
         ));
     }
+    notices.push(format!(
+        "how many messages of a conversation are unread begins anew at `{name}`: what was read elsewhere is not copied"
+    ));
     if !can.respond.works() {
         notices.push(format!(
             "`{name}` has no AI of its own: conversations there are answered by people, or by a responder of the gateway"

@@ -254,3 +254,26 @@ async fn a_plan_that_is_stopped_goes_no_further() {
     let error = plan(&run, &Counters::default()).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
 }
+
+#[tokio::test]
+async fn notices_tell_what_a_further_copy_sees_and_what_begins_anew() {
+    let world = World::new();
+    for (transactional, change_mark, word) in [
+        (true, false, None),
+        (false, true, Some("overlooks")),
+        (false, false, Some("reads all messages again")),
+    ] {
+        let mut run = world.migration().await;
+        let able = Changed::new(world.end("old")).able(|can| {
+            can.transactional = transactional;
+            can.change_mark = change_mark;
+        });
+        run.from.stack = able.shared();
+        let notices = notices::notices(&run);
+        let told = |word: &str| notices.iter().any(|notice| notice.contains(word));
+        assert!(told("unread begins anew at `new`"), "{notices:?}");
+        for other in ["overlooks", "reads all messages again"] {
+            assert_eq!(told(other), word == Some(other), "{notices:?}");
+        }
+    }
+}

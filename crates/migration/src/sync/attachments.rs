@@ -6,6 +6,7 @@ use conversation::{AttachmentId, Message, Part};
 
 use super::walk::Walk;
 use super::writer::is_refusal;
+use crate::files;
 use crate::reasons::Reason;
 
 /// Copies the attachments of a message that are not at the target. False where one cannot be copied, which is a finding.
@@ -30,7 +31,16 @@ pub(super) async fn copy(walk: &mut Walk<'_>, message: &Message) -> Result<bool>
 }
 
 async fn copy_one(walk: &mut Walk<'_>, message: &Message, id: &AttachmentId) -> Result<bool> {
-    let Some(content) = walk.source.attachment(walk.from, id).await? else {
+    let mut content = walk.source.end().attachment(walk.from, id).await?;
+    if content.is_none() {
+        let (run, subject) = (walk.run, walk.source.subject);
+        match files::elsewhere(run, subject, id, walk.source.end().name()).await? {
+            // It was stored there, and is known there by this id.
+            Some((backend, _)) if backend == walk.writer.at().to => return Ok(true),
+            found => content = found.map(|(_, content)| content),
+        }
+    }
+    let Some(content) = content else {
         // The source shows a file that it has not: so will the target.
         let detail = format!("attachment {id} is not there any more");
         let finding = Reason::AttachmentUnreadable.of_message(walk.from.id, &message.id, detail);

@@ -8,16 +8,13 @@ use backend::ports::{
     CopyAt, Held, IntentQuery, IntentRecord, IntentState, MigrationId, NewAttachmentCopy, NewCopy,
     PlaceQuery, Step, copy_lease,
 };
-use backend::{
-    Attachment, Context, Error, Intent, Kind, Located, Location, NewAttachment, Outcome, Result,
-    Write,
-};
+use backend::{Attachment, Context, Error, Intent, Kind, NewAttachment, Outcome, Result, Write};
 use conversation::{
     AttachmentId, ConversationId, Digest, Message, MessageId, NewMessage, Time,
     strict_message_digest,
 };
-use uuid::Uuid;
 
+use super::order::{Done, OnlyIf, Order, Target};
 use crate::end::{End, MOMENT, stopped};
 use crate::parts::Parts;
 
@@ -26,65 +23,6 @@ const REPEATS: u32 = 8;
 const REPEAT_MOST: Duration = Duration::from_secs(10);
 /// The most open writes of one conversation that are looked at: one sync leaves one.
 const OPEN_MAX: usize = 100;
-
-/// A write that is to be done.
-#[derive(Debug, Clone)]
-pub(super) struct Order {
-    pub(super) id: Uuid,
-    pub(super) write: Write,
-    /// The copy; absent for the create that makes it.
-    pub(super) location: Option<Location>,
-    /// The public ids of imported messages, in their order.
-    pub(super) messages: Vec<MessageId>,
-    /// True where the gateway keeps all of it beside the backend.
-    pub(super) beside: bool,
-    /// The bytes of an attachment, which a write only names.
-    pub(super) bytes: Option<NewAttachment>,
-    /// The digests of imported messages, where they are at hand.
-    pub(super) digests: Vec<Digest>,
-    /// So many requests to the vendor it takes, as a rule.
-    pub(super) requests: u32,
-}
-
-impl Order {
-    pub(super) fn new(location: Option<Location>, write: Write, requests: u32) -> Self {
-        Self {
-            id: Uuid::now_v7(),
-            write,
-            location,
-            messages: Vec::new(),
-            beside: false,
-            bytes: None,
-            digests: Vec::new(),
-            requests,
-        }
-    }
-
-    /// One that was noted before.
-    fn of(record: &IntentRecord, requests: u32) -> Self {
-        Self {
-            id: record.intent.id,
-            write: record.intent.write.clone(),
-            location: record.intent.location.clone(),
-            messages: record.messages.clone(),
-            beside: record.beside,
-            bytes: None,
-            digests: Vec::new(),
-            requests,
-        }
-    }
-}
-
-/// What a write has done.
-#[derive(Debug)]
-pub(super) enum Done {
-    Made(Box<Located>),
-    /// Each message by itself: stored, or refused for good.
-    Imported(Vec<Result<Message>>),
-    Put(Box<Attachment>),
-    /// There is nothing to show.
-    Nothing,
-}
 
 /// The writes to one copy, whose lease is held.
 #[derive(Debug)]
@@ -95,6 +33,9 @@ pub(super) struct Journal {
     pub(super) end: End,
     /// What was done and is not noted yet. Noted together with the next write that begins, or at the end.
     pub(super) step: Step,
+    /// The public ids of messages that were found by their looks and are not quite what was sent.
+    pub(super) inexact: Vec<MessageId>,
+    only_if: OnlyIf,
     held: Held,
 }
 
@@ -103,12 +44,13 @@ impl Journal {
     ///
     /// # Errors
     /// [`Kind::Busy`] where somebody else works on the copy for too long.
-    pub(super) async fn open(
-        parts: Arc<Parts>,
-        migration: MigrationId,
-        at: CopyAt,
-        end: End,
-    ) -> Result<Self> {
+    pub(super) async fn open(parts: Arc<Parts>, target: Target) -> Result<Self> {
+        let Target {
+            migration,
+            at,
+            end,
+            only_if,
+        } = target;
         let lease = copy_lease(at.conversation);
         let patience = parts.settings.switch_patience;
         let held = tokio::select! {
@@ -121,6 +63,8 @@ impl Journal {
             at,
             end,
             step: Step::default(),
+            inexact: Vec::new(),
+            only_if,
             held,
         })
     }
@@ -174,6 +118,8 @@ impl Journal {
         loop {
             self.end.wait(order.requests).await?;
             self.held.outlast_a_heartbeat().await?;
+            let id = self.at.conversation;
+            self.only_if.check(&self.parts, id).await?;
             let record = self.record_of(&order);
             self.begin(&record).await?;
             let sent = self.send(&record, order.bytes.clone()).await;
@@ -406,7 +352,7 @@ impl Journal {
 }
 
 /// The digest of a message as it was sent, so that a source which has changed since is seen to have.
-fn digest_of(new: &NewMessage) -> Digest {
+pub(super) fn digest_of(new: &NewMessage) -> Digest {
     // Neither id nor conversation count.
     let (id, conversation) = (MessageId::derive(&[]), ConversationId::from_bits(0));
     let now = new.sent_at.unwrap_or_else(Time::now);

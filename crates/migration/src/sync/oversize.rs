@@ -5,8 +5,8 @@ use backend::{Error, Kind, Location, Order, Outcome, Result};
 use conversation::Conversation;
 
 use super::Synced;
-use super::walk::Pages;
-use crate::end::End;
+use super::pages::Pages;
+use super::source::Source;
 use crate::reasons::Reason;
 use crate::run::Run;
 
@@ -41,7 +41,7 @@ impl Room {
 /// [`Kind::Full`] where they are too many and the migration refuses that.
 pub(super) async fn room(
     run: &Run,
-    source: &End,
+    source: &Source<'_>,
     from: &Location,
     conversation: &Conversation,
     synced: &mut Synced,
@@ -88,7 +88,7 @@ pub(super) async fn room(
 }
 
 /// Counts by reading, where the source does not count.
-async fn count(source: &End, from: &Location) -> Result<u64> {
+async fn count(source: &Source<'_>, from: &Location) -> Result<u64> {
     let mut pages = Pages::new(source, from, Order::Asc);
     let mut count = 0;
     while let Some(page) = pages.next().await? {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use backend::ports::{IntentRecord, IntentState, NewCopy};
 use backend::{
-    Applied, Error, Kind, Location, Order, Outcome, PageRequest, Position, Result, Retry, Settled,
-    Write,
+    Applied, Context, Error, Kind, Location, Order, Outcome, Page, PageRequest, Position, Result,
+    Retry, Settled, Write,
 };
-use conversation::{Message, NewMessage, Time, strict_message_digest, text_of};
+use conversation::{Digest, Message, NewMessage, Time, strict_message_digest, text_of};
 
-use super::journal::{Done, Journal};
+use super::journal::{Journal, digest_of};
+use super::order::Done;
 use crate::end::MOMENT;
 
 /// When a write is asked about before others go first: at once, and after these waits.
@@ -55,10 +56,14 @@ impl Journal {
                     self.step.ended.push(record.intent.id);
                     if let Some(public) = record.messages.first() {
                         // With the digest of what is there: where that is not what was sent, it is written again.
+                        let digest = strict_message_digest(&found);
+                        if sent_digest(record) != Some(digest) {
+                            self.inexact.push(public.clone());
+                        }
                         self.step.copied.push(NewCopy {
                             public: public.clone(),
                             native: found.id.clone(),
-                            digest: strict_message_digest(&found),
+                            digest,
                         });
                     }
                     return Ok(Some(Done::Imported(vec![Ok(*found)])));
@@ -197,7 +202,7 @@ impl Journal {
             position: None,
         };
         loop {
-            let page = self.end.page(at, &request).await?;
+            let page = self.page_of_copy(at, &request).await?;
             for message in &page.items {
                 let is_alike = message.sent_at.as_millis() == sent_at
                     && message.role == new.role
@@ -215,6 +220,19 @@ impl Journal {
                 _ => return Ok(None),
             }
         }
+    }
+
+    /// A page of the target with what is arriving there: readers do not see that before it has its public id.
+    async fn page_of_copy(&self, at: &Location, page: &PageRequest) -> Result<Page<Message>> {
+        self.end
+            .read(|cx| {
+                let cx = Context {
+                    copying: true,
+                    ..cx
+                };
+                Box::pin(async move { self.end.stack().list_messages(&cx, at, page).await })
+            })
+            .await
     }
 
     /// True where nothing is known of a message of the target.
@@ -242,6 +260,14 @@ impl Journal {
 pub(super) fn is_later(record: &IntentRecord, than: Duration) -> bool {
     let micros = i64::try_from(than.as_micros()).unwrap_or(i64::MAX);
     Time::now() > record.intent.deadline_at.saturating_add_micros(micros)
+}
+
+/// The digest of the one message that was sent.
+fn sent_digest(record: &IntentRecord) -> Option<Digest> {
+    match &record.intent.write {
+        Write::ImportMessages(sent) => sent.first().map(digest_of),
+        _ => None,
+    }
 }
 
 /// True for a write that ends the same however often it is done, and however late.

@@ -4,6 +4,8 @@ mod basics;
 mod faults;
 mod faulty;
 mod forgetful;
+mod many;
+mod moved;
 mod plan;
 mod properties;
 mod support;

@@ -2,41 +2,39 @@
 //! for its parent.
 
 use std::collections::HashSet;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash as _, Hasher as _};
 
-use backend::ports::CopiedMessage;
-use backend::{Error, Kind, Location, Order, Origin, Outcome, PageRequest, Position, Result};
+use backend::ports::{CopiedMessage, Finding, PlaceQuery};
+use backend::{Error, Kind, Location, Order, Result};
 use conversation::{Conversation, Digest, Message, MessageId, strict_message_digest};
 
+use super::met::Met;
 use super::oversize::Room;
+use super::pages::Pages;
+use super::source::Source;
 use super::writer::{CopyWriter, Outgoing};
 use super::{Depth, Synced, attachments, deleted, mark_of};
-use crate::end::End;
 use crate::plan::{new_message, text_bytes};
 use crate::reasons::Reason;
 use crate::run::Run;
 
-/// Messages of a page.
-const PAGE: usize = 200;
 /// The most messages that the newest ones are looked through in memory; more are walked from the beginning.
 const NEWEST_MAX: usize = 1_000;
 /// The most messages that wait for a parent which comes later.
 const WAITING_MAX: usize = 256;
-/// The most messages of which it is remembered that they were met.
-const MET_MAX: usize = 1 << 16;
 
 /// A walk over the messages of the source.
 #[derive(Debug)]
 pub(super) struct Walk<'w> {
     pub(super) run: &'w Run,
-    pub(super) source: &'w End,
+    pub(super) source: &'w Source<'w>,
     pub(super) from: &'w Location,
     pub(super) writer: &'w mut CopyWriter,
     pub(super) synced: &'w mut Synced,
     room: Room,
     /// True where nothing of the conversation was at the target when the walk began.
-    is_fresh: bool,
+    pub(super) is_fresh: bool,
+    /// True where all of it was walked before: nothing of it counts again.
+    is_again: bool,
     /// How many messages were read, of the walk from the beginning.
     read: u64,
     /// What is to be written, in order.
@@ -44,23 +42,20 @@ pub(super) struct Walk<'w> {
     /// True where what is in the queue is kept beside the target.
     is_beside: bool,
     /// The time, in milliseconds, at which something is written.
-    written_at: Option<i64>,
+    pub(super) written_at: Option<i64>,
     /// Messages of that time that were taken back because one before them is written: the target orders equal times by
     /// their arrival.
-    cleared: HashSet<MessageId>,
+    pub(super) cleared: HashSet<MessageId>,
     waiting: Vec<Waiting>,
-    /// So many messages were met that are at the target by now, each counted once as far as that is known.
-    pub(super) met: u64,
-    /// Hashes of the ids of all messages that were met; absent where they are too many.
-    pub(super) met_ids: Option<HashSet<u64>>,
+    pub(super) met: Met,
 }
 
 /// A message that is written after its parent, which comes later.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     parent: MessageId,
-    at: i64,
-    message: Message,
+    pub(super) at: i64,
+    pub(super) message: Message,
     digest: Digest,
     is_known: bool,
     is_beside: bool,
@@ -68,29 +63,28 @@ struct Waiting {
 
 impl<'w> Walk<'w> {
     pub(super) fn new(
-        run: &'w Run,
-        source: &'w End,
+        source: &'w Source<'w>,
         from: &'w Location,
         writer: &'w mut CopyWriter,
         room: Room,
         synced: &'w mut Synced,
     ) -> Self {
         Self {
-            run,
+            run: source.run,
             source,
             from,
             writer,
             synced,
             room,
             is_fresh: false,
+            is_again: false,
             read: 0,
             queue: Vec::new(),
             is_beside: false,
             written_at: None,
             cleared: HashSet::new(),
             waiting: Vec::new(),
-            met: 0,
-            met_ids: Some(HashSet::new()),
+            met: Met::new(),
         }
     }
 
@@ -110,14 +104,71 @@ impl<'w> Walk<'w> {
         } else {
             depth
         };
-        let is_complete = self.walk(depth).await? && deleted::sweep(self, conversation).await?;
-        if is_complete && self.synced.failed == 0 {
+        // What another migration is writing there is not shown yet, though the conversation may tell of it.
+        let source = PlaceQuery {
+            conversation: self.from.id,
+            backend: self.from.backend.clone(),
+        };
+        let arriving = self.run.parts.ledger.arriving(&source).await?;
+        let known = self.synced.findings.len();
+        let before = self.writer.take_inexact();
+        let mut is_whole = self.walk(depth).await?;
+        let mut inexact = self.writer.take_inexact();
+        if depth != Depth::Whole {
+            // A whole walk has met those that an earlier sync left open.
+            inexact.extend(before);
+        }
+        if !inexact.is_empty() {
+            if depth == Depth::NewOnly {
+                self.write_again(inexact).await?;
+            } else {
+                self.begin_again(known).await?;
+                is_whole = self.walk(Depth::Whole).await?;
+            }
+        }
+        let is_exact = self.writer.take_inexact().is_empty() && arriving.is_empty();
+        let is_complete = is_whole && deleted::sweep(self, conversation).await?;
+        if is_complete && is_exact && self.synced.failed == 0 {
             self.synced.mark = mark_of(&*self.run.from.stack, conversation);
         }
         Ok(())
     }
 
-    /// Writes what the target lacks. True where all messages of the source were read.
+    /// Forgets what was met, so that all is walked once more: what was found by its looks is known by then, and is another.
+    async fn begin_again(&mut self, findings: usize) -> Result<()> {
+        self.writer.note().await?;
+        self.is_again = true;
+        self.is_fresh = false;
+        self.met = Met::new();
+        self.read = 0;
+        self.written_at = None;
+        self.cleared.clear();
+        self.synced.messages = 0;
+        self.synced.failed = 0;
+        self.synced.findings.truncate(findings);
+        Ok(())
+    }
+
+    /// Writes these messages once more, as the source has them, and nothing else: the target is the truth of the rest.
+    async fn write_again(&mut self, ids: Vec<MessageId>) -> Result<()> {
+        for id in ids {
+            let Some(message) = self.source.end().message(self.from, &id).await? else {
+                continue;
+            };
+            let item = Waiting {
+                parent: id,
+                at: message.sent_at.as_millis(),
+                digest: strict_message_digest(&message),
+                message,
+                is_known: true,
+                is_beside: false,
+            };
+            self.enqueue(item).await?;
+        }
+        self.flush().await
+    }
+
+    /// Writes what the target lacks. True where all messages of the source were read and what it has no more may go.
     async fn walk(&mut self, depth: Depth) -> Result<bool> {
         if depth != Depth::Whole
             && let Some(newest) = self.newest(depth).await?
@@ -127,13 +178,18 @@ impl<'w> Walk<'w> {
             self.flush().await?;
             return Ok(false);
         }
+        // Too many are new to begin at the end. What the target has of its own stays, also then.
+        let depth = match depth {
+            Depth::NewOnly => Depth::NewOnly,
+            Depth::Whole | Depth::Newest => Depth::Whole,
+        };
         let mut pages = Pages::new(self.source, self.from, Order::Asc);
         while let Some(page) = pages.next().await? {
-            self.take(page, Depth::Whole).await?;
+            self.take(page, depth).await?;
         }
         self.flush_waiting().await?;
         self.flush().await?;
-        Ok(true)
+        Ok(depth == Depth::Whole)
     }
 
     /// The newest messages, oldest first, back to some that are known; `None` where there are too many to hold.
@@ -150,6 +206,8 @@ impl<'w> Walk<'w> {
                         .is_some_and(|known| known.digest == strict_message_digest(message))
                 }),
             };
+            // What is not shown yet may leave a page empty that is not the last.
+            let is_enough = is_enough && !page.is_empty();
             newest.extend(page);
             if is_enough {
                 break;
@@ -167,7 +225,7 @@ impl<'w> Walk<'w> {
         self.known_ids(&ids).await
     }
 
-    async fn known_ids(&self, ids: &[MessageId]) -> Result<Vec<Option<CopiedMessage>>> {
+    pub(super) async fn known_ids(&self, ids: &[MessageId]) -> Result<Vec<Option<CopiedMessage>>> {
         let at = self.writer.at();
         let known = self.run.parts.ledger.copied(at, ids).await?;
         if known.len() == ids.len() {
@@ -183,15 +241,20 @@ impl<'w> Walk<'w> {
     async fn take(&mut self, messages: Vec<Message>, depth: Depth) -> Result<()> {
         let count = messages.len() as u64;
         self.synced.messages += count;
+        // The ledger does not tell of them yet, and it will before the end of this page.
+        let just = self.writer.just();
         let known = self.known(&messages).await?;
         let mut here: HashSet<MessageId> = HashSet::with_capacity(messages.len());
         let mut bytes = 0;
         for (nth, message) in messages.iter().enumerate() {
+            // What was taken back is written again, and counts as unknown.
+            let is_cleared = self.cleared.remove(&message.id);
             // A page that moved while it was read may show a message for the second time.
-            if !here.insert(message.id.clone()) || self.writer.has_just(&message.id) {
+            let is_here = !here.insert(message.id.clone());
+            let is_again = is_here || just.contains(&message.id) || self.has_taken(&message.id);
+            if is_again && !is_cleared {
                 continue;
             }
-            self.meet(&message.id);
             // The newest messages always have room.
             let place = match depth {
                 Depth::Whole => self.room.place(self.read),
@@ -201,14 +264,16 @@ impl<'w> Walk<'w> {
             bytes += text_bytes(message);
             let digest = strict_message_digest(message);
             let known = known.get(nth).and_then(Option::as_ref);
-            let known = known.filter(|_| !self.cleared.contains(&message.id));
+            let known = known.filter(|_| !is_cleared);
             let is_wanted = match depth {
                 Depth::NewOnly => known.is_none(),
                 Depth::Whole | Depth::Newest => known.is_none_or(|known| known.digest != digest),
             };
             let is_known = known.is_some();
             if !is_wanted || place.is_left_out {
-                self.met += u64::from(is_known);
+                if is_known {
+                    self.met.is_copied(&message.id);
+                }
                 continue;
             }
             let item = Waiting {
@@ -226,6 +291,9 @@ impl<'w> Walk<'w> {
             self.put(item, &here).await?;
         }
         self.flush().await?;
+        if self.is_again {
+            return Ok(());
+        }
         self.synced.bytes += bytes;
         if let Some(progress) = &self.run.progress {
             progress.add_messages(count);
@@ -234,55 +302,10 @@ impl<'w> Walk<'w> {
         Ok(())
     }
 
-    /// Takes back what is at the target of the messages of the same time that follow one which is about to be written, the
-    /// last first: so they come behind it again, and where this is cut off, the next sync sees it by that one.
-    async fn clear_behind(&mut self, item: &Waiting, behind: &[Message]) -> Result<()> {
-        if self.is_fresh || self.written_at == Some(item.at) {
-            return Ok(());
-        }
-        self.written_at = Some(item.at);
-        self.cleared.clear();
-        let mut followers = Vec::new();
-        let mut page = behind.to_vec();
-        loop {
-            let same = page
-                .iter()
-                .take_while(|message| message.sent_at.as_millis() == item.at)
-                .count();
-            let is_over = same < page.len();
-            page.truncate(same);
-            let known = if page.is_empty() {
-                Vec::new()
-            } else {
-                self.known(&page).await?
-            };
-            for (message, known) in page.iter().zip(known) {
-                followers.extend(known.map(|_| message.id.clone()));
-            }
-            let last = page
-                .last()
-                .map_or(&item.message.id, |last| &last.id)
-                .clone();
-            if is_over {
-                break;
-            }
-            let request = PageRequest {
-                limit: self.source.page_size(PAGE),
-                order: Order::Asc,
-                position: Some(Position::AfterMessage(last)),
-            };
-            page = self.source.page(self.from, &request).await?.items;
-            if page.is_empty() {
-                break;
-            }
-        }
-        for id in followers.into_iter().rev() {
-            self.flush().await?;
-            self.writer.remove(&id).await?;
-            self.synced.changed += 1;
-            self.cleared.insert(id);
-        }
-        Ok(())
+    /// True where a message was taken in before.
+    fn has_taken(&mut self, id: &MessageId) -> bool {
+        let waits = |waiting: &Waiting| waiting.message.id == *id;
+        self.waiting.iter().any(waits) || !self.met.meet(id)
     }
 
     /// Queues a message, or has it wait for its parent where that comes later; then those that waited for this one.
@@ -335,7 +358,7 @@ impl<'w> Walk<'w> {
         if known.iter().any(Option::is_some) {
             return Ok(None);
         }
-        let parent = self.source.message(self.from, &reply.id).await?;
+        let parent = self.source.end().message(self.from, &reply.id).await?;
         Ok(parent
             .filter(|parent| parent.sent_at.as_millis() > item.at)
             .map(|parent| parent.id))
@@ -373,7 +396,7 @@ impl<'w> Walk<'w> {
     }
 
     /// Writes what is queued.
-    async fn flush(&mut self) -> Result<()> {
+    pub(super) async fn flush(&mut self) -> Result<()> {
         if self.queue.is_empty() {
             return Ok(());
         }
@@ -383,19 +406,21 @@ impl<'w> Walk<'w> {
         let mut written = 0;
         for (id, told) in ids.iter().zip(told) {
             match told {
-                Ok(()) => written += 1,
+                Ok(()) => {
+                    written += 1;
+                    self.met.is_copied(id);
+                }
                 Err(error) if error.is_temporary() => return Err(error),
                 Err(error) => {
                     self.synced.failed += 1;
                     let finding = Reason::TargetRefused.because(Some(self.from.id), &error);
-                    self.synced.findings.push(backend::ports::Finding {
+                    self.synced.findings.push(Finding {
                         message: Some(id.clone()),
                         ..finding
                     });
                 }
             }
         }
-        self.met += written;
         self.synced.written += written;
         if let Some(progress) = &self.run.progress {
             progress.add_written(written);
@@ -409,71 +434,5 @@ impl<'w> Walk<'w> {
             self.enqueue(waiting).await?;
         }
         Ok(())
-    }
-
-    fn meet(&mut self, id: &MessageId) {
-        if let Some(met) = &mut self.met_ids {
-            met.insert(hash_of(id));
-            if met.len() > MET_MAX {
-                self.met_ids = None;
-            }
-        }
-    }
-}
-
-/// A hash that tells messages of one conversation apart.
-pub(super) fn hash_of(id: &MessageId) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// All messages of a conversation, a page at a time.
-pub(super) struct Pages<'p> {
-    end: &'p End,
-    at: &'p Location,
-    next: Option<PageRequest>,
-    /// Hashes of the cursors so far.
-    seen: HashSet<u64>,
-}
-
-impl<'p> Pages<'p> {
-    pub(super) fn new(end: &'p End, at: &'p Location, order: Order) -> Self {
-        Self {
-            end,
-            at,
-            next: Some(PageRequest {
-                limit: end.page_size(PAGE),
-                order,
-                position: None,
-            }),
-            seen: HashSet::new(),
-        }
-    }
-
-    /// The next page; `None` behind the last.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Message>>> {
-        let Some(request) = self.next.take() else {
-            return Ok(None);
-        };
-        let page = self.end.page(self.at, &request).await?;
-        if let Some(cursor) = page.next {
-            let mut hasher = DefaultHasher::new();
-            cursor.hash(&mut hasher);
-            if !self.seen.insert(hasher.finish()) {
-                // Going on would never end; stopping would look like the end of the conversation.
-                return Err(
-                    Error::new(Kind::InvalidResponse, "the backend repeats a cursor")
-                        .origin(Origin::Upstream)
-                        .outcome(Outcome::NotApplied)
-                        .at(self.end.name(), "list_messages"),
-                );
-            }
-            self.next = Some(PageRequest {
-                position: Some(Position::After(cursor)),
-                ..request
-            });
-        }
-        Ok(Some(page.items))
     }
 }

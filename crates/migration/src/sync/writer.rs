@@ -1,8 +1,9 @@
 //! A copy that is written: messages, attachments and fields of one conversation at the target. Needs no source.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use backend::ports::{CopyAt, IntentRecord, MigrationId};
+use backend::ports::{CopyAt, IntentRecord, MigrationId, Step};
 use backend::{AttachmentContent, Error, Kind, Location, NewAttachment, Outcome, Result, Write};
 use conversation::{
     AttachmentId, Conversation, ConversationPatch, Digest, MessageId, NewConversation, NewMessage,
@@ -11,7 +12,8 @@ use conversation::{
 use uuid::Uuid;
 
 use super::fields;
-use super::journal::{Done, Journal, Order};
+use super::journal::Journal;
+use super::order::{Done, OnlyIf, Order, Target};
 use crate::end::End;
 use crate::parts::Parts;
 
@@ -55,7 +57,26 @@ impl CopyWriter {
         known: Option<Location>,
         new: impl FnOnce() -> NewConversation,
     ) -> Result<Self> {
-        let mut journal = Journal::open(parts, migration, at, target).await?;
+        let target = Target {
+            migration,
+            at,
+            end: target,
+            only_if: OnlyIf::Always,
+        };
+        Self::open_of(parts, target, known, new).await
+    }
+
+    /// [`CopyWriter::open`] of a copy that is written only while its conversation lives where it must.
+    ///
+    /// # Errors
+    /// Those of [`CopyWriter::open`], and those of [`OnlyIf::check`].
+    pub(super) async fn open_of(
+        parts: Arc<Parts>,
+        target: Target,
+        known: Option<Location>,
+        new: impl FnOnce() -> NewConversation,
+    ) -> Result<Self> {
+        let mut journal = Journal::open(parts, target).await?;
         let opened = Self::find_or_make(&mut journal, known, new).await;
         let noted = journal.note().await;
         match opened.and_then(|opened| noted.map(|()| opened)) {
@@ -77,7 +98,13 @@ impl CopyWriter {
         known: Option<Location>,
         new: impl FnOnce() -> NewConversation,
     ) -> Result<(Location, Option<Digest>, bool)> {
-        // First what is open: whoever died may have handed over a note that ends it, and that is written by then.
+        // Whoever was cut off may have handed over a note that is not written yet: it is, once this empty one is.
+        let nothing = Step::default();
+        let ledger = &journal.parts.ledger;
+        ledger
+            .record(journal.migration, &journal.at, &nothing)
+            .await?;
+        // First what is open: what ended it is written by then, should there be such a note.
         let open = journal.open_writes().await?;
         let noted = journal.parts.ledger.place(&journal.place()).await?;
         let (noted, own) = match noted {
@@ -147,9 +174,20 @@ impl CopyWriter {
         copied.any(|copy| copy.public == *public)
     }
 
+    /// The messages that were written and are not in the ledger yet.
+    pub(super) fn just(&self) -> HashSet<MessageId> {
+        let copied = self.journal.step.copied.iter();
+        copied.map(|copy| copy.public.clone()).collect()
+    }
+
     /// Notes what was done.
     pub(super) async fn note(&mut self) -> Result<()> {
         self.journal.note().await
+    }
+
+    /// The messages that were found by their looks and are not quite what was sent, since this was last asked.
+    pub(super) fn take_inexact(&mut self) -> Vec<MessageId> {
+        std::mem::take(&mut self.journal.inexact)
     }
 
     /// Stores messages in their order, and tells of each what became of it. Those that are stored are copies from then on.

@@ -6,16 +6,22 @@ use async_trait::async_trait;
 use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, FieldFate, Health, Intent, Located, Location,
-    NewAttachment, Page, PageRequest, Precondition, Projection, RespondRequest, Result,
+    NewAttachment, Order, Page, PageRequest, Precondition, Projection, RespondRequest, Result,
     ServiceStatus, Settled, Template, Tool, Write,
 };
 use conversation::{
     Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
     NewConversation, NewMessage, Participant,
 };
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 type Files = Arc<dyn Fn(AttachmentContent) -> Result<AttachmentContent> + Send + Sync>;
+/// What is met before a call goes on: its name, and in which order it lists.
+type Meets =
+    Arc<dyn Fn(&'static str, Option<Order>) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+/// What a page becomes.
+type Pages = Arc<dyn Fn(&PageRequest, Page<Message>) -> Page<Message> + Send + Sync>;
 type Fates = Arc<dyn Fn(&Write) -> Vec<FieldFate> + Send + Sync>;
 
 /// A backend that is another one in some things.
@@ -27,6 +33,8 @@ pub(crate) struct Changed {
     /// What every page but the first fails with.
     later_pages: Option<Error>,
     files: Option<Files>,
+    meets: Option<Meets>,
+    pages: Option<Pages>,
 }
 
 impl std::fmt::Debug for Changed {
@@ -43,6 +51,8 @@ impl Changed {
             fates: None,
             later_pages: None,
             files: None,
+            meets: None,
+            pages: None,
         }
     }
 
@@ -76,6 +86,34 @@ impl Changed {
         self
     }
 
+    /// Shows other pages of messages.
+    pub(crate) fn showing(
+        mut self,
+        pages: impl Fn(&PageRequest, Page<Message>) -> Page<Message> + Send + Sync + 'static,
+    ) -> Self {
+        self.pages = Some(Arc::new(pages));
+        self
+    }
+
+    /// Meets this before it reads a conversation, lists messages or imports some; it may take its time, or fail.
+    pub(crate) fn meeting(
+        mut self,
+        meets: impl Fn(&'static str, Option<Order>) -> BoxFuture<'static, Result<()>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.meets = Some(Arc::new(meets));
+        self
+    }
+
+    async fn meet(&self, call: &'static str, order: Option<Order>) -> Result<()> {
+        match &self.meets {
+            Some(meets) => meets(call, order).await,
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn shared(self) -> Arc<dyn Backend> {
         Arc::new(self)
     }
@@ -103,6 +141,7 @@ impl Backend for Changed {
     }
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
+        self.meet("get_conversation", None).await?;
         self.below.get_conversation(cx, at).await
     }
 
@@ -148,13 +187,21 @@ impl Backend for Changed {
         at: &Location,
         page: &PageRequest,
     ) -> Result<Page<Message>> {
+        self.meet("list_messages", Some(page.order)).await?;
         match &self.later_pages {
             Some(error) if page.position.is_some() => Err(error.clone()),
-            _ => self.below.list_messages(cx, at, page).await,
+            _ => {
+                let shown = self.below.list_messages(cx, at, page).await?;
+                Ok(match &self.pages {
+                    Some(pages) => pages(page, shown),
+                    None => shown,
+                })
+            }
         }
     }
 
     async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
+        self.meet("get_message", None).await?;
         self.below.get_message(cx, at, id).await
     }
 
@@ -168,6 +215,7 @@ impl Backend for Changed {
         at: &Location,
         messages: Vec<NewMessage>,
     ) -> Result<Vec<Result<Message>>> {
+        self.meet("import_messages", None).await?;
         self.below.import_messages(cx, at, messages).await
     }
 

@@ -300,3 +300,59 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bytes_that_no_frame_covers_are_named() {
+    for (place, shift) in [(0, 1), (1, 1), (1, 0)] {
+        let mut lines = Vec::new();
+        for number in 0..4 {
+            lines.extend(conversation(number, 2, 300_000));
+        }
+        let (mut folder, mut manifest) = archive(&lines);
+        let segment = &mut manifest.segments[0];
+        assert!(segment.frames.len() >= 2);
+        segment.frames[place].offset += shift;
+        segment.length += 1 - shift;
+        seal(&mut folder, manifest);
+        let found = damages(&folder);
+        assert!(
+            matches!(&found[0], Damage::Manifest { detail } if detail.contains("do not follow")),
+            "{found:?}"
+        );
+        assert!(Reader::open(&folder).is_err());
+    }
+}
+
+#[test]
+fn a_segment_that_is_not_there_is_told_once_and_ends_nothing() {
+    let mut lines = Vec::new();
+    for number in 0..4 {
+        lines.extend(conversation(number, 2, 300_000));
+    }
+    let (mut folder, manifest) = archive(&lines);
+    assert!(manifest.segments[0].frames.len() >= 2);
+    folder.files.remove(&segment_name(1));
+    let reader = Reader::open(&folder).unwrap();
+    let read: Vec<String> = reader
+        .lines(None)
+        .map(|line| line.unwrap_err().to_string())
+        .collect();
+    assert_eq!(read.len(), 1, "{read:?}");
+    assert!(
+        read[0].contains("segments/000001.jsonl.zst: the file is missing"),
+        "{read:?}"
+    );
+}
+
+#[test]
+fn no_file_is_read_because_a_manifest_claims_that_it_is_huge() {
+    let (mut folder, mut manifest) = archive(&conversation(0, 1, 20));
+    let sha256 = manifest.attachments[0].sha256;
+    manifest.attachments[0].size = u64::MAX;
+    seal(&mut folder, manifest);
+    // Nobody opens it.
+    folder.files.remove(&attachment_name(&sha256));
+    let reader = Reader::open(&folder).unwrap();
+    let error = reader.attachment(&sha256).unwrap_err().to_string();
+    assert!(error.contains("more than"), "{error}");
+}

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use backend::ports::{ItemQuery, ItemState, MigrationFilter, MigrationId, Phase, RosterEntry};
+use backend::ports::{
+    ItemQuery, ItemState, Ledger, MigrationFilter, MigrationId, Phase, PlaceQuery, RosterEntry,
+};
 use backend::{Backend as _, Kind, Location};
-use conversation::{ConversationId, NewConversation};
+use conversation::{ConversationId, NewConversation, NewMessage, Role};
 use migration::{CopyOptions, SwitchOptions};
 
-use crate::world::{Sides, World, cx, cx_of, cx_to, spec};
+use crate::world::{Gateway, Sides, World, cx, cx_of, cx_to, spec};
 
 #[tokio::test]
 async fn a_specification_is_refused_member_by_member() {
@@ -243,6 +245,9 @@ async fn what_cannot_be_switched_stays_and_the_same_command_finishes() {
             .iter()
             .any(|(_, finding)| finding.conversation == Some(ids[0]))
     );
+    // Those that were switched do not wait for the one that was not.
+    say_at_vendor(&gateway, ids[1], "late").await;
+    until(async || gateway.texts(ids[1]).await.contains(&"late".to_owned())).await;
 
     // The operator lets it go; the same command comes to its end.
     backend::ports::Directory::tombstone(&*gateway.state, ids[0])
@@ -263,6 +268,62 @@ async fn what_cannot_be_switched_stays_and_the_same_command_finishes() {
     };
     assert_eq!(state(ids[0]), ItemState::Deleted);
     assert_eq!(state(ids[1]), ItemState::Switched);
+}
+
+/// Somebody says something at the vendor itself, where a conversation lived.
+async fn say_at_vendor(gateway: &Gateway, id: ConversationId, text: &str) {
+    let query = PlaceQuery {
+        conversation: id,
+        backend: "old".into(),
+    };
+    let place = Ledger::place(&*gateway.state, &query).await;
+    let (at, _) = place.unwrap().unwrap();
+    let new = NewMessage::text(Role::User, text);
+    gateway.old.post_message(&cx(), &at, new).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_go_back_stays_and_the_rest_is_drained_or_finished() {
+    let world = World::new(Sides::FromVendor);
+    let gateway = world.start().await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(gateway.converse(3).await);
+    }
+    let id = gateway.planned(spec()).await;
+    gateway.copied(id, false).await;
+    gateway.switched(id).await;
+    // A message of ours is gone at the vendor: going back would lose it.
+    let query = PlaceQuery {
+        conversation: ids[0],
+        backend: "old".into(),
+    };
+    let place = Ledger::place(&*gateway.state, &query).await;
+    let (at, _) = place.unwrap().unwrap();
+    let page = backend::PageRequest::first(9);
+    let there = gateway.old.list_messages(&cx(), &at, &page).await.unwrap();
+    let gone = &there.items[1].id;
+    gateway
+        .old
+        .delete_message(&cx(), &at, gone, None)
+        .await
+        .unwrap();
+    gateway.migrations.rollback(id).await.unwrap();
+    let status = gateway.end_of_job(id).await;
+    assert_eq!(status.record.phase, Phase::RollingBack);
+    let stopped = status.record.stopped.unwrap();
+    assert!(
+        stopped.contains("1 conversations stay on `new`") && stopped.contains("finish"),
+        "{stopped}"
+    );
+    assert_eq!(&*gateway.home(ids[0]).await, "new");
+    assert_eq!(&*gateway.home(ids[1]).await, "old");
+    say_at_vendor(&gateway, ids[0], "late").await;
+    until(async || gateway.texts(ids[0]).await.contains(&"late".to_owned())).await;
+    let finished = gateway.migrations.finish(id).await.unwrap();
+    assert_eq!(finished.record.phase, Phase::Finished);
+    assert_eq!(&*gateway.home(ids[0]).await, "new");
+    gateway.migrations.stop().await;
 }
 
 /// Waits until something is so.

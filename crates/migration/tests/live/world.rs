@@ -10,7 +10,7 @@ use backend::ports::{
     Traffic,
 };
 use backend::{Backend, Context, Principal, RouteHints, Scope};
-use conversation::{ConversationId, Message, NewConversation, NewMessage, Role};
+use conversation::{ConversationId, Message, NewConversation, NewMessage, Role, text_of};
 use layers::Renamed;
 use migration::{CheckSummary, CopyOptions, Endpoint, Migrations, Parts, Settings, Status};
 use routing::{Discovery, Router, RouterSettings, Slot};
@@ -198,6 +198,12 @@ impl Gateway {
         let at = backend::Location::unresolved(id);
         let new = NewMessage::text(Role::User, text);
         self.router.post_message(&cx(), &at, new).await.unwrap()
+    }
+
+    /// What was said in a conversation, in order.
+    pub(crate) async fn texts(&self, id: ConversationId) -> Vec<String> {
+        let messages = crate::load::walk(&self.router, id, 50).await.unwrap();
+        messages.iter().map(|one| text_of(&one.parts)).collect()
     }
 
     /// Where a conversation lives.

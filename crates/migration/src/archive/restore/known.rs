@@ -1,11 +1,12 @@
 //! What is known of a conversation before it is restored, and why it is left as it is.
 
 use backend::ports::{CopyAt, IntentQuery, MigrationId, PlaceQuery};
-use backend::{Error, Kind, Location, Result};
+use backend::{Error, Kind, Location, PageRequest, Result};
 use conversation::{ConversationId, Digest, Violation};
 use uuid::Uuid;
 
 use super::Target;
+use crate::archive::whole_page;
 use crate::service::Migrations;
 use crate::sync::CopyWriter;
 
@@ -13,7 +14,7 @@ use crate::sync::CopyWriter;
 const ARCHIVE: &str = "(archive)";
 /// Whose writes an import's are: nobody else settles them.
 pub(super) const IMPORT: MigrationId = MigrationId::from_uuid(Uuid::nil());
-/// The most open creates of a conversation that are looked at.
+/// The most open writes of a conversation that are looked at.
 const OPEN_MAX: usize = 20;
 
 /// What is known of a conversation that is restored.
@@ -70,23 +71,35 @@ impl Migrations {
             Some((place, own)) => (Some(place), own),
             None => (None, None),
         };
-        match binding {
-            // Made by an import that was cut off before the ledger knew.
-            Some(binding) if own.is_none() && !self.was_begun(target).await? => {
-                Ok(Known::Lives(binding.location))
+        if let Some(binding) = binding
+            && !self.was_begun(target).await?
+        {
+            let home = binding.location;
+            if own.is_none() || self.came_otherwise(target, &home).await? {
+                return Ok(Known::Lives(home));
             }
-            _ => Ok(Known::Ours {
-                place: place.filter(|_| own.is_some()),
-                own,
-            }),
         }
+        Ok(Known::Ours {
+            place: place.filter(|_| own.is_some()),
+            own,
+        })
     }
 
-    /// True where an import began to make this conversation, and nobody knows its end yet.
+    /// True where it has messages, and none of them by an import: a migration brought it there.
+    async fn came_otherwise(&self, target: &Target, home: &Location) -> Result<bool> {
+        let copied = self.parts().ledger.copied_count(&copy_at(target)).await?;
+        if copied > 0 {
+            return Ok(false);
+        }
+        let first = PageRequest::first(1);
+        let page = whole_page(&self.end_at(target)?, home, &first).await?;
+        Ok(!page.items.is_empty())
+    }
+
+    /// True where an import began a write to this conversation, and nobody has noted its end yet.
     async fn was_begun(&self, target: &Target) -> Result<bool> {
         let query = IntentQuery {
             backend: Some(target.backend.clone()),
-            operation: Some("create_conversation".into()),
             conversation: Some(target.conversation),
             limit: OPEN_MAX,
             ..IntentQuery::default()

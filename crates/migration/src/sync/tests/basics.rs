@@ -1,6 +1,6 @@
 //! What a sync does, and what it leaves alone.
 
-use backend::ports::Oversize;
+use backend::ports::{Directory as _, Oversize};
 use backend::{Kind, Outcome};
 use conversation::{AttachmentId, Digest, MessagePatch, Part, Patch};
 
@@ -23,6 +23,27 @@ async fn a_copy_has_all_and_a_second_one_writes_nothing() {
     let then = frail.sync(&at, Depth::Whole).await;
     assert_ne!(then.mark, first.mark);
     frail.assert_equal(&at, "edited").await;
+}
+
+#[tokio::test]
+async fn a_copy_tells_when_its_conversation_was_made() {
+    let frail = Frail::new(false).await;
+    let at = frail.world.talk(1).await;
+    frail.sync(&at, Depth::Whole).await;
+    let copy = frail.copy_of(&at).await;
+    let made = async |at: &backend::Location| {
+        let end = frail.world.end(&at.backend);
+        let read = end.get_conversation(&cx(), at).await;
+        read.unwrap().created_at
+    };
+    assert_eq!(made(&copy).await, made(&at).await);
+    // And whoever lists it after a switch.
+    super::support::live_at(&frail.world, &frail.run, &at, "new").await;
+    let end = frail.world.end("new");
+    let document = end.get_conversation(&cx(), &copy).await.unwrap();
+    frail.world.state.refresh(at.id, &document).await.unwrap();
+    let listed = frail.world.state.find(at.id).await.unwrap().unwrap();
+    assert_eq!(listed.document.created_at, made(&at).await);
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ use futures_util::stream::BoxStream;
 
 use super::plan::Plan;
 
+/// How far its clock may be from ours, in microseconds, where it finds a lost create.
+const CLOCK_SKEW: i64 = 300_000_000;
 /// A text that this vendor does not hold.
 pub(super) const UNHELD: &str = "what no vendor holds";
 
@@ -47,7 +49,7 @@ impl Faulty {
                         let fits = is_empty
                             && conversation.title == new.title
                             && conversation.created_at
-                                >= intent.started_at.saturating_add_micros(-1_000);
+                                >= intent.started_at.saturating_add_micros(-CLOCK_SKEW);
                         std::future::ready(fits)
                     })
                     .try_collect()
@@ -123,6 +125,11 @@ impl Backend for Faulty {
 
     async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
         let cx = cx.clone();
+        // A vendor says itself when it made one.
+        let new = NewConversation {
+            created_at: new.created_at.filter(|_| !self.looks),
+            ..new
+        };
         call!(self, Some(cx.intent), |below| below
             .create_conversation(&cx, new)
             .await)
@@ -204,7 +211,13 @@ impl Backend for Faulty {
         let (cx, at) = (cx.clone(), at.clone());
         let is_unheld = |new: &NewMessage| text_of(&new.parts) == UNHELD;
         let refused: Vec<bool> = messages.iter().map(is_unheld).collect();
-        let held = messages.into_iter().filter(|new| !is_unheld(new)).collect();
+        let mut held: Vec<NewMessage> =
+            messages.into_iter().filter(|new| !is_unheld(new)).collect();
+        if self.plan.loses_this_import() {
+            held.iter_mut().for_each(|new| new.metadata.clear());
+            drop(self.below.import_messages(&cx, &at, held).await);
+            return Err(Error::new(Kind::Timeout, "the answer was lost"));
+        }
         let stored: Vec<Result<Message>> = call!(self, Some(cx.intent), |below| below
             .import_messages(&cx, &at, held)
             .await)?;

@@ -48,6 +48,8 @@ pub(super) struct Plan {
     fails: Mutex<Option<(u64, Fault)>>,
     /// Writes that are still to be done.
     late: Mutex<HashSet<Uuid>>,
+    /// So many imports from now on one is stored without what is kept beside it, and its answer is lost.
+    loses: AtomicU64,
     pub(super) cut: Notify,
 }
 
@@ -61,6 +63,19 @@ impl Plan {
     /// Nothing fails any more; whether something did.
     pub(super) fn end(&self) -> bool {
         self.fails.lock().unwrap().take().is_none()
+    }
+
+    /// The n-th import from now on is stored bare, and its answer is lost.
+    pub(super) fn lose_import(&self, nth: u64) {
+        self.loses.store(nth, Ordering::SeqCst);
+    }
+
+    pub(super) fn loses_this_import(&self) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        let before = self
+            .loses
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        before == Ok(1)
     }
 
     pub(super) fn is_late(&self, intent: Uuid) -> bool {

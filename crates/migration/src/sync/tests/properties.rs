@@ -9,7 +9,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 
 use super::super::Depth;
 use super::plan::Fault;
-use super::support::{Frail, words};
+use super::support::{Frail, live_at, words};
 use crate::testing::cx;
 
 #[derive(Debug, Clone)]
@@ -118,6 +118,7 @@ async fn tell(frail: &Frail, chapters: Vec<Chapter>) {
             renamed: true,
             ..side.clone()
         };
+        live_at(&frail.world, run, &at, &side.backend).await;
         for edit in edits {
             make(frail, side, edit).await;
         }

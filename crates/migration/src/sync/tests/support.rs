@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{Ledger, PlaceQuery};
+use backend::ports::{Directory as _, ItemState, Ledger, PlaceQuery, Switching};
 use backend::{Backend, BackendExt as _, ConversationQuery, Location};
 use conversation::{
     ConversationPatch, InReplyTo, Message, MessageId, MessagePatch, NewConversation, NewMessage,
@@ -61,6 +61,9 @@ impl Frail {
     }
 
     pub(super) async fn sync_as(&self, run: &Run, at: &Location, depth: Depth) -> Synced {
+        if depth != Depth::NewOnly {
+            live_at(&self.world, run, at, &run.from.stack.info().name).await;
+        }
         let subject = subject(run, at).await;
         for _ in 0..200 {
             let done = tokio::select! {
@@ -136,6 +139,26 @@ pub(super) async fn place_of(world: &World, at: &Location, backend: &str) -> Loc
         backend: backend.into(),
     };
     world.state.place(&query).await.unwrap().unwrap().0
+}
+
+/// Has a conversation live at this backend, where it does not yet.
+pub(super) async fn live_at(world: &World, run: &Run, at: &Location, backend: &str) {
+    let home = world.state.locate(at.id).await.unwrap().unwrap().location;
+    if *home.backend == *backend {
+        return;
+    }
+    let switching = Switching {
+        migration: run.migration,
+        to: Location {
+            renamed: true,
+            ..place_of(world, at, backend).await
+        },
+        from: home,
+        unchanged_since: None,
+        route: None,
+        state: ItemState::Switched,
+    };
+    assert!(world.state.switch(&switching).await.unwrap());
 }
 
 pub(super) fn ids(messages: &[Message]) -> Vec<MessageId> {

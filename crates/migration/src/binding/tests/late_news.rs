@@ -1,0 +1,89 @@
+//! A directory that cannot be refreshed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use backend::ports::{
+    BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
+};
+use backend::{ConversationQuery, Error, Kind, Location, Page, Principal, Result};
+use conversation::{Conversation, ConversationId, Time};
+
+/// A directory that cannot be refreshed, and counts how often that was refused.
+#[derive(Debug)]
+pub(super) struct Stale {
+    pub(super) below: Arc<dyn Directory>,
+    pub(super) refused: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Directory for Stale {
+    async fn refresh(&self, _: ConversationId, _: &Conversation) -> Result<()> {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Err(Error::new(Kind::Unavailable, "the disk is full"))
+    }
+
+    async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool> {
+        self.below.insert(entry).await
+    }
+
+    async fn locate(&self, id: ConversationId) -> Result<Option<Binding>> {
+        self.below.locate(id).await
+    }
+
+    async fn find(&self, id: ConversationId) -> Result<Option<DirectoryEntry>> {
+        self.below.find(id).await
+    }
+
+    async fn find_native(&self, backend: &str, native: &str) -> Result<Option<DirectoryEntry>> {
+        self.below.find_native(backend, native).await
+    }
+
+    async fn touch(&self, id: ConversationId, at: Time) -> Result<()> {
+        self.below.touch(id, at).await
+    }
+
+    async fn mark_gone(&self, id: ConversationId) -> Result<()> {
+        self.below.mark_gone(id).await
+    }
+
+    async fn rebind(&self, location: &Location) -> Result<()> {
+        self.below.rebind(location).await
+    }
+
+    async fn tombstone(&self, id: ConversationId) -> Result<()> {
+        self.below.tombstone(id).await
+    }
+
+    async fn list(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+    ) -> Result<Page<DirectoryEntry>> {
+        self.below.list(principal, query).await
+    }
+
+    async fn walk(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>> {
+        self.below.walk(walk).await
+    }
+
+    async fn discovered_at(&self, backend: &str, credential: Option<&str>) -> Result<Option<Time>> {
+        self.below.discovered_at(backend, credential).await
+    }
+
+    async fn set_discovered_at(
+        &self,
+        backend: &str,
+        credential: Option<&str>,
+        started: Time,
+    ) -> Result<()> {
+        self.below
+            .set_discovered_at(backend, credential, started)
+            .await
+    }
+
+    async fn bind_backend(&self, binding: &BackendBinding) -> Result<()> {
+        self.below.bind_backend(binding).await
+    }
+}
