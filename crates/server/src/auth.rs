@@ -171,7 +171,7 @@ fn act_for(found: &Found, headers: &HeaderMap) -> Result<Arc<Principal>, Problem
                     Place::Header,
                     format!("/{USER_HEADER}"),
                     "invalid-value",
-                    format!("1 to {USER_MAX_CHARS} characters without control characters"),
+                    USER_RULE,
                 ),
             )
         })?;
@@ -188,6 +188,11 @@ fn act_for(found: &Found, headers: &HeaderMap) -> Result<Arc<Principal>, Problem
         None => Err(lacks(Scope::ActAs)),
     }
 }
+
+/// What [`is_user_name`] asks for, in words.
+pub(crate) const USER_RULE: &str = "1 to 255 characters without control characters";
+/// What [`is_tenant_name`] asks for, in words.
+pub(crate) const TENANT_RULE: &str = "1 to 64 characters out of A-Z a-z 0-9 _ -";
 
 /// Whether a text can name an end user.
 pub(crate) fn is_user_name(user: &str) -> bool {

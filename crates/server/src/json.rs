@@ -28,6 +28,13 @@ pub(crate) struct JsonBody {
 #[derive(Clone, Debug)]
 pub(crate) struct ImportBody(pub(crate) JsonBody);
 
+/// The same for lines of an archive: what was taken from a caller or a vendor comes back, however deep it stands there.
+#[derive(Clone, Debug)]
+pub(crate) struct ArchiveBody(pub(crate) JsonBody);
+
+/// How deep a line of an archive may nest: as deep as kept JSON may, and what stands around it.
+const ARCHIVE_DEPTH_MAX: usize = 160;
+
 /// The same where a request may come without a body; absent when it has no bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct OptionalJsonBody(pub(crate) Option<JsonBody>);
@@ -136,7 +143,13 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let limits = RequestLimits::from_ref(state);
-        read_json(request, limits.body_bytes_max, &limits).await
+        read_json(
+            request,
+            limits.body_bytes_max,
+            limits.json_depth_max,
+            &limits,
+        )
+        .await
     }
 }
 
@@ -149,9 +162,26 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let limits = RequestLimits::from_ref(state);
-        read_json(request, limits.import_bytes_max, &limits)
+        let (bytes_max, depth_max) = (limits.import_bytes_max, limits.json_depth_max);
+        read_json(request, bytes_max, depth_max, &limits)
             .await
             .map(ImportBody)
+    }
+}
+
+impl<S> FromRequest<S> for ArchiveBody
+where
+    S: Send + Sync,
+    RequestLimits: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let limits = RequestLimits::from_ref(state);
+        let depth_max = limits.json_depth_max.max(ARCHIVE_DEPTH_MAX);
+        read_json(request, limits.import_bytes_max, depth_max, &limits)
+            .await
+            .map(ArchiveBody)
     }
 }
 
@@ -180,6 +210,7 @@ where
 async fn read_json(
     request: Request,
     bytes_max: usize,
+    depth_max: usize,
     limits: &RequestLimits,
 ) -> Result<JsonBody, Problem> {
     let (parts, body) = request.into_parts();
@@ -192,7 +223,7 @@ async fn read_json(
             "the body is empty: send a JSON object",
         ));
     }
-    JsonBody::from_bytes(text, limits.json_depth_max)
+    JsonBody::from_bytes(text, depth_max)
 }
 
 /// JSON in UTF-8, not compressed.

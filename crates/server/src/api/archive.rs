@@ -16,11 +16,12 @@ use serde::Deserialize;
 
 use crate::answer::Answer;
 use crate::api::migrations::attempt;
+use crate::auth::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use crate::body::FileBody;
 use crate::call::Call;
 use crate::checks::{self, violation};
 use crate::gateway::App;
-use crate::json::ImportBody;
+use crate::json::ArchiveBody;
 use crate::once::run_once;
 use crate::path::PathIds;
 use crate::problem::{Code, Problem};
@@ -118,17 +119,33 @@ pub(crate) async fn conversation(
     call: Call,
     ids: PathIds,
     query: Query,
-    ImportBody(body): ImportBody,
+    ArchiveBody(body): ArchiveBody,
 ) -> Result<Answer, Problem> {
     let target = target_of(&app, &ids, query)?;
     let line: ConversationLine = body.parse()?;
+    let mut violations = Vec::new();
     if line.id != target.conversation {
-        checks::refuse(vec![violation(
+        violations.push(violation(
             "/id",
             "invalid-value",
             "another id than in the path",
-        )])?;
+        ));
     }
+    if line
+        .tenant
+        .as_deref()
+        .is_some_and(|name| !is_tenant_name(name))
+    {
+        violations.push(violation("/tenant", "invalid-value", TENANT_RULE));
+    }
+    if line
+        .owner
+        .as_deref()
+        .is_some_and(|name| !is_user_name(name))
+    {
+        violations.push(violation("/owner", "invalid-value", USER_RULE));
+    }
+    checks::refuse(violations)?;
     run_once(&app, call, attempt(body.bytes()), |_| async {
         let begun = app
             .gateway
@@ -153,7 +170,7 @@ pub(crate) async fn messages(
     call: Call,
     ids: PathIds,
     query: Query,
-    ImportBody(body): ImportBody,
+    ArchiveBody(body): ArchiveBody,
 ) -> Result<Answer, Problem> {
     let target = target_of(&app, &ids, query)?;
     let RestoreRequest { messages } = body.parse()?;
@@ -203,7 +220,7 @@ pub(crate) async fn end(
     call: Call,
     ids: PathIds,
     query: Query,
-    ImportBody(body): ImportBody,
+    ArchiveBody(body): ArchiveBody,
 ) -> Result<Answer, Problem> {
     let target = target_of(&app, &ids, query)?;
     let line: EndLine = body.parse()?;
@@ -226,14 +243,21 @@ fn target_of(app: &App, ids: &PathIds, mut query: Query) -> Result<Target, Probl
     let conversation = ids.conversation()?;
     let backend: String = needed(&mut query, "backend")?;
     named_backend(app, &backend)?;
-    let tenant = query.one("tenant")?.map(Into::into);
-    let owner = query.one("owner")?.map(Into::into);
+    let tenant = query.one("tenant")?;
+    let owner = query.one("owner")?;
     query.finish()?;
+    // Names at vendors are made of both: one that no key could have may be another's there.
+    if tenant.as_deref().is_some_and(|name| !is_tenant_name(name)) {
+        return Err(invalid_query("tenant", TENANT_RULE));
+    }
+    if owner.as_deref().is_some_and(|name| !is_user_name(name)) {
+        return Err(invalid_query("owner", USER_RULE));
+    }
     Ok(Target {
         conversation,
         backend: backend.into(),
-        tenant,
-        owner,
+        tenant: tenant.map(Into::into),
+        owner: owner.map(Into::into),
     })
 }
 

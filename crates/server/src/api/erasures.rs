@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use backend::Kind;
 use backend::ports::RosterEntry;
 use conversation::Violation;
 use http::{HeaderName, StatusCode};
 use serde::Deserialize;
 
 use crate::answer::Answer;
-use crate::auth::{is_tenant_name, is_user_name};
+use crate::auth::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use crate::call::{Call, invalid_header};
 use crate::checks::{self, violation};
 use crate::gateway::App;
@@ -57,7 +56,7 @@ pub(crate) async fn erase(
         .run(async move { migrations.erase(&whom).await });
     let wait = WAIT.min(gateway.limits.request_timeout);
     match tokio::time::timeout(wait, erasing).await {
-        Ok(Ok(Ok(receipt))) => {
+        Ok(Ok(Ok(Some(receipt)))) => {
             tracing::info!(
                 conversations = receipt.conversations.len(),
                 is_complete = receipt.is_complete,
@@ -65,14 +64,14 @@ pub(crate) async fn erase(
             );
             Answer::document(StatusCode::OK, &receipt)
         }
-        Ok(Ok(Err(error))) if error.kind != Kind::Busy => Err(error.into()),
+        Ok(Ok(Err(error))) => Err(error.into()),
         Ok(Err(_interrupted)) => Err(Problem::new(
             Code::Internal,
             "the erasure met a fault in this server: the same call again goes on",
         )),
         // This one or an earlier one still runs.
-        Ok(Ok(Err(_))) | Err(_) => {
-            let receipt = gateway.migrations.erased(&person).await?;
+        Ok(Ok(Ok(None))) | Err(_) => {
+            let receipt = gateway.migrations.being_erased(&person).await?;
             Answer::document(StatusCode::ACCEPTED, &receipt)
         }
     }
@@ -81,18 +80,10 @@ pub(crate) async fn erase(
 fn violations_of(request: &EraseRequest) -> Vec<Violation> {
     let mut violations = Vec::new();
     if !is_tenant_name(&request.tenant) {
-        violations.push(violation(
-            "/tenant",
-            "invalid-value",
-            "1 to 64 characters out of A-Z a-z 0-9 _ -",
-        ));
+        violations.push(violation("/tenant", "invalid-value", TENANT_RULE));
     }
     if !is_user_name(&request.user) {
-        violations.push(violation(
-            "/user",
-            "invalid-value",
-            "1 to 255 characters without control characters",
-        ));
+        violations.push(violation("/user", "invalid-value", USER_RULE));
     }
     violations
 }

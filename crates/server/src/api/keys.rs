@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
-use crate::auth::{KeyRequest, NewKey, is_tenant_name, is_user_name};
+use crate::auth::{KeyRequest, NewKey, TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use crate::call::{Call, invalid_header};
 use crate::checks::{self, violation};
 use crate::gateway::App;
@@ -136,11 +136,7 @@ pub(crate) async fn create(
 fn violations_of(request: &CreateRequest) -> Vec<Violation> {
     let mut violations = Vec::new();
     if !is_tenant_name(&request.tenant) {
-        violations.push(violation(
-            "/tenant",
-            "invalid-value",
-            "1 to 64 characters out of A-Z a-z 0-9 _ -",
-        ));
+        violations.push(violation("/tenant", "invalid-value", TENANT_RULE));
     }
     let names = [
         ("/name", Some(&request.name)),
@@ -148,11 +144,7 @@ fn violations_of(request: &CreateRequest) -> Vec<Violation> {
     ];
     for (pointer, name) in names {
         if name.is_some_and(|name| !is_user_name(name)) {
-            violations.push(violation(
-                pointer,
-                "invalid-value",
-                "1 to 255 characters without control characters",
-            ));
+            violations.push(violation(pointer, "invalid-value", USER_RULE));
         }
     }
     if request.scopes.is_empty() {

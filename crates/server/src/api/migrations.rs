@@ -6,14 +6,16 @@ pub(crate) mod report;
 use axum::extract::State;
 use axum::response::Response;
 use backend::Write;
-use backend::ports::{MigrationId, MigrationSpec, RouteOverride};
-use conversation::ConversationPatch;
+use backend::ports::{MigrationId, MigrationSpec, RosterEntry, RouteOverride};
+use conversation::{ConversationPatch, Violation};
 use http::{StatusCode, Uri};
 use migration::{CopyOptions, Migrations, Status, SwitchOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
+use crate::auth::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use crate::call::Call;
+use crate::checks::{self, violation};
 use crate::gateway::App;
 use crate::json::{ImportBody, OptionalJsonBody};
 use crate::list::List;
@@ -21,6 +23,9 @@ use crate::once::{Attempt, Recovery, run_once};
 use crate::path::PathIds;
 use crate::problem::Problem;
 use crate::query::NoQuery;
+
+/// The most entries of a roster that an answer names.
+const VIOLATIONS_MAX: usize = 100;
 
 /// A migration as it is shown.
 #[derive(Debug, Serialize)]
@@ -59,6 +64,7 @@ pub(crate) async fn plan(
     ImportBody(body): ImportBody,
 ) -> Result<Answer, Problem> {
     let spec: MigrationSpec = body.parse()?;
+    checks::refuse(misnamed(&spec.roster))?;
     let shared = &app;
     run_once(&app, call, attempt(body.bytes()), |cx| async move {
         // The same for each repeat of a request with an idempotency key: it plans once.
@@ -70,6 +76,25 @@ pub(crate) async fn plan(
         Ok(answer.at(&format!("/admin/v1/migrations/{id}")))
     })
     .await
+}
+
+/// Entries that no key could have: names at vendors are made of tenant and end user, so that one may be another's there.
+fn misnamed(roster: &[RosterEntry]) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (position, entry) in roster.iter().enumerate() {
+        if !is_tenant_name(&entry.tenant) {
+            let pointer = format!("/roster/{position}/tenant");
+            violations.push(violation(&pointer, "invalid-value", TENANT_RULE));
+        }
+        if !is_user_name(&entry.user) {
+            let pointer = format!("/roster/{position}/user");
+            violations.push(violation(&pointer, "invalid-value", USER_RULE));
+        }
+        if violations.len() >= VIOLATIONS_MAX {
+            break;
+        }
+    }
+    violations
 }
 
 /// `GET /admin/v1/migrations`

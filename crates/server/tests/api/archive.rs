@@ -285,3 +285,114 @@ async fn what_lives_with_other_content_is_named_and_left_alone() {
     let answer = fresh.post(&early).json(&json!(end)).send().await;
     answer.problem(409, "conflict");
 }
+
+#[tokio::test]
+async fn what_callers_nested_as_deep_as_they_may_comes_back() {
+    let source = Server::start().await;
+    let path = furnish(&source, "deep").await;
+    // The body, `metadata` and its member are three levels of 64.
+    let depth = 61;
+    let value: Value =
+        serde_json::from_str(&format!("{}1{}", "[".repeat(depth), "]".repeat(depth))).unwrap();
+    let body = |value: &Value| json!({"parts": [{"type": "text", "text": "deep"}], "metadata": {"deep": value}});
+    let posted = source.post(&format!("{path}/messages")).json(&body(&value));
+    posted.send().await.expect(201);
+    let deeper = json!([[value]]);
+    let refused = source
+        .post(&format!("{path}/messages"))
+        .json(&body(&deeper));
+    refused.send().await.problem(400, "invalid-json");
+
+    let lines = export(&source, "").await;
+    let target = Server::start().await;
+    let (written, ends) = import(&source, &target, &lines).await;
+    assert_eq!(written, 4);
+    ends[0].expect(200);
+    assert_eq!(root_of(&export(&target, "").await), root_of(&lines));
+}
+
+#[tokio::test]
+async fn nobody_is_restored_under_a_name_that_no_key_has() {
+    let source = Server::start().await;
+    furnish(&source, "first").await;
+    let lines = export(&source, "").await;
+    let Line::Conversation(line) = &lines[0] else {
+        panic!("no conversation");
+    };
+    let target = Server::start().await;
+    let base = format!("/admin/v1/archive/conversations/{}", line.id);
+    for (member, value, pointer) in [
+        ("tenant", "acme:bob", "/tenant"),
+        ("tenant", "", "/tenant"),
+        ("owner", "a\u{0}b", "/owner"),
+        ("owner", "", "/owner"),
+    ] {
+        let mut forged = json!(line);
+        forged[member] = json!(value);
+        let put = target.put(&format!("{base}?backend=store")).json(&forged);
+        let answer = put.send().await;
+        answer.problem(422, "invalid-request");
+        assert_eq!(answer.pointers(), [("body".to_owned(), pointer.to_owned())]);
+    }
+    let body = json!({"messages": []});
+    for query in ["tenant=acme%3Abob", "owner=%0A"] {
+        let path = format!("{base}/messages?backend=store&{query}");
+        let answer = target.post(&path).json(&body).send().await;
+        answer.problem(400, "invalid-query");
+    }
+    assert_eq!(export(&target, "").await.len(), 1, "nothing was made");
+}
+
+/// Waits until a migration has come to a phase and does nothing.
+async fn settled(server: &Server, path: &str, phase: &str) {
+    loop {
+        let found = server.get(path).send().await.json();
+        if found["phase"] == phase && found.get("job").is_none() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_migration_brought_there_is_there() {
+    let server = Server::start_pair().await;
+    let path = furnish(&server, "first").await;
+    let lines = export(&server, "").await;
+    let spec = json!({"from": "store", "to": "new"});
+    let planned = server.post("/admin/v1/migrations").json(&spec).send().await;
+    let migration = planned.expect(201).header("location").unwrap().to_owned();
+    settled(&server, &migration, "planned").await;
+    for (step, phase) in [("copy", "copied"), ("switch", "switched")] {
+        let asked = server.post(&format!("{migration}/{step}")).send().await;
+        asked.expect(202);
+        settled(&server, &migration, phase).await;
+    }
+
+    let id = path.rsplit('/').next().unwrap();
+    let base = format!("/admin/v1/archive/conversations/{id}");
+    let Line::Conversation(line) = &lines[0] else {
+        panic!("no conversation");
+    };
+    let begun = server
+        .put(&format!("{base}?backend=new"))
+        .json(&json!(line));
+    assert_eq!(begun.send().await.expect(200).json()["outcome"], "present");
+    for line in &lines {
+        let query = "backend=new&tenant=acme";
+        match line {
+            Line::Message(line) => {
+                let body = json!({"messages": [line]});
+                let put = server.post(&format!("{base}/messages?{query}")).json(&body);
+                assert_eq!(put.send().await.expect(200).json()["written"], 0);
+            }
+            Line::End(line) => {
+                let end = server
+                    .post(&format!("{base}/end?{query}"))
+                    .json(&json!(line));
+                end.send().await.expect(200);
+            }
+            _ => {}
+        }
+    }
+}

@@ -222,3 +222,17 @@ async fn migrations_archives_and_erasures_are_administrators() {
         answer.problem(403, "forbidden");
     }
 }
+
+#[tokio::test]
+async fn a_roster_names_nobody_whom_no_key_could_name() {
+    let server = Server::start_pair().await;
+    let spec = json!({
+        "from": "store", "to": "new",
+        "roster": [{"tenant": "acme", "user": "ann"}, {"tenant": "acme:bob", "user": "x"}, {"tenant": "acme", "user": ""}],
+    });
+    let answer = server.post("/admin/v1/migrations").json(&spec).send().await;
+    answer.problem(422, "invalid-request");
+    let expected = ["/roster/1/tenant", "/roster/2/user"];
+    let expected = expected.map(|pointer| ("body".to_owned(), pointer.to_owned()));
+    assert_eq!(answer.pointers(), expected);
+}

@@ -67,7 +67,7 @@ pub(super) const OBJECTS: &[Object] = &[
     ]),
     object("ErasedConversation", &[
         ("id!", "string"), ("owned!", "boolean"), ("is_done!", "boolean"), ("places!", "[ErasedPlace]"),
-        ("messages", "integer"), ("still_held", "[StillHeld]"), ("erased!", "Erased"),
+        ("messages", "integer"), ("unfinished", "[string]"), ("still_held", "[StillHeld]"), ("erased!", "Erased"),
     ]),
     object("ErasedPlace", &[("backend!", "string"), ("native", "string"), ("outcome!", "ErasureOutcome")]),
     object("StillHeld", &[
