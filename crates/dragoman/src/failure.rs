@@ -105,6 +105,18 @@ impl Failure {
         }
     }
 
+    /// What failed, in one sentence.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Config(error) => error.report(false),
+            Self::Runtime { message, .. }
+            | Self::Temporary { message, .. }
+            | Self::Left { message, .. }
+            | Self::Permanent { message, .. }
+            | Self::Usage { message, .. } => message.clone(),
+        }
+    }
+
     /// The same for a command on conversations, where exit code 1 means "different".
     pub(crate) fn of_conversations(self) -> Self {
         match self {
@@ -145,6 +157,7 @@ impl Failure {
 }
 
 fn sentence(message: &str, help: Option<&str>) -> String {
+    let message = print::plain(message);
     match help {
         Some(help) => format!("error: {message}\n  help: {help}\n"),
         None => format!("error: {message}\n"),

@@ -6,6 +6,7 @@ mod import;
 mod restoring;
 mod verify;
 
+use std::io;
 use std::path::Path;
 
 use migration::archive::ArchiveError;
@@ -22,6 +23,9 @@ const MADE_BY: &str = concat!("dragoman ", env!("CARGO_PKG_VERSION"));
 fn cannot_use(folder: &Path, error: ArchiveError) -> Failure {
     let message = format!("{}: {error}", folder.display());
     match error {
+        ArchiveError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Failure::temporary(message, "wait for its end, or name another folder")
+        }
         ArchiveError::Io(_) => {
             Failure::permanent(message, "is there room, and may this user write there?")
         }

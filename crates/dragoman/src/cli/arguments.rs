@@ -309,7 +309,7 @@ pub(crate) struct CreateKey {
     /// Whose conversations the key reaches
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) tenant: String,
-    /// What the key may do, separated by commas [default: everything]
+    /// What the key may do, separated by commas [default: everything; with --user all but admin]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     pub(crate) scopes: Vec<String>,
     /// The end user that the key acts for

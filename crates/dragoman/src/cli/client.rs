@@ -5,5 +5,5 @@ mod api;
 mod keys;
 mod reach;
 
-pub(super) use self::api::{Api, Asking};
+pub(super) use self::api::{Answer, Api, Asking, Refusal};
 pub(super) use self::reach::{Database, Reached, with_gateway};

@@ -1,13 +1,15 @@
 //! `dragoman erase`: removes everything of one person, and shows the receipt.
 
+mod keeping;
+
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
 use backend::ports::RosterEntry;
 use migration::Receipt;
 
+use self::keeping::Keeping;
 use super::arguments::EraseFlags;
 use super::client::{Database, Reached, with_gateway};
 use super::ending::Ending;
@@ -32,6 +34,7 @@ pub(super) fn run(
         tenant: flags.tenant.as_str().into(),
         user: flags.user.as_str().into(),
     };
+    let keeping = flags.receipt.as_deref().map(Keeping::at).transpose()?;
     with_gateway(
         &flags.server,
         variables,
@@ -40,16 +43,8 @@ pub(super) fn run(
         async |reached| {
             let receipt = erased(reached, &person).await?;
             let document = listings::to_json(&receipt)?;
-            if let Some(path) = &flags.receipt {
-                fs::write(path, &document).map_err(|error| {
-                    Failure::permanent(
-                        format!(
-                            "it was erased, but {} cannot be written: {error}",
-                            path.display()
-                        ),
-                        "the same command again writes the receipt to another file",
-                    )
-                })?;
+            if let Some(keeping) = keeping {
+                keeping.keep(&document)?;
             }
             print::out(&if flags.json { document } else { text(&receipt) })?;
             let is_all = receipt.is_complete && receipt.still_held.is_empty();

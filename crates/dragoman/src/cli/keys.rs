@@ -64,7 +64,7 @@ impl CreateKey {
         Ok(KeyRequest {
             tenant: tenant.as_str().into(),
             name: self.name.as_deref().unwrap_or_default().into(),
-            scopes: scopes(&self.scopes)?,
+            scopes: scopes(&self.scopes, self.user.is_some())?,
             user: self.user.as_deref().map(Into::into),
             expires_at: self.expires.as_deref().map(expiry).transpose()?,
         })
@@ -92,10 +92,14 @@ impl RevokeKey {
     }
 }
 
-/// The scopes that the words name; all of them where there is no word.
-fn scopes(words: &[String]) -> Result<Vec<Scope>, Failure> {
+/// The scopes that the words name. Where there is no word all of them, but for an end user's key the one that reaches
+/// every tenant.
+fn scopes(words: &[String], of_user: bool) -> Result<Vec<Scope>, Failure> {
     if words.is_empty() {
-        return Ok(Scope::ALL.to_vec());
+        let all = Scope::ALL.iter().copied();
+        return Ok(all
+            .filter(|scope| !of_user || *scope != Scope::Admin)
+            .collect());
     }
     words
         .iter()

@@ -80,7 +80,7 @@ fn plan(flags: &PlanFlags, variables: &Variables) -> Result<Ending, Failure> {
             } else {
                 print::out(&shown::plan(&status))?;
             }
-            judge(JobKind::Plan, &status)
+            judge(JobKind::Plan, &status, false)
         },
     )
 }
@@ -103,7 +103,19 @@ fn job(
                 return Ok(Ending::Done);
             };
             show(&status, flags.of.json, &shown::ended(kind, &status))?;
-            judge(kind, &status)
+            let id = status.record.id.to_string();
+            let may_pass =
+                status.record.stopped.is_some() && report::may_pass(reached, &id).await?;
+            let judged = judge(kind, &status, may_pass);
+            if !matches!(judged, Ok(Ending::Done)) {
+                let named = checked::first_exceptions(reached, &id).await?;
+                // Standard output belongs to one JSON document.
+                match flags.of.json {
+                    true => print::error(&print::plain(&named)),
+                    false => print::out(&named)?,
+                }
+            }
+            judged
         },
     )
 }
@@ -182,7 +194,7 @@ fn check(flags: &CheckFlags, variables: &Variables) -> Result<Ending, Failure> {
             } else {
                 checked::show(reached, &status, flags.quiet_same).await?;
             }
-            judge(JobKind::Check, &status)
+            judge(JobKind::Check, &status, false)
         },
     )
 }

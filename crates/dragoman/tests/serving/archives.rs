@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::moving::{configure, ends, fill, home, json_of, texts};
-use crate::process::{Server, command, folder};
+use crate::moving::{configure, ends, ends_with, fill, home, json_of, texts};
+use crate::process::{Server, command, folder, text};
 
 fn root(folder: &Path, archive: &str) -> String {
     let verified = json_of(folder, 0, &["verify", archive]);
@@ -155,4 +155,105 @@ fn an_export_that_is_killed_again_and_again_ends_in_the_same_archive() {
     let manifest = fs::read(folder.path().join("killed/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest["complete"], true);
+}
+
+#[test]
+fn what_no_conversation_can_help_ends_an_import_at_once() {
+    let folder = folder();
+    let (key, _) = filled(folder.path(), 3, 1);
+    ends(folder.path(), 0, &["export", "--out", "archive"]);
+    let import = ["import", "archive", "--to"];
+    let typo = ends(folder.path(), 2, &[&import[..], &["nwe"]].concat());
+    assert_eq!(
+        typo.matches("no backend has this name").count(),
+        1,
+        "{typo}"
+    );
+    assert!(!typo.contains("conv_"), "{typo}");
+    let tenant = [&import[..], &["new", "--tenant", "a:b"]].concat();
+    let refused = ends(folder.path(), 2, &tenant);
+    assert!(refused.contains("--tenant"), "{refused}");
+
+    let server = Server::start(folder.path());
+    let create = ["keys", "create", "--scopes", "read,write"];
+    let weak = json_of(folder.path(), 0, &create)["key"].clone();
+    let address = format!("http://{}", server.address);
+    let elsewhere = [&import[..], &["new", "--server", &address]].concat();
+    let variables = [("DRAGOMAN_KEY", weak.as_str().unwrap())];
+    let refused = ends_with(folder.path(), &variables, 6, &elsewhere);
+    assert_eq!(refused.matches("lacks the scope").count(), 1, "{refused}");
+    drop(key);
+}
+
+#[test]
+fn an_import_waits_for_a_gateway_that_starts_again() {
+    let (from, to) = (folder(), folder());
+    filled(from.path(), 3, 4);
+    ends(from.path(), 0, &["export", "--out", "archive"]);
+    configure(to.path());
+    let mut first = Server::start(to.path());
+    let key = first.key().unwrap();
+    first.signal("-TERM");
+    assert_eq!(first.wait().code(), Some(0));
+    // Nobody listens there yet.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let archive = from.path().join("archive");
+    let arguments = [
+        "import",
+        archive.to_str().unwrap(),
+        "--to",
+        "new",
+        "--server",
+        &format!("http://{address}"),
+    ];
+    let import = command(to.path(), &[("DRAGOMAN_KEY", key.as_str())], &arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let _server = Server::start_with(to.path(), &[], &["--listen", &address.to_string()]);
+    let ended = import.wait_with_output().unwrap();
+    let (out, errors) = (text(&ended.stdout), text(&ended.stderr));
+    assert_eq!(ended.status.code(), Some(0), "{out}{errors}");
+    assert!(out.contains("3 conversations at new"), "{out}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_another_export_writes_is_waited_for_later() {
+    let folder = folder();
+    filled(folder.path(), 1, 1);
+    fs::create_dir(folder.path().join("archive")).unwrap();
+    let other = fs::File::open(folder.path().join("archive")).unwrap();
+    other.lock().unwrap();
+    let refused = ends(folder.path(), 5, &["export", "--out", "archive"]);
+    assert!(refused.contains("another export"), "{refused}");
+    assert!(refused.contains("wait for its end"), "{refused}");
+    drop(other);
+    ends(folder.path(), 0, &["export", "--out", "archive"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_in_an_archive_are_named_and_not_followed() {
+    let folder = folder();
+    filled(folder.path(), 1, 1);
+    ends(folder.path(), 0, &["export", "--out", "archive"]);
+    let segment = folder.path().join("archive/segments/000001.jsonl.zst");
+    let aside = folder.path().join("aside");
+    fs::rename(&segment, &aside).unwrap();
+    std::os::unix::fs::symlink(&aside, &segment).unwrap();
+    let found = ends(folder.path(), 1, &["verify", "archive"]);
+    assert!(found.contains("a link or a device"), "{found}");
+    fs::remove_file(&segment).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&segment).status();
+    assert!(made.unwrap().success());
+    // It would wait for ever.
+    let found = ends(folder.path(), 1, &["verify", "archive"]);
+    assert!(found.contains("a link or a device"), "{found}");
+    ends(folder.path(), 6, &["import", "archive", "--to", "new"]);
 }

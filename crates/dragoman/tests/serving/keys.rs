@@ -99,3 +99,22 @@ fn key_commands_do_not_make_a_database_where_there_is_none() {
     );
     assert!(!folder.path().join("dragoman-data").exists());
 }
+
+#[test]
+fn an_end_users_key_reaches_nobody_elses_tenant_unless_asked_for() {
+    let folder = folder();
+    let _server = Server::start(folder.path());
+    let scopes = |arguments: &[&str]| {
+        let created = run(
+            folder.path(),
+            &[&["keys", "create", "--json"], arguments].concat(),
+        );
+        assert_eq!(created.status.code(), Some(0), "{}", text(&created.stderr));
+        let created: serde_json::Value = serde_json::from_slice(&created.stdout).unwrap();
+        created["scopes"].as_array().unwrap().clone()
+    };
+    let admin = serde_json::json!("admin");
+    assert!(scopes(&[]).contains(&admin));
+    assert!(!scopes(&["--user", "ann"]).contains(&admin));
+    assert!(scopes(&["--user", "ann", "--scopes", "read,admin"]).contains(&admin));
+}

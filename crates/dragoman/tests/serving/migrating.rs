@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::moving::{call, configure, ends, ends_with, fill, home, json_of, say, texts};
-use crate::process::{Server, command, folder, text};
+use crate::process::{Server, command, folder, run, text};
 
 const PLAN: [&str; 5] = ["migrate", "plan", "--from", "old", "--to"];
 
@@ -88,7 +88,7 @@ fn without_a_server_every_step_is_done_in_the_command_s_own_process() {
 }
 
 #[test]
-fn beside_a_server_the_server_does_the_work_and_the_key_is_revoked() {
+fn beside_a_server_the_server_does_the_work_and_the_key_is_gone_afterwards() {
     let folder = folder();
     configure(folder.path());
     let server = Server::start(folder.path());
@@ -107,24 +107,52 @@ fn beside_a_server_the_server_does_the_work_and_the_key_is_revoked() {
     assert!(status.contains("finished from old to new"), "{status}");
     let all = json_of(folder.path(), 0, &["migrate", "status"]);
     assert_eq!(all.as_array().unwrap().len(), 1);
+    // One of a command that was killed, and has ended by itself; and one that only looks like it.
+    let database = rusqlite::Connection::open(folder.path().join("dragoman-data/dragoman.db"));
+    let database = database.unwrap();
+    for (id, name, lived) in [
+        ("killed", "dragoman migrate copy, process 7", 24 * 60 * 60),
+        ("mine", "dragoman ci", 60),
+    ] {
+        let put = "INSERT INTO keys SELECT ?1, tenant, ?2, secret_hash, scopes, user, 0, ?3, NULL FROM keys LIMIT 1";
+        let values = rusqlite::params![id, name, i64::from(lived) * 1_000_000];
+        assert_eq!(database.execute(put, values).unwrap(), 1);
+    }
+    ends(folder.path(), 0, &["migrate", "status", "latest"]);
     let keys = json_of(folder.path(), 0, &["keys", "list"]);
-    let made: Vec<&Value> = keys
+    let names: Vec<&str> = keys
         .as_array()
         .unwrap()
         .iter()
-        .filter(|key| {
-            key["name"]
-                .as_str()
-                .unwrap()
-                .starts_with("dragoman migrate")
-        })
+        .map(|key| key["name"].as_str().unwrap())
+        .filter(|name| name.starts_with("dragoman"))
         .collect();
-    assert!(!made.is_empty());
-    for key in made {
-        assert!(key["revoked_at"].is_string(), "{key}");
-        assert!(key["expires_at"].is_string(), "{key}");
-        assert_eq!(key["scopes"], serde_json::json!(["admin"]));
-    }
+    assert_eq!(names, ["dragoman ci"], "{keys}");
+}
+
+#[test]
+fn a_copy_names_what_it_could_not_bring_there() {
+    let folder = folder();
+    configure(folder.path());
+    let server = Server::start(folder.path());
+    let key = server.key().unwrap();
+    let ids = fill(&server, &key, 2, 2);
+    stop(server);
+    let database = rusqlite::Connection::open(folder.path().join("dragoman-data/dragoman.db"));
+    let changed = database.unwrap().execute(
+        "UPDATE messages SET role = NULL, content = '{' WHERE content LIKE '%message 1 of 0%'",
+        [],
+    );
+    assert_eq!(changed.unwrap(), 1);
+    let _incomplete = run(folder.path(), &[&PLAN[..], &["new"]].concat());
+    let copied = ends(folder.path(), 1, &["migrate", "copy", "latest"]);
+    assert!(copied.contains(&ids[0]), "{copied}");
+    assert!(!copied.contains(&ids[1]), "{copied}");
+    let output = run(folder.path(), &["migrate", "copy", "latest", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&ids[0]));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["phase"], "copied");
 }
 
 #[test]

@@ -62,10 +62,40 @@ impl Directory {
         Ok(self.path.join(name))
     }
 
+    /// The same, where every folder on the way is one and the file, if it is there, is plain. A link would lead out of the
+    /// archive: whoever made the folder is not always who reads it, or goes on with it. A pipe would never end.
+    fn sound(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path_of(name)?;
+        let mut place = self.path.clone();
+        let mut parts = name.split('/').peekable();
+        while let Some(part) = parts.next() {
+            place.push(part);
+            let found = match fs::symlink_metadata(&place) {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(error),
+            };
+            let fits = match parts.peek() {
+                Some(_) => found.is_dir(),
+                None => found.is_file(),
+            };
+            if !fits {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!(
+                        "{} is a link or a device, and an archive has none",
+                        place.display()
+                    ),
+                ));
+            }
+        }
+        Ok(path)
+    }
+
     /// Brings everything that grew to the disk, and the folders that name it.
     fn settle(&mut self) -> io::Result<()> {
         for name in std::mem::take(&mut self.grown) {
-            match File::open(self.path_of(&name)?) {
+            match File::open(self.sound(&name)?) {
                 Ok(file) => file.sync_all()?,
                 // It was removed since.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -97,42 +127,45 @@ impl Folder for Directory {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn Readable + '_>> {
-        Ok(Box::new(File::open(self.path_of(name)?)?))
+        Ok(Box::new(File::open(self.sound(name)?)?))
     }
 
     fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.path_of(name)?;
+        let path = self.sound(name)?;
         if let Some(folder) = path.parent() {
             make(folder)?;
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = private().create(true).append(true).open(path)?;
         self.grown.insert(name.to_owned());
         file.write_all(bytes)
     }
 
     fn truncate(&mut self, name: &str, length: u64) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(self.path_of(name)?)?;
+        let file = OpenOptions::new().write(true).open(self.sound(name)?)?;
         self.grown.insert(name.to_owned());
         file.set_len(length)
     }
 
     fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.settle()?;
-        let path = self.path_of(name)?;
-        let unfinished = self.path_of(&format!("{name}{UNFINISHED}"))?;
+        let path = self.sound(name)?;
+        let unfinished = self.sound(&format!("{name}{UNFINISHED}"))?;
         if let Some(folder) = path.parent() {
             make(folder)?;
         }
-        let mut file = File::create(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        let mut file = private().create_new(true).write(true).open(&unfinished)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
         drop(file);
-        fs::rename(&unfinished, &path)?;
+        if let Err(error) = written.and_then(|()| fs::rename(&unfinished, &path)) {
+            // What is half there takes room where there may be none; that it stays is no news beside the error.
+            let _removed = fs::remove_file(&unfinished);
+            return Err(error);
+        }
         self.settle_folder_of(name)
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.path_of(name)?)?;
+        fs::remove_file(self.sound(name)?)?;
         self.grown.insert(name.to_owned());
         Ok(())
     }
@@ -145,6 +178,14 @@ fn make(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// How a file is made: for this user only.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 #[cfg(unix)]
@@ -236,6 +277,49 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         drop(first);
         assert!(Directory::for_writing(folder.path()).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_nowhere_and_are_never_written_through() {
+        use std::os::unix::fs::symlink;
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let secret = outside.path().join("secret");
+        fs::write(&secret, "not yours").unwrap();
+        let mut directory = Directory::for_writing(folder.path()).unwrap();
+        directory.append("segments/1", b"one").unwrap();
+        symlink(&secret, folder.path().join("segments/2")).unwrap();
+        symlink(&secret, folder.path().join("manifest.json")).unwrap();
+        symlink(&secret, folder.path().join("other.unfinished")).unwrap();
+        symlink(outside.path(), folder.path().join("attachments")).unwrap();
+        assert!(directory.open("segments/2").is_err());
+        assert!(directory.append("segments/2", b"more").is_err());
+        assert!(directory.truncate("segments/2", 0).is_err());
+        assert!(directory.remove("attachments/secret").is_err());
+        assert!(directory.open("attachments/secret").is_err());
+        assert!(directory.replace("attachments/new", b"x").is_err());
+        assert!(directory.replace("manifest.json", b"x").is_err());
+        assert!(directory.replace("other", b"x").is_err());
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "not yours");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+        assert_eq!(text(&directory, "segments/1"), "one");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_written_is_for_this_user_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let mut directory = Directory::for_writing(folder.path()).unwrap();
+        directory.append("segments/1", b"one").unwrap();
+        directory.replace("manifest.json", b"x").unwrap();
+        for name in ["segments/1", "manifest.json"] {
+            let mode = fs::metadata(folder.path().join(name))
+                .unwrap()
+                .permissions();
+            assert_eq!(mode.mode() & 0o077, 0, "{name}");
+        }
     }
 
     #[test]

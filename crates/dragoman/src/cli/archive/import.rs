@@ -11,13 +11,14 @@ use serde_json::json;
 
 use super::cannot_use;
 use super::directory::Directory;
-use super::restoring::Restoring;
+use super::restoring::{Restoring, Stops};
 use crate::cli::arguments::ImportFlags;
 use crate::cli::client::{Database, with_gateway};
 use crate::cli::ending::Ending;
 use crate::cli::progress::{Lines, Progress};
 use crate::cli::shown::{count, thousands};
 use crate::cli::{listings, print};
+use crate::config::Name;
 use crate::failure::Failure;
 
 /// So many messages travel at once, or so many bytes: less than an import may have.
@@ -51,6 +52,10 @@ pub(in crate::cli) fn import(
     flags: &ImportFlags,
     variables: &BTreeMap<String, String>,
 ) -> Result<Ending, Failure> {
+    if let Some(tenant) = &flags.tenant {
+        Name::try_from(tenant.clone())
+            .map_err(|rule| Failure::usage("--tenant: the tenant cannot be used", rule))?;
+    }
     let path = &flags.folder;
     let folder = Directory::for_reading(path).map_err(|error| {
         Failure::usage(
@@ -74,8 +79,12 @@ pub(in crate::cli) fn import(
                 done: Imported::default(),
                 current: None,
             };
-            import.run().await?;
-            Ok(import.done)
+            let ran = import.run().await;
+            if ran.is_err() {
+                // Who gives the command again need not wait for these to be named.
+                print::error(&failures(&import.done));
+            }
+            ran.map(|()| import.done)
         },
     )?;
     show(flags, &imported)?;
@@ -106,24 +115,17 @@ impl Import<'_> {
         for line in self.reader.lines(None) {
             let done = match line {
                 Ok(line) => self.take(line).await,
-                Err(ArchiveError::Damaged(damage)) => {
-                    // The rest of a conversation that it cuts off is left out too.
-                    let cut = self.current.take().map(|current| current.id);
-                    self.fail(cut, damage.to_string());
-                    Ok(())
-                }
+                // The rest of a conversation that it cuts off is left out too.
+                Err(ArchiveError::Damaged(damage)) => Err(Stops::Conversation(damage.to_string())),
                 Err(error) => return Err(cannot_use(&self.flags.folder, error)),
             };
             match done {
                 Ok(()) => {}
-                // This one cannot be brought there; the others can.
-                Err(Failure::Permanent { message, .. } | Failure::Usage { message, .. })
-                    if self.current.is_some() =>
-                {
+                Err(Stops::Conversation(why)) => {
                     let id = self.current.take().map(|current| current.id);
-                    self.fail(id, message);
+                    self.fail(id, why);
                 }
-                Err(failure) => return Err(failure),
+                Err(Stops::All(failure)) => return Err(failure),
             }
             self.tell()?;
         }
@@ -137,7 +139,7 @@ impl Import<'_> {
         });
     }
 
-    async fn take(&mut self, line: Line) -> Result<(), Failure> {
+    async fn take(&mut self, line: Line) -> Result<(), Stops> {
         match line {
             Line::Conversation(line) => self.begin(*line).await,
             Line::Attachment(line) => self.attach(&line).await,
@@ -154,7 +156,7 @@ impl Import<'_> {
         }
     }
 
-    async fn begin(&mut self, mut line: ConversationLine) -> Result<(), Failure> {
+    async fn begin(&mut self, mut line: ConversationLine) -> Result<(), Stops> {
         if let Some(tenant) = &self.flags.tenant {
             line.tenant = Some(tenant.as_str().into());
         }
@@ -166,22 +168,22 @@ impl Import<'_> {
         self.restoring.begin(&line).await
     }
 
-    async fn attach(&mut self, line: &AttachmentLine) -> Result<(), Failure> {
+    async fn attach(&mut self, line: &AttachmentLine) -> Result<(), Stops> {
         if self.current.is_none() {
             return Ok(());
         }
         let bytes = match self.reader.attachment(&line.sha256) {
             Ok(bytes) => bytes,
             Err(ArchiveError::Damaged(damage)) => {
-                return Err(Failure::permanent(damage, "use a sound archive"));
+                return Err(Stops::Conversation(damage.to_string()));
             }
-            Err(error) => return Err(cannot_use(&self.flags.folder, error)),
+            Err(error) => return Err(cannot_use(&self.flags.folder, error).into()),
         };
         self.done.attachments += self.restoring.attach(line, bytes.into()).await?;
         Ok(())
     }
 
-    async fn message(&mut self, line: MessageLine) -> Result<(), Failure> {
+    async fn message(&mut self, line: MessageLine) -> Result<(), Stops> {
         let Some(current) = &mut self.current else {
             return Ok(());
         };
@@ -196,7 +198,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), Failure> {
+    async fn flush(&mut self) -> Result<(), Stops> {
         let Some(current) = &mut self.current else {
             return Ok(());
         };
@@ -208,7 +210,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    async fn end(&mut self, line: &EndLine) -> Result<(), Failure> {
+    async fn end(&mut self, line: &EndLine) -> Result<(), Stops> {
         if self.current.is_none() {
             return Ok(());
         }
@@ -247,13 +249,7 @@ fn show(flags: &ImportFlags, imported: &Imported) -> Result<(), Failure> {
         print::out(&listings::to_json(imported)?)?;
         return Ok(());
     }
-    let mut text = String::new();
-    for failed in &imported.failed {
-        match failed.conversation {
-            Some(id) => text.push_str(&format!("! {id}: {}\n", failed.reason)),
-            None => text.push_str(&format!("! {}\n", failed.reason)),
-        }
-    }
+    let mut text = failures(imported);
     text.push_str(&format!(
         "{} at {}, {}, {} written, {} not brought there\n",
         count(imported.conversations, "conversation"),
@@ -264,4 +260,16 @@ fn show(flags: &ImportFlags, imported: &Imported) -> Result<(), Failure> {
     ));
     print::out(&text)?;
     Ok(())
+}
+
+/// What could not be brought there, a line for each.
+fn failures(imported: &Imported) -> String {
+    let mut text = String::new();
+    for failed in &imported.failed {
+        match failed.conversation {
+            Some(id) => text.push_str(&format!("! {id}: {}\n", failed.reason)),
+            None => text.push_str(&format!("! {}\n", failed.reason)),
+        }
+    }
+    text
 }

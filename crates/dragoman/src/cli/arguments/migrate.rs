@@ -30,8 +30,8 @@ Examples:
       What changed since the new year, as JSON.";
 
 pub(super) const COPY_EXAMPLES: &str = "\
-Exit codes: 0 all copied, 1 with exceptions, 2 wrong usage, 5 failed for now (another process copies,
-or it was stopped), 6 failed.
+Exit codes: 0 all copied, 1 with exceptions that stay, 2 wrong usage, 5 failed for now (some of them may
+pass, another process copies, or it was stopped), 6 failed. The first exceptions are named.
 
 Examples:
   dragoman migrate copy mig_0193b0e3c1a27d5c8f0e4b2a6d9c1f00 --mirror

@@ -20,8 +20,12 @@ const CALL_LIMIT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const SILENCE_LIMIT: Duration = Duration::from_secs(600);
 /// A read that fails for now is repeated so often: in all about a minute, the time of a restart.
 const READ_REPEATS: usize = 9;
-/// The longest pause before a read is repeated.
+/// The first and the longest pause before a call is repeated.
+const REPEAT_PAUSE_FIRST: Duration = Duration::from_millis(500);
 const REPEAT_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// For so long a call is repeated that must be done before the next: a vendor's doubt about a write that was cut off
+/// lasts some minutes, and a server that starts again goes on with nothing lost.
+const INSIST_LIMIT: Duration = Duration::from_secs(900);
 
 /// One call, before it is sent.
 pub(in crate::cli) struct Call<'a> {
@@ -29,6 +33,7 @@ pub(in crate::cli) struct Call<'a> {
     path: Vec<&'a str>,
     query: Vec<(&'a str, String)>,
     body: Option<(&'a str, Bytes)>,
+    silence: Duration,
 }
 
 /// An answer that is not JSON.
@@ -101,6 +106,7 @@ impl Api {
                 path: [&["admin", "v1"], path].concat(),
                 query: Vec::new(),
                 body: None,
+                silence: SILENCE_LIMIT,
             },
         }
     }
@@ -133,6 +139,12 @@ impl<'a> Asking<'a> {
         self
     }
 
+    /// Waits so long for an answer, where its work may take longer than others'.
+    pub(in crate::cli) fn silence(mut self, limit: Duration) -> Self {
+        self.call.silence = limit;
+        self
+    }
+
     /// Sends it and reads the answer as JSON. A read is repeated while it fails for now.
     pub(in crate::cli) async fn send<T: DeserializeOwned>(self) -> Result<T, Failure> {
         let api = self.api;
@@ -142,15 +154,7 @@ impl<'a> Asking<'a> {
 
     /// Sends it and gives the answer. A read is repeated while it fails for now.
     pub(in crate::cli) async fn raw(self) -> Result<Answer, Failure> {
-        let once = || async {
-            let sent = self.request().send().await;
-            let answer = sent.map_err(|error| self.api.unreachable(&error))?;
-            if answer.is_success() {
-                Ok(answer)
-            } else {
-                Err(self.api.refused(&answer))
-            }
-        };
+        let once = || async { self.once().await.map_err(Refusal::into_failure) };
         if self.call.method != Method::GET {
             return once().await;
         }
@@ -162,12 +166,37 @@ impl<'a> Asking<'a> {
             .await
     }
 
+    /// Sends something that changes nothing more the second time, and again while it fails for now.
+    pub(in crate::cli) async fn insist(self) -> Result<Answer, Refusal> {
+        let until = Instant::now() + INSIST_LIMIT;
+        let mut pause = REPEAT_PAUSE_FIRST;
+        loop {
+            match self.once().await {
+                Err(refusal) if refusal.is_temporary() && Instant::now() + pause < until => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(REPEAT_PAUSE_MAX);
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn once(&self) -> Result<Answer, Refusal> {
+        let sent = self.request().send().await;
+        let answer = sent.map_err(|error| Refusal::Call(self.api.unreachable(&error)))?;
+        if answer.is_success() {
+            Ok(answer)
+        } else {
+            Err(self.api.refused(&answer))
+        }
+    }
+
     /// Sends it and reads the answer piece by piece.
     pub(in crate::cli) async fn pieces(self) -> Result<Pieces, Failure> {
         let sent = self.request().pieces().await;
         match sent.map_err(|error| self.api.unreachable(&error))? {
             PiecewiseResponse::Pieces(pieces) => Ok(pieces),
-            PiecewiseResponse::Complete(answer) => Err(self.api.refused(&answer)),
+            PiecewiseResponse::Complete(answer) => Err(self.api.refused(&answer).into_failure()),
         }
     }
 
@@ -179,6 +208,7 @@ impl<'a> Asking<'a> {
             .request(call.method.clone(), &call.path)
             .operation("admin")
             .bearer(&key)
+            .read_timeout(call.silence)
             .deadline(Instant::now() + CALL_LIMIT);
         for (name, value) in &call.query {
             request = request.query(name, value);
@@ -189,6 +219,27 @@ impl<'a> Asking<'a> {
                 .header("content-type", media_type);
         }
         request
+    }
+}
+
+/// Why a call was not done.
+#[derive(Debug)]
+pub(in crate::cli) enum Refusal {
+    /// What was sent cannot be taken. Another of its kind may be.
+    Sent(Failure),
+    /// No such call is taken, or not now.
+    Call(Failure),
+}
+
+impl Refusal {
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Sent(failure) | Self::Call(failure) => failure,
+        }
+    }
+
+    fn is_temporary(&self) -> bool {
+        matches!(self, Self::Call(Failure::Temporary { .. }))
     }
 }
 
@@ -211,6 +262,17 @@ struct ProblemPlace {
     detail: String,
 }
 
+impl Problem {
+    /// True where every other call of its kind meets the same.
+    fn is_of_call(&self) -> bool {
+        match &*self.code {
+            "unauthenticated" | "forbidden" | "route-not-found" | "method-not-allowed" => true,
+            "invalid-query" => self.errors.iter().any(|place| place.pointer == "/backend"),
+            _ => false,
+        }
+    }
+}
+
 impl Api {
     /// Reads an answer as JSON.
     pub(in crate::cli) fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Failure> {
@@ -218,17 +280,18 @@ impl Api {
     }
 
     /// What an answer that is no success means.
-    fn refused(&self, answer: &Response) -> Failure {
+    fn refused(&self, answer: &Response) -> Refusal {
         let status = answer.status();
         let Ok(problem) = answer.json::<Problem>() else {
-            return Failure::permanent(
+            return Refusal::Call(Failure::permanent(
                 format!(
                     "{} answered with status {status} and no reason",
                     self.address
                 ),
                 "is this the address of a gateway, and of this version?",
-            );
+            ));
         };
+        let is_of_call = problem.is_of_call();
         let mut message = problem.detail;
         for place in &problem.errors {
             // The detail of a single error may be the problem's own.
@@ -246,10 +309,14 @@ impl Api {
             (code, Some(id)) => format!("{code}; the gateway's log has more under request {id}"),
             (code, None) => code.to_owned(),
         };
-        match status {
-            _ if problem.retryable => Failure::temporary(message, help),
+        let failure = match status {
+            _ if problem.retryable => return Refusal::Call(Failure::temporary(message, help)),
             400 | 404 | 413 | 422 => Failure::usage(message, help),
             _ => Failure::permanent(message, help),
+        };
+        match is_of_call {
+            true => Refusal::Call(failure),
+            false => Refusal::Sent(failure),
         }
     }
 

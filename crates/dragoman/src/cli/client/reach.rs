@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use backend::ports::Keys;
 use backon::{ConstantBuilder, Retryable};
-use conversation::Time;
 use secrecy::SecretString;
+use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
-use super::keys::{WithOwnKey, new_key};
+use super::keys::{WithOwnKey, new_key, remove_ended};
 use crate::cli::arguments::ServerFlags;
 use crate::cli::signals::Signals;
 use crate::config::Configuration;
@@ -176,8 +176,8 @@ async fn beside<T>(
             let renewing = tokio::spawn(beside.clone().keep_renewing(command.to_owned()));
             let (done, _) = attended(api, false, work).await;
             renewing.abort();
-            let revoked = beside.revoke_all().await;
-            done.and_then(|result| revoked.map(|()| result))
+            let removed = beside.remove_all().await;
+            done.and_then(|result| removed.map(|()| result))
         }
         Err(failure) => Err(failure),
     };
@@ -229,22 +229,23 @@ async fn attended<T>(
 /// A place beside the server that serves from the same database.
 #[derive(Clone)]
 struct Beside {
-    keys: Arc<dyn Keys>,
+    state: Arc<State>,
     api: Arc<Api>,
-    /// The ids of the keys that were made and not yet revoked.
+    /// The ids of the keys that were made and not yet removed.
     made: Arc<Mutex<Vec<Box<str>>>>,
 }
 
 impl Beside {
     async fn new(open: &OpenState, command: &str) -> Result<Self, Failure> {
         let address = serving_address(open).await?;
-        let keys = Arc::clone(&open.state) as Arc<dyn Keys>;
+        let state = Arc::clone(&open.state);
+        remove_ended(&state).await.map_err(Failure::runtime)?;
         let key = new_key(command)?;
         let api = Arc::new(Api::new(&format!("http://{address}"), key.key)?);
-        let inserted = keys.insert(&key.record).await;
+        let inserted = state.insert(&key.record).await;
         inserted.map_err(Failure::runtime)?;
         Ok(Self {
-            keys,
+            state,
             api,
             made: Arc::new(Mutex::new(vec![key.record.id])),
         })
@@ -262,24 +263,24 @@ impl Beside {
 
     async fn renew(&self, command: &str) -> Result<(), Failure> {
         let key = new_key(command)?;
-        let inserted = self.keys.insert(&key.record).await;
+        let inserted = self.state.insert(&key.record).await;
         inserted.map_err(Failure::runtime)?;
         let old = std::mem::replace(&mut *self.made(), vec![key.record.id]);
         self.api.renew(key.key);
-        self.revoke(&old).await
+        self.remove(&old).await
     }
 
-    async fn revoke_all(&self) -> Result<(), Failure> {
+    async fn remove_all(&self) -> Result<(), Failure> {
         let all = std::mem::take(&mut *self.made());
-        self.revoke(&all).await
+        self.remove(&all).await
     }
 
-    async fn revoke(&self, ids: &[Box<str>]) -> Result<(), Failure> {
+    async fn remove(&self, ids: &[Box<str>]) -> Result<(), Failure> {
         for id in ids {
-            let revoked = self.keys.revoke(id, Time::now()).await;
-            revoked.map_err(|error| {
+            let removed = self.state.remove_key(id).await;
+            removed.map_err(|error| {
                 Failure::with_help(
-                    format!("the command's own key {id} could not be revoked: {error}"),
+                    format!("the command's own key {id} could not be removed: {error}"),
                     format!(
                         "revoke it with `dragoman keys revoke {id}`; it ends by itself within a day"
                     ),

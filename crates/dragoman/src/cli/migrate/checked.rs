@@ -12,6 +12,9 @@ use crate::cli::client::Reached;
 use crate::cli::print;
 use crate::failure::Failure;
 
+/// So many exceptions are named by a job that is no check.
+const NAMED_MAX: usize = 10;
+
 /// Prints a line for each conversation, its exceptions below it, and the summary.
 pub(super) async fn show(
     reached: &Reached,
@@ -47,6 +50,22 @@ pub(super) async fn show(
     }
     print::out(&shown::checked(status))?;
     Ok(())
+}
+
+/// The first exceptions of a job that has some, a line for each with its conversation, and where all of them stand.
+pub(super) async fn first_exceptions(reached: &Reached, id: &str) -> Result<String, Failure> {
+    let (findings, has_more) = report::first_findings(reached, id, NAMED_MAX).await?;
+    let mut text = String::new();
+    for finding in &findings {
+        if let Some(conversation) = finding.conversation {
+            text.push_str(&format!("{conversation} "));
+        }
+        text.push_str(&line_of(finding));
+    }
+    if has_more {
+        text.push_str(&format!("and more: dragoman migrate report {id}\n"));
+    }
+    Ok(text)
 }
 
 /// A conversation's line, with what was found of it.

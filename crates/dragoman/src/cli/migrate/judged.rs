@@ -8,10 +8,12 @@ use crate::cli::ending::Ending;
 use crate::cli::shown::count;
 use crate::failure::Failure;
 
-/// The exit code's meaning; a job that did not come to its end is a failure.
-pub(super) fn judge(kind: JobKind, status: &Status) -> Result<Ending, Failure> {
+/// The exit code's meaning; a job that did not come to its end is a failure. A copy that went through all there is has
+/// come to its end: what it left is left for good, unless something of it `may_pass`.
+pub(super) fn judge(kind: JobKind, status: &Status, may_pass: bool) -> Result<Ending, Failure> {
     let (record, id) = (&status.record, status.record.id);
-    if let Some(why) = &record.stopped {
+    let has_ended = kind == JobKind::Copy && record.phase == Phase::Copied && !may_pass;
+    if let Some(why) = record.stopped.as_ref().filter(|_| !has_ended) {
         return Err(Failure::temporary(
             format!("{id}: {why}"),
             format!(
@@ -45,7 +47,9 @@ pub(super) fn judge(kind: JobKind, status: &Status) -> Result<Ending, Failure> {
                 true => 0,
                 false => left(status, &[ItemState::Pending]),
             };
-            Ok(Ending::unless(exceptions + late > 0))
+            Ok(Ending::unless(
+                exceptions + late > 0 || record.stopped.is_some(),
+            ))
         }
         JobKind::Switch => after(
             kind,

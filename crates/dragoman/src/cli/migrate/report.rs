@@ -87,6 +87,33 @@ pub(super) async fn findings(
     pages(reached, &["migrations", id, "findings"], take).await
 }
 
+/// The first exceptions, at most `most`, and whether there are more.
+pub(super) async fn first_findings(
+    reached: &Reached,
+    id: &str,
+    most: usize,
+) -> Result<(Vec<Finding>, bool), Failure> {
+    let path = ["migrations", id, "findings"];
+    let page: Page<Finding> = reached
+        .api
+        .get(&path)
+        .query("limit", Some(most))
+        .send()
+        .await?;
+    Ok((page.data, page.next_cursor.is_some()))
+}
+
+/// Whether one of the exceptions may pass by itself.
+pub(super) async fn may_pass(reached: &Reached, id: &str) -> Result<bool, Failure> {
+    let mut may_pass = false;
+    findings(reached, id, |finding| {
+        may_pass |= finding.temporary;
+        Ok(())
+    })
+    .await?;
+    Ok(may_pass)
+}
+
 /// Every conversation of the migration, page by page.
 pub(super) async fn items(
     reached: &Reached,
