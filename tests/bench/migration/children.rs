@@ -49,6 +49,11 @@ pub(crate) fn copy(file: &Path) -> Outcome<Copied> {
     run(this_program()?.arg("copy").arg(file))
 }
 
+/// The same with small caches.
+pub(crate) fn copy_frugally(file: &Path) -> Outcome<Copied> {
+    run(this_program()?.arg("copy-frugally").arg(file))
+}
+
 /// Copies what is in a database to a vendor.
 pub(crate) fn copy_to_vendor(file: &Path, address: &str) -> Outcome<Copied> {
     run(this_program()?.arg("copy-to-vendor").arg(file).arg(address))

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend::ports::{MigrationFilter, MigrationId, MigrationSpec, Oversize};
+use async_trait::async_trait;
+use backend::ports::{MigrationFilter, MigrationId, MigrationSpec, Oversize, Touch, Traffic};
 use backend::{Backend, Context, Principal, Scope};
 use conversation::{Handle, NewConversation, NewMessage, Participant, Role, Side};
 use convore::{Convore, ConvoreConfig};
@@ -13,6 +14,8 @@ use layers::Renamed;
 use migration::{CopyOptions, Endpoint, Migrations, Parts, Settings, Status};
 use overlay::{Overlay, OverlaySettings};
 use store::{SealingKey, State, Store, StoreConfig};
+
+use tokio::sync::broadcast;
 
 use crate::fake::FakeConvore;
 use crate::{AT_ONCE, MESSAGES_EACH, Outcome};
@@ -25,6 +28,21 @@ const SEEDED_AT_ONCE: usize = 500;
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 /// How long one call may take; generous, because nothing here is measured by it.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// Nobody uses the conversations while they are copied.
+#[derive(Debug)]
+struct Quiet(broadcast::Sender<Touch>);
+
+#[async_trait]
+impl Traffic for Quiet {
+    fn follow(&self) -> broadcast::Receiver<Touch> {
+        self.0.subscribe()
+    }
+
+    async fn look_through(&self, _: &str, _: &Arc<Principal>) -> backend::Result<()> {
+        Ok(())
+    }
+}
 
 /// Fills a new database with conversations of one backend.
 pub(crate) async fn seed(file: &Path, messages: usize) -> Outcome<()> {
@@ -75,8 +93,8 @@ pub(crate) async fn seed(file: &Path, messages: usize) -> Outcome<()> {
 }
 
 /// Copies to another backend of the same database, and prints how many messages in how many seconds.
-pub(crate) async fn to_store(file: &Path) -> Outcome<()> {
-    let store = Store::open(StoreConfig::at(file))?;
+pub(crate) async fn to_store(config: StoreConfig) -> Outcome<()> {
+    let store = Store::open(config)?;
     let state = Arc::new(store.state(&SealingKey::from_bytes([7; 32]))?);
     let target = Arc::new(store.backend(TARGET));
     copy(&store, &state, target).await
@@ -114,6 +132,9 @@ async fn copy(store: &Store, state: &Arc<State>, target: Arc<dyn Backend>) -> Ou
         erasure: Arc::clone(state) as _,
         settings: Settings::default(),
     });
+    migrations
+        .start(Arc::new(Quiet(broadcast::Sender::new(1))))
+        .await?;
     let planned = migrations
         .plan(MigrationSpec {
             from: SOURCE.into(),

@@ -92,7 +92,9 @@ async fn import(client: &Client, address: &str, messages: usize) -> Result<(), r
         let request = client.post(format!("{address}{path}"));
         request.bearer_auth(FakeConvore::KEY).json(body).send()
     };
-    let conversation = json!({"channel_id": FakeConvore::CHANNEL, "participants": []});
+    let conversation = json!({
+        "channel_id": FakeConvore::CHANNEL, "participants": [], "label_ids": []
+    });
     let made = post("/v1/conversations", &conversation).await?;
     let made: serde_json::Value = made.error_for_status()?.json().await?;
     let words = "t".repeat(300);

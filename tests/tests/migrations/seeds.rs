@@ -89,11 +89,15 @@ pub(crate) fn at_sunshine_said(user: &str, number: usize, words: &str, at: i64) 
     })
 }
 
-/// Conversations at Convore, of both sides.
-pub(crate) fn at_convore(fake: &FakeConvore, conversations: usize, messages: usize) -> Vec<Seeded> {
+/// Conversations at Convore, of both sides, the nth with as many messages as `messages` says.
+pub(crate) fn at_convore(
+    fake: &FakeConvore,
+    conversations: usize,
+    messages: impl Fn(usize) -> usize,
+) -> Vec<Seeded> {
     let seeded = (0..conversations).map(|conversation| {
         let native = fake.add_conversation(&format!("Order {conversation}"));
-        let said = (0..messages).map(|number| {
+        let said = (0..messages(conversation)).map(|number| {
             let (words, at) = (words(conversation, number), said_at(conversation, number));
             at_convore_said(fake, &native, number.is_multiple_of(2), &words, at);
             (words, at)

@@ -603,8 +603,9 @@ pub trait Names: Debug + Send + Sync + 'static {
         native: &[AttachmentId],
     ) -> Result<Vec<Option<AttachmentId>>>;
 
-    /// The messages that copies are writing to the place. One that is not told here any more, and is there, is named by
-    /// [`Names::message_publics`]: so this is asked first.
+    /// The messages that copies are writing to the place. One that is noted meanwhile is told here no more, and named by
+    /// [`Names::message_publics`] from that moment: so this is asked first. Neither holds for one of which it stays unknown
+    /// what became of it, or of which that is not known long after its deadline: it is shown by the id that it got there.
     async fn arriving(&self, at: &PlaceQuery) -> Result<Vec<Arriving>>;
 }
 
