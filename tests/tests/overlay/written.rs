@@ -288,9 +288,13 @@ async fn everything_reads_back(behind: Behind) {
             // What is copied has both: every conversation has.
             new.kind.get_or_insert(Kind::Assistant);
             new.status.get_or_insert(Status::Open);
-        } else if let Some(assistant) = &mut new.assistant {
-            // A profile that is not there is the caller's mistake.
-            assistant.profile_id = None;
+        } else {
+            // Callers cannot give it: only a copy was made at another time.
+            new.created_at = None;
+            if let Some(assistant) = &mut new.assistant {
+                // A profile that is not there is the caller's mistake.
+                assistant.profile_id = None;
+            }
         }
         let made = run.router().create_conversation(&cx, new.clone()).await;
         let messages: Vec<NewMessage> = (0..2 * MESSAGES)
