@@ -40,6 +40,9 @@ pub struct Parts {
     pub settings: Settings,
 }
 
+/// How long asking about a write may take.
+const ASKING: Duration = Duration::from_secs(30);
+
 /// How migrations behave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -52,6 +55,9 @@ pub struct Settings {
     /// How long a doubtful write is asked about before it is left to the operator.
     pub settle_patience: Duration,
     /// How long a switch waits for the writers of one conversation.
+    ///
+    /// Where a write of the migration itself was cut off, at least as long as it takes until a backend can tell that it
+    /// was never carried out: twice `write_timeout`, and half a minute to ask.
     pub switch_patience: Duration,
     /// How often the source is polled for what still arrives there after a switch.
     pub drain_interval: Duration,
@@ -59,6 +65,14 @@ pub struct Settings {
     pub mirror_delay: Duration,
     /// Of so many reads through the gateway one is compared on both sides while a mirror runs.
     pub shadow_sample: u32,
+}
+
+impl Settings {
+    /// How long after a write that was cut off it is certain that what is not there will not come any more, and there was
+    /// time to ask: its deadline, as long again for what is carried out late, and a turn of asking.
+    pub(crate) fn told_after(&self) -> Duration {
+        self.write_timeout * 2 + ASKING
+    }
 }
 
 impl Default for Settings {

@@ -25,13 +25,20 @@ impl Binder<'_> {
     /// Takes the conversation's lease as soon as no write of it is open.
     pub(super) async fn hold(&self, subject: &Subject) -> std::result::Result<Held, Not> {
         let (run, id) = (self.run, subject.id);
-        let give_up = Instant::now() + run.parts.settings.switch_patience;
+        let settings = &run.parts.settings;
+        let began = Instant::now();
+        let told_at = began + settings.switch_patience.max(settings.told_after());
         loop {
-            let patience = give_up.saturating_duration_since(Instant::now());
+            let patience = settings.switch_patience;
             let held = Held::take(&run.parts.leases, &conversation_lease(id), patience).await?;
+            let mut give_up = began + patience;
             let mut open = self.open_writes(id).await?;
             if open == 0 {
                 open = self.arriving(subject).await?;
+                if open > 0 && has_open(&run.reversed(), id).await? {
+                    // This migration's own, and nobody else asks. Where absence is all that tells, it tells only then.
+                    give_up = told_at;
+                }
             }
             if open == 0 {
                 return Ok(held);

@@ -304,6 +304,30 @@ async fn what_this_migration_was_bringing_is_settled_by_it() {
     }
 }
 
+#[tokio::test]
+async fn what_this_migration_was_bringing_is_asked_about_until_the_backend_can_tell() {
+    let mut world = World::new();
+    // Writers are waited for no longer than the first answer takes.
+    world.parts.settings.switch_patience = Duration::from_millis(1);
+    let silences = Arc::new(AtomicU64::new(3));
+    let left = silences.clone();
+    world.wrap("new", |below| {
+        let silent = Changed::new(below).meeting(move |call, _| {
+            let is_silent = call == "settle"
+                && left
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+                    .is_ok();
+            let cannot_tell = Error::new(Kind::Unavailable, "not yet");
+            std::future::ready(if is_silent { Err(cannot_tell) } else { Ok(()) }).boxed()
+        });
+        silent.shared()
+    });
+    let (old, run) = switched(&mut world).await;
+    cut_off(&world, &old, ("old", "new"), &run).await;
+    assert_eq!(bind_back(&run, old.id).await, Bound::There);
+    assert_eq!(silences.load(Ordering::Relaxed), 0);
+}
+
 /// A conversation that was switched away from a vendor.
 async fn switched(world: &mut World) -> (Location, Run) {
     world.wrap("old", |below| vendor(below).shared());

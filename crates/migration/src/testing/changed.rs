@@ -95,7 +95,7 @@ impl Changed {
         self
     }
 
-    /// Meets this before it reads a conversation, lists messages or imports some; it may take its time, or fail.
+    /// Meets this before it reads a conversation, lists messages, imports some or settles; it may take its time, or fail.
     pub(crate) fn meeting(
         mut self,
         meets: impl Fn(&'static str, Option<Order>) -> BoxFuture<'static, Result<()>>
@@ -329,6 +329,7 @@ impl Backend for Changed {
     }
 
     async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
+        self.meet("settle", None).await?;
         self.below.settle(cx, intent).await
     }
 }

@@ -112,6 +112,8 @@ impl World {
                 drain_interval: Duration::from_millis(50),
                 mirror_delay: Duration::from_millis(5),
                 shadow_sample: 2,
+                // What was cut off at a vendor that tells by absence only is told by absence after twice that.
+                write_timeout: Duration::from_secs(5),
                 ..Settings::default()
             },
         });
