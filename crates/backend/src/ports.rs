@@ -6,6 +6,7 @@ mod blobs;
 mod credentials;
 mod directory;
 mod erasure;
+mod facades;
 mod held;
 mod idempotency;
 mod intents;
@@ -24,6 +25,7 @@ pub use directory::{
     BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
 };
 pub use erasure::{Erased, Erasure};
+pub use facades::{FacadeObject, FacadeState, ObjectName, ObjectQuery};
 pub use held::{Held, conversation_lease, copy_lease, writing_lease};
 pub use idempotency::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
 pub use intents::{IntentQuery, IntentRecord, IntentState, Intents};
@@ -40,6 +42,6 @@ pub use ledger::{
     RouteOverrides, Sign, Step, Switching, Tally,
 };
 pub use repair::{Repair, RepairSelection, Resolution};
-pub use responder::{Responder, Turn};
+pub use responder::{AnswerNotes, Noted, Responder, Turn};
 pub use traffic::{Touch, Touched, Traffic};
 pub use translator::{Canonical, Subject, Translated, Translator};

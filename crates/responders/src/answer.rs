@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backend::ports::AnswerNotes;
 use backend::{Backend, Context, Error, Event, FidelityPolicy, Kind, Location, Result};
 use conversation::{Message, MessageStatus, NewMessage, Part};
 use futures_util::stream::{BoxStream, StreamExt};
@@ -20,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) at: Location,
     /// The answer's fields, all but its parts and status.
     pub(crate) draft: NewMessage,
+    /// What the responder learns of the answer while it comes.
+    pub(crate) notes: AnswerNotes,
     /// True where the request had an input, which is stored by now.
     pub(crate) has_said: bool,
     pub(crate) input: Option<Box<Message>>,
@@ -92,12 +95,14 @@ impl Answer {
         } else {
             MessageStatus::Incomplete
         });
-        let reason = match &failure {
-            Some(error) => error.kind.as_str(),
-            None if whole => "stop",
-            None => "cancelled",
-        };
-        answer.finish_reason = Some(reason.into());
+        let noted = self.notes.noted();
+        answer.finish_reason = Some(match &failure {
+            Some(error) => error.kind.as_str().into(),
+            None if whole => noted.finish_reason.unwrap_or_else(|| "stop".into()),
+            None => "cancelled".into(),
+        });
+        answer.model = noted.model.or(answer.model);
+        answer.usage.clone_from(&noted.usage);
         answer.latency_ms = u64::try_from(self.started.elapsed().as_millis()).ok();
         let part = answer.parts[0].clone();
         // The words are made; storing them gets a deadline of its own.
@@ -110,6 +115,9 @@ impl Answer {
         match self.inner.post_message(&store_cx, &self.at, answer).await {
             Ok(message) => {
                 self.tell(Event::PartCompleted { index: 0, part }).await;
+                if let Some(usage) = noted.usage {
+                    self.tell(Event::MessageUsage(usage)).await;
+                }
                 let message = Box::new(message);
                 let last = if whole {
                     Event::MessageCompleted(message)

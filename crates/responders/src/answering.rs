@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use backend::ports::{Responder, Turn};
+use backend::ports::{AnswerNotes, Responder, Turn};
 use backend::{
     Applied, Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context,
     ConversationPage, ConversationQuery, Error, EventStream, Health, Intent, Level, Located,
@@ -181,10 +181,12 @@ impl Backend for Answering {
             request.assistant.unwrap_or_default(),
         );
         let draft = draft(self.responder.name(), &assistant, request.metadata);
+        let notes = AnswerNotes::default();
         let turn = Turn {
             messages,
             assistant,
             template: request.template,
+            notes: notes.clone(),
         };
         let pieces = self.responder.answer(cx, turn).await.map_err(failed)?;
 
@@ -194,6 +196,7 @@ impl Backend for Answering {
             cx: cx.clone(),
             at: at.clone(),
             draft,
+            notes,
             has_said,
             input: input.map(Box::new),
             started,

@@ -15,6 +15,7 @@ mod blobs;
 mod credentials;
 mod directory;
 mod erasure;
+mod facades;
 mod idempotency;
 mod intents;
 mod keys;

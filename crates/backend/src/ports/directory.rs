@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use conversation::{Conversation, ConversationId, Time};
 
 use super::{MigrationFilter, RosterEntry};
-use crate::{ConversationQuery, Location, Page, Principal, Result};
+use crate::{ConversationQuery, Cursor, Location, Page, Principal, Result};
 
 /// A conversation that the directory knows.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +92,16 @@ pub trait Directory: Debug + Send + Sync + 'static {
     /// Finds one by where it lives now, lived before or is copied to, deleted ones included.
     async fn find_native(&self, backend: &str, native: &str) -> Result<Option<DirectoryEntry>>;
 
+    /// Where these conversations lived first: the backend and the id there. `None` for one that is not known, or was
+    /// deleted.
+    async fn first_homes(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Option<(Box<str>, Box<str>)>>>;
+
+    /// The conversation that first lived at a backend by this id, deleted ones included.
+    async fn find_first(&self, backend: &str, native: &str) -> Result<Option<ConversationId>>;
+
     /// Replaces the last document and the values that lists filter and sort by, and ends `mark_gone`. A document older than the one that
     /// is held (by `updated_at`) still replaces it: the backend's word counts.
     async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()>;
@@ -124,6 +134,18 @@ pub trait Directory: Debug + Send + Sync + 'static {
         principal: &Principal,
         query: &ConversationQuery,
     ) -> Result<Page<DirectoryEntry>>;
+
+    /// How many entries a list has. Its page is not looked at.
+    async fn count(&self, principal: &Principal, query: &ConversationQuery) -> Result<u64>;
+
+    /// The cursor right after the first `skip` entries of a list, so that a page may begin at a number. Its position is
+    /// not looked at. `None` where the list has fewer entries, or none are skipped.
+    async fn cursor_at(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+        skip: u64,
+    ) -> Result<Option<Cursor>>;
 
     /// The entries of an operator's walk, by id: complete whatever is written meanwhile.
     async fn walk(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>>;

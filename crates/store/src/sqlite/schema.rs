@@ -25,6 +25,7 @@ const VERSIONS: &[(&str, &str)] = &[
         "V5__migrations",
         include_str!("../../schema/V5__migrations.sql"),
     ),
+    ("V6__facades", include_str!("../../schema/V6__facades.sql")),
 ];
 
 /// True where the schema is this program's, or newer.

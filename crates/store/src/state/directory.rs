@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use backend::ports::{
     BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
 };
-use backend::{ConversationQuery, Error, Kind, Location, Page, Principal, Result};
+use backend::{ConversationQuery, Cursor, Error, Kind, Location, Page, Principal, Result};
 use conversation::{Conversation, ConversationId, NewConversation, Time};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -87,6 +87,40 @@ impl Directory for State {
             ))?;
             let mut rows = statement.query(params![backend, native])?;
             rows.next()?.map(read).transpose()
+        })
+    }
+
+    async fn first_homes(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Option<(Box<str>, Box<str>)>>> {
+        self.store.read_together(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT first_backend, first_native FROM directory WHERE id = ?1 AND hidden < 2",
+            )?;
+            let mut homes = Vec::with_capacity(ids.len());
+            for id in ids {
+                let home = statement
+                    .query_row(params![id.to_string()], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })
+                    .optional()?;
+                homes.push(home);
+            }
+            Ok(homes)
+        })
+    }
+
+    async fn find_first(&self, backend: &str, native: &str) -> Result<Option<ConversationId>> {
+        // What a vendor made has an id that follows from its first home.
+        let id = ConversationId::derive(backend, native);
+        self.store.read(|connection| {
+            let found = connection
+                .prepare_cached(
+                    "SELECT 1 FROM directory WHERE id = ?1 AND first_backend = ?2 AND first_native = ?3",
+                )?
+                .exists(params![id.to_string(), backend, native])?;
+            Ok(found.then_some(id))
         })
     }
 
@@ -210,6 +244,19 @@ impl Directory for State {
         query: &ConversationQuery,
     ) -> Result<Page<DirectoryEntry>> {
         self.page(principal, query)
+    }
+
+    async fn count(&self, principal: &Principal, query: &ConversationQuery) -> Result<u64> {
+        self.count_list(principal, query)
+    }
+
+    async fn cursor_at(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+        skip: u64,
+    ) -> Result<Option<Cursor>> {
+        self.cursor_of(principal, query, skip)
     }
 
     async fn walk(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>> {

@@ -1,7 +1,9 @@
 //! Lists of the directory: filtered, sorted, paged, and never more than the principal may see.
 
 use backend::ports::DirectoryEntry;
-use backend::{ConversationFilter, ConversationQuery, Page, Principal, Result, Scope, SortKey};
+use backend::{
+    ConversationFilter, ConversationQuery, Cursor, Order, Page, Principal, Result, Scope, SortKey,
+};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 use serde::{Deserialize, Serialize};
@@ -93,30 +95,9 @@ impl State {
     ) -> Result<Page<DirectoryEntry>> {
         let size = page_size(&query.page)?;
         let terms = terms::of_filter(&query.filter)?;
-        let unowned = principal.may(Scope::Unowned);
-        let list = json::to_text(
-            "list",
-            &ListName {
-                tenant: &principal.tenant,
-                unowned,
-                user: principal.user.as_deref(),
-                filter: &query.filter,
-                sort: query.sort,
-                order: order_name(query.page.order),
-            },
-        )?;
+        let list = name_of(principal, query)?;
         let walk: Walk<Place> = Walk::of_conversations(&query.page, &list)?;
-        let list_of = |tenant| List {
-            tenant,
-            user: principal.user.as_deref(),
-            query,
-            terms: &terms,
-        };
-        // What belongs to nobody has the empty tenant.
-        let lists: Vec<List<'_>> = std::iter::once(&*principal.tenant)
-            .chain(unowned.then_some(""))
-            .map(list_of)
-            .collect();
+        let lists = lists_of(principal, query, &terms);
         let found = self.store.read_together(|connection| {
             let items = read_lists(
                 connection,
@@ -132,6 +113,91 @@ impl State {
         })?;
         found.into_page(&list)
     }
+
+    pub(super) fn count_list(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+    ) -> Result<u64> {
+        let terms = terms::of_filter(&query.filter)?;
+        let lists = lists_of(principal, query, &terms);
+        self.store.read_together(|connection| {
+            let mut count = 0;
+            for list in &lists {
+                count += list.count(connection)?;
+            }
+            Ok(count)
+        })
+    }
+
+    pub(super) fn cursor_of(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+        skip: u64,
+    ) -> Result<Option<Cursor>> {
+        let Some(before_last) = skip.checked_sub(1) else {
+            return Ok(None);
+        };
+        let terms = terms::of_filter(&query.filter)?;
+        let lists = lists_of(principal, query, &terms);
+        let descending = query.page.order == Order::Desc;
+        let last = self
+            .store
+            .read_together(|connection| match lists.as_slice() {
+                [list] => Ok(list.places(connection, descending, 1, before_last)?.pop()),
+                lists => {
+                    let mut places = Vec::new();
+                    for list in lists {
+                        places.extend(list.places(connection, descending, skip, 0)?);
+                    }
+                    places.sort_by(|a, b| in_order(a, b, descending));
+                    Ok(usize::try_from(before_last)
+                        .ok()
+                        .filter(|last| *last < places.len())
+                        .map(|last| places.swap_remove(last)))
+                }
+            })?;
+        let list = name_of(principal, query)?;
+        last.map(|place| Cursor::encode(&list, &place)).transpose()
+    }
+}
+
+fn in_order(a: &Place, b: &Place, descending: bool) -> std::cmp::Ordering {
+    let order = a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
+    if descending { order.reverse() } else { order }
+}
+
+/// Everything that selects and orders a list, as text.
+fn name_of(principal: &Principal, query: &ConversationQuery) -> Result<String> {
+    json::to_text(
+        "list",
+        &ListName {
+            tenant: &principal.tenant,
+            unowned: principal.may(Scope::Unowned),
+            user: principal.user.as_deref(),
+            filter: &query.filter,
+            sort: query.sort,
+            order: order_name(query.page.order),
+        },
+    )
+}
+
+/// The tenants whose entries together make a list. What belongs to nobody has the empty tenant.
+fn lists_of<'a>(
+    principal: &'a Principal,
+    query: &'a ConversationQuery,
+    terms: &'a [Term],
+) -> Vec<List<'a>> {
+    std::iter::once(&*principal.tenant)
+        .chain(principal.may(Scope::Unowned).then_some(""))
+        .map(|tenant| List {
+            tenant,
+            user: principal.user.as_deref(),
+            query,
+            terms,
+        })
+        .collect()
 }
 
 /// One tenant's part of a list.
@@ -155,10 +221,7 @@ fn read_lists(
         items.extend(list.read(connection, start, descending, limit)?);
     }
     if lists.len() > 1 {
-        items.sort_by(|(a, _), (b, _)| {
-            let order = a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
-            if descending { order.reverse() } else { order }
-        });
+        items.sort_by(|(a, _), (b, _)| in_order(a, b, descending));
         items.truncate(limit);
     }
     Ok(items)
@@ -196,6 +259,57 @@ impl List<'_> {
         descending: bool,
         limit: usize,
     ) -> Attempt<Select> {
+        let mut select = self.selected(connection, COLUMNS)?;
+        self.order(&mut select, start, descending, limit);
+        Ok(select)
+    }
+
+    fn count(&self, connection: &Connection) -> Attempt<u64> {
+        let select = self.selected(connection, "count(*)")?;
+        let mut statement = connection.prepare_cached(&select.sql)?;
+        Ok(statement.query_row(params_from_iter(select.values), |row| row.get(0))?)
+    }
+
+    /// The places of entries, without their documents.
+    fn places(
+        &self,
+        connection: &Connection,
+        descending: bool,
+        limit: u64,
+        skip: u64,
+    ) -> Attempt<Vec<Place>> {
+        let column = self.column().unwrap_or("id");
+        let mut select = self.selected(connection, &format!("d.{column}, d.id"))?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.order(&mut select, None, descending, limit);
+        let skip = i64::try_from(skip).unwrap_or(i64::MAX);
+        select.push(" OFFSET ?", [Value::Integer(skip)]);
+        let mut statement = connection.prepare_cached(&select.sql)?;
+        let mut rows = statement.query(params_from_iter(select.values))?;
+        let mut places = Vec::new();
+        while let Some(row) = rows.next()? {
+            let key = match self.query.sort {
+                SortKey::CreatedAt | SortKey::UpdatedAt => Key::Time(row.get(0)?),
+                SortKey::Id => Key::Text(String::new()),
+                SortKey::Title => Key::Text(row.get(0)?),
+            };
+            places.push(Place(key, row.get(1)?));
+        }
+        Ok(places)
+    }
+
+    /// The column of what it is sorted by, where that is not the id.
+    fn column(&self) -> Option<&'static str> {
+        match self.query.sort {
+            SortKey::CreatedAt => Some("created_at"),
+            SortKey::UpdatedAt => Some("updated_at"),
+            SortKey::Id => None,
+            SortKey::Title => Some("title"),
+        }
+    }
+
+    /// What is selected of all entries of the list.
+    fn selected(&self, connection: &Connection, what: &str) -> Attempt<Select> {
         let ConversationFilter {
             status,
             kind,
@@ -209,7 +323,7 @@ impl List<'_> {
         let leading = self.leading(connection)?;
         let tenant = || Value::Text(self.tenant.to_owned());
         let mut select = Select {
-            sql: format!("SELECT {COLUMNS} FROM "),
+            sql: format!("SELECT {what} FROM "),
             values: Vec::new(),
         };
         match leading {
@@ -264,17 +378,11 @@ impl List<'_> {
             "priority",
             priority.iter().map(|priority| priority.as_str()).collect(),
         )?;
-        self.order(&mut select, start, descending, limit);
         Ok(select)
     }
 
     fn order(&self, select: &mut Select, start: Option<&Place>, descending: bool, limit: usize) {
-        let column = match self.query.sort {
-            SortKey::CreatedAt => Some("created_at"),
-            SortKey::UpdatedAt => Some("updated_at"),
-            SortKey::Id => None,
-            SortKey::Title => Some("title"),
-        };
+        let column = self.column();
         let (sign, direction) = if descending {
             ("<", "DESC")
         } else {

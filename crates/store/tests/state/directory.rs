@@ -17,7 +17,7 @@ use store::State;
 
 use crate::support::{open, open_in, principal, seconds};
 
-fn entry(
+pub(crate) fn entry(
     tenant: Option<&str>,
     owner: Option<&str>,
     created: i64,
@@ -38,14 +38,14 @@ fn entry(
     }
 }
 
-fn titled(title: &str) -> NewConversation {
+pub(crate) fn titled(title: &str) -> NewConversation {
     NewConversation {
         title: Some(title.into()),
         ..NewConversation::default()
     }
 }
 
-fn titles(entries: &[DirectoryEntry]) -> Vec<&str> {
+pub(crate) fn titles(entries: &[DirectoryEntry]) -> Vec<&str> {
     entries
         .iter()
         .map(|entry| entry.document.title.as_deref().unwrap_or_default())

@@ -11,6 +11,7 @@ mod credentials;
 mod directory;
 mod drift;
 mod erasure;
+mod facades;
 mod fields;
 mod idempotency;
 mod index;
@@ -19,6 +20,7 @@ mod keys;
 mod leases;
 mod ledger;
 mod names;
+mod numbers;
 mod overlay;
 mod persons;
 mod places;
@@ -32,8 +34,8 @@ mod walking;
 use std::sync::Arc;
 
 use backend::ports::{
-    Blobs, Credentials, Directory, Erasure, Idempotency, Intents, Keys, Leases, Ledger, Names,
-    OverlayState, RouteOverrides,
+    Blobs, Credentials, Directory, Erasure, FacadeState, Idempotency, Intents, Keys, Leases,
+    Ledger, Names, OverlayState, RouteOverrides,
 };
 use store::State;
 
@@ -50,12 +52,14 @@ type Ports = (
     Arc<dyn Names>,
     Arc<dyn RouteOverrides>,
     Arc<dyn Erasure>,
+    Arc<dyn FacadeState>,
 );
 
 #[test]
 fn the_state_serves_every_port() {
     fn ports(state: Arc<State>) -> Ports {
         (
+            state.clone(),
             state.clone(),
             state.clone(),
             state.clone(),

@@ -63,7 +63,7 @@ pub(crate) async fn is_answered(state: &State, key: &IdempotencyKey) -> bool {
     matches!(begin.unwrap(), Begin::Answered(_))
 }
 
-fn record(id: &str, tenant: &str, user: Option<&str>) -> KeyRecord {
+pub(crate) fn record(id: &str, tenant: &str, user: Option<&str>) -> KeyRecord {
     KeyRecord {
         id: id.into(),
         tenant: tenant.into(),

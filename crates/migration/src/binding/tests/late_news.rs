@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use backend::ports::{
     BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
 };
-use backend::{ConversationQuery, Error, Kind, Location, Page, Principal, Result};
+use backend::{ConversationQuery, Cursor, Error, Kind, Location, Page, Principal, Result};
 use conversation::{Conversation, ConversationId, Time};
 
 /// A directory that cannot be refreshed, and counts how often that was refused.
@@ -62,6 +62,30 @@ impl Directory for Stale {
         query: &ConversationQuery,
     ) -> Result<Page<DirectoryEntry>> {
         self.below.list(principal, query).await
+    }
+
+    async fn count(&self, principal: &Principal, query: &ConversationQuery) -> Result<u64> {
+        self.below.count(principal, query).await
+    }
+
+    async fn cursor_at(
+        &self,
+        principal: &Principal,
+        query: &ConversationQuery,
+        offset: u64,
+    ) -> Result<Option<Cursor>> {
+        self.below.cursor_at(principal, query, offset).await
+    }
+
+    async fn first_homes(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Option<(Box<str>, Box<str>)>>> {
+        self.below.first_homes(ids).await
+    }
+
+    async fn find_first(&self, backend: &str, native: &str) -> Result<Option<ConversationId>> {
+        self.below.find_first(backend, native).await
     }
 
     async fn walk(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>> {

@@ -5,7 +5,7 @@ use backend::ports::Erased;
 use rusqlite::{Connection, params};
 
 use crate::failure::Attempt;
-use crate::state::{directory, ledger, overlay};
+use crate::state::{directory, facades, ledger, overlay};
 
 /// Rows of what is kept beside a backend.
 const KEPT: [&str; 4] = [
@@ -33,6 +33,7 @@ pub(super) fn erase(connection: &Connection, id: &str) -> Attempt<Erased> {
         .prepare_cached("DELETE FROM intents WHERE conversation = ?1")?
         .execute(params![id])? as u64;
     erased.ledger = ledger::erase(connection, id)?;
+    erased.kept += facades::erase_conversation(connection, id)?;
     directory::empty(connection, id)?;
     Ok(erased)
 }

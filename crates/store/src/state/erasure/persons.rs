@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::backend::voter_of_user;
 use crate::failure::Attempt;
 use crate::json;
+use crate::state::facades;
 use crate::state::ledger::migrations;
 
 /// True for the reference `?1`, and for that of a vendor's user whom `?1` reaches: `<vendor's user>@?1`, where no vendor's
@@ -42,6 +43,13 @@ pub(super) fn erase(
     remove(&format!("DELETE FROM bootstraps WHERE {IS_OF}"))?;
     remove("DELETE FROM discoveries WHERE credential = ?1")?;
     let credentials = remove(&format!("DELETE FROM credentials WHERE {IS_OF}"))?;
+    // The secrets that sign in the name of their keys.
+    let signing = connection
+        .prepare_cached(
+            "DELETE FROM credentials WHERE reference IN \
+             (SELECT 'signing/' || id FROM keys WHERE tenant = ?1 AND user = ?2) AND backend LIKE 'facade/%'",
+        )?
+        .execute(params![tenant, user])? as u64;
     // Answers to others show them too, as participants and authors: an answer's body is JSON within JSON.
     let named = format!("\"id\":{}", json::to_text("name", user)?);
     let named_in_text = json::to_text("name", &named)?;
@@ -75,10 +83,11 @@ pub(super) fn erase(
             .execute(params![message, voter, nobody])?;
     }
     Ok(Erased {
+        kept: facades::erase_person(connection, tenant, user)?,
         answers,
         intents,
         ledger: migrations::leave_rosters(connection, person)?,
-        credentials,
+        credentials: credentials + signing,
         keys,
         ..Erased::default()
     })
