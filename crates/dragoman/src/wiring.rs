@@ -68,11 +68,13 @@ pub(crate) async fn gateway(
         erasure: Arc::clone(state) as _,
         settings: migration_settings(configuration, holder),
     });
+    let key_check = keys::KeyCheck::new(Arc::clone(state) as _);
     let gateway = Gateway {
         router: Arc::clone(&router) as _,
         backends,
         translators: stacks::translators(),
         keys: Arc::clone(state) as _,
+        key_check,
         idempotency: Arc::clone(state) as _,
         overlay_state: Arc::clone(state) as _,
         intents: Arc::clone(state) as _,
@@ -80,6 +82,7 @@ pub(crate) async fn gateway(
         leases: Arc::clone(state) as _,
         migrations: migrations.clone(),
         route_overrides: Arc::clone(state) as _,
+        facades: Vec::new(),
         readiness: Arc::new(StoreReadiness(open.store.clone())),
         metrics: configuration.expose.metrics.then(|| metrics_page(metrics)),
         docs: configuration.expose.docs,

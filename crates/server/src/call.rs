@@ -42,10 +42,13 @@ pub(crate) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let principal = app
-        .key_check
-        .principal(request.method(), request.uri().path(), request.headers())
-        .await;
+    let principal = auth::principal(
+        &app.gateway.key_check,
+        request.method(),
+        request.uri().path(),
+        request.headers(),
+    )
+    .await;
     let principal = match principal {
         Ok(principal) => principal,
         Err(problem) => return problem.into_response(),

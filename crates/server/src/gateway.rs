@@ -11,9 +11,10 @@ use backend::Backend;
 use backend::ports::{
     Directory, Idempotency, Intents, Keys, Leases, OverlayState, Repair, RouteOverrides, Translator,
 };
+use facadekit::Facade;
+use keys::KeyCheck;
 use migration::Migrations;
 
-use crate::auth::KeyCheck;
 use crate::limits::{RequestLimits, StreamLimits};
 use crate::shutdown::Shutdown;
 
@@ -62,6 +63,8 @@ pub struct Gateway {
     pub translators: Vec<Arc<dyn Translator>>,
     /// API keys.
     pub keys: Arc<dyn Keys>,
+    /// Checks them. The same one as the facades', so that a key that is revoked here is refused there at once.
+    pub key_check: KeyCheck,
     /// Idempotency records.
     pub idempotency: Arc<dyn Idempotency>,
     /// What is kept beside backends: for the list of drifted fields.
@@ -76,6 +79,8 @@ pub struct Gateway {
     pub migrations: Migrations,
     /// Where migrations lead new conversations.
     pub route_overrides: Arc<dyn RouteOverrides>,
+    /// Vendors' APIs over the same router, each below a path of its own.
+    pub facades: Vec<Facade>,
     /// What `/readyz` asks.
     pub readiness: Arc<dyn Readiness>,
     /// What `/metrics` shows; absent: the page does not exist.
@@ -124,13 +129,11 @@ pub(crate) struct App(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) gateway: Gateway,
-    pub(crate) key_check: KeyCheck,
 }
 
 impl App {
     fn new(gateway: Gateway) -> Self {
-        let key_check = KeyCheck::new(Arc::clone(&gateway.keys));
-        App(Arc::new(Shared { gateway, key_check }))
+        App(Arc::new(Shared { gateway }))
     }
 }
 

@@ -8,7 +8,6 @@ mod auth;
 mod body;
 mod call;
 mod checks;
-mod detach;
 mod docs;
 mod failure;
 mod fidelity;
@@ -28,8 +27,6 @@ mod shutdown;
 mod stream;
 mod view;
 
-pub use self::auth::{KeyRequest, NewKey, NoRandomness};
-pub use self::detach::{Detached, Interrupted};
 pub use self::gateway::{Gateway, MetricsPage, Mounted, Readiness, ReadinessCheck};
 pub use self::limits::{RequestLimits, ServeLimits, StreamLimits};
 pub use self::problem::{

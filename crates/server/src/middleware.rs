@@ -15,12 +15,13 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use facadekit::{Facade, Refusal};
 use futures_util::FutureExt;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tracing::{Instrument, info_span};
@@ -35,6 +36,9 @@ use crate::shutdown::Shutdown;
 
 /// A caller that met the limit on requests in work waits this long.
 const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A facade's vendor has its callers send tokens in this header too.
+const USER_TOKEN: HeaderName = HeaderName::from_static("user_token");
 
 /// A backend's own timeout knows more about the outcome than ours, so it gets this much time to answer first.
 const TIMEOUT_GRACE: Duration = Duration::from_millis(500);
@@ -60,15 +64,22 @@ struct Edge {
     limits: RequestLimits,
     places: Arc<Semaphore>,
     shutdown: Shutdown,
+    facades: Vec<Facade>,
     metrics: Arc<RequestMetrics>,
 }
 
 /// Surrounds a finished router. Routes added afterwards would go unprotected, so this comes last.
-pub(crate) fn surround(router: Router, limits: RequestLimits, shutdown: Shutdown) -> Router {
+pub(crate) fn surround(
+    router: Router,
+    limits: RequestLimits,
+    shutdown: Shutdown,
+    facades: Vec<Facade>,
+) -> Router {
     let edge = Arc::new(Edge {
         places: Arc::new(Semaphore::new(limits.requests_max)),
         limits,
         shutdown,
+        facades,
         metrics: Arc::new(RequestMetrics::new()),
     });
     router
@@ -76,7 +87,11 @@ pub(crate) fn surround(router: Router, limits: RequestLimits, shutdown: Shutdown
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(edge, around))
         // Outermost: from here on no `Debug` of a request shows a key.
-        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
+        .layer(SetSensitiveRequestHeadersLayer::new([
+            AUTHORIZATION,
+            COOKIE,
+            USER_TOKEN,
+        ]))
 }
 
 /// The order, from the socket inwards.
@@ -111,8 +126,14 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
             false => edge.take_place().map(|permit| observation.hold(permit)),
         });
 
-    let timeout = timeout_of(route, &edge.limits) + TIMEOUT_GRACE;
-
+    let facade = edge
+        .facade_of(request.uri().path())
+        .map(|facade| facade.refuse);
+    let timeout = match facade {
+        // It answers with an AI's words by whatever route its vendor has, and keeps its own time for everything else.
+        Some(_) => edge.limits.respond_timeout,
+        None => timeout_of(route, &edge.limits),
+    } + TIMEOUT_GRACE;
     let is_safe = request.method().is_safe();
 
     // 5. The handler: detached where it writes, under a timeout, panics caught.
@@ -125,13 +146,24 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     };
 
     // 6. The answer's last touches: problem body, names, security headers.
-    let mut response = write_problem(response, &identity, is_safe);
+    let mut response = match facade {
+        Some(refuse) => refused(response, refuse),
+        None => write_problem(response, &identity, is_safe),
+    };
     identity.write_to(response.headers_mut());
     add_security_headers(response.headers_mut());
     observation.finish(response)
 }
 
 impl Edge {
+    /// The facade below whose path a request goes.
+    fn facade_of(&self, path: &str) -> Option<&Facade> {
+        self.facades.iter().find(|facade| {
+            path.strip_prefix(facade.path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
     fn take_place(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             Problem::new(Code::Overloaded, "too many requests are in work")
@@ -201,6 +233,22 @@ fn check_uri(request: &Request, limits: &RequestLimits) -> Result<(), Problem> {
         ));
     }
     Ok(())
+}
+
+/// A problem that the server met around a facade, in the facade's own shape.
+fn refused(mut response: Response, refuse: fn(&Refusal) -> Response) -> Response {
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => {
+            let seconds = problem.headers().get(RETRY_AFTER);
+            let seconds = seconds.and_then(|value| value.to_str().ok()?.parse().ok());
+            refuse(&Refusal {
+                status: problem.status(),
+                detail: problem.document().detail.as_str().into(),
+                retry_after: seconds.map(Duration::from_secs),
+            })
+        }
+        None => response,
+    }
 }
 
 fn write_problem(mut response: Response, identity: &RequestIdentity, is_safe: bool) -> Response {

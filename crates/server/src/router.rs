@@ -184,6 +184,12 @@ pub(crate) fn build(app: App) -> Result<Router, serde_json::Error> {
     let router = keyed
         .with_state(app.clone())
         .merge(open.layer(CompressionLayer::new()));
+    let facades = &app.gateway.facades;
+    let router = facades.iter().fold(router, |router, facade| {
+        // As a service: what it has not is answered by itself, and in its vendor's words.
+        router.nest_service(facade.path, facade.router.clone())
+    });
     let limits = app.gateway.limits.clone();
-    Ok(surround(router, limits, app.gateway.shutdown.clone()))
+    let shutdown = app.gateway.shutdown.clone();
+    Ok(surround(router, limits, shutdown, facades.clone()))
 }

@@ -1,8 +1,7 @@
 //! The steps of stopping: not ready, streams end, everything is cut.
 
+use facadekit::Detached;
 use tokio_util::sync::CancellationToken;
-
-use crate::detach::Detached;
 
 /// Shared by the signal handler, the accept loop, the streams and `/readyz`.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,14 @@ use toml::Table;
 use crate::files::{assert_none, crates, read};
 
 /// What an adapter may use. Adapters never see each other.
-const ADAPTER: &[&str] = &["adapterkit", "backend", "conversation", "transport"];
+const ADAPTER: &[&str] = &[
+    "adapterkit",
+    "backend",
+    "conversation",
+    "facadekit",
+    "keys",
+    "transport",
+];
 
 /// For each crate, the crates of ours that its production code may use. `dragoman` and `tests` may use all.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -17,13 +24,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("datamonkey", ADAPTER),
     ("sunshine", ADAPTER),
     ("convore", ADAPTER),
+    (
+        "facadekit",
+        &["backend", "conversation", "keys", "transport"],
+    ),
+    ("keys", &["backend", "conversation"]),
     ("store", &["backend", "conversation"]),
     ("overlay", &["backend", "conversation"]),
     ("responders", &["backend", "conversation", "transport"]),
     ("routing", &["backend", "conversation"]),
     ("layers", &["backend", "conversation"]),
     ("migration", &["backend", "conversation"]),
-    ("server", &["backend", "conversation", "migration"]),
+    (
+        "server",
+        &["backend", "conversation", "facadekit", "keys", "migration"],
+    ),
     ("testkit", &["backend", "conversation"]),
 ];
 

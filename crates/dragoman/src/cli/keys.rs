@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use backend::Scope;
 use backend::ports::KeyRecord;
 use conversation::Time;
+use keys::{KeyRequest, NewKey};
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use server::{KeyRequest, NewKey};
 
 use super::arguments::{CreateKey, KeysCommand, Listing, RevokeKey};
 use super::beside::with_state;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Scope;
+use keys::{KeyRequest, NewKey};
 use secrecy::{ExposeSecret, SecretString};
-use server::{KeyRequest, NewKey, Shutdown};
+use server::Shutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 

@@ -11,12 +11,13 @@ use conversation::{AttachmentId, ConversationId, Digest};
 use futures_util::stream::{self, StreamExt};
 use http::header::{CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use keys::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use migration::archive::{About, ConversationLine, EndLine, Line, MessageLine, Target};
 use serde::Deserialize;
 
 use crate::answer::Answer;
 use crate::api::migrations::attempt;
-use crate::auth::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
+
 use crate::body::FileBody;
 use crate::call::Call;
 use crate::checks::{self, violation};

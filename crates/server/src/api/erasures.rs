@@ -6,10 +6,10 @@ use axum::extract::State;
 use backend::ports::RosterEntry;
 use conversation::Violation;
 use http::{HeaderName, StatusCode};
+use keys::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use serde::Deserialize;
 
 use crate::answer::Answer;
-use crate::auth::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use crate::call::{Call, invalid_header};
 use crate::checks::{self, violation};
 use crate::gateway::App;

@@ -6,11 +6,11 @@ use backend::ports::KeyRecord;
 use backend::{Error, Kind, Scope};
 use conversation::{Time, Violation};
 use http::{HeaderName, StatusCode, Uri};
+use keys::{KeyRequest, NewKey, TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
-use crate::auth::{KeyRequest, NewKey, TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use crate::call::{Call, invalid_header};
 use crate::checks::{self, violation};
 use crate::gateway::App;
@@ -167,7 +167,7 @@ pub(crate) async fn revoke(
     if !app.gateway.keys.revoke(id, Time::now()).await? {
         return Err(Error::new(Kind::NotFound, "no key has this id, or it is revoked").into());
     }
-    app.key_check.forget(id).await;
+    app.gateway.key_check.forget(id).await;
     tracing::info!(key.id = id, "a key was revoked");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

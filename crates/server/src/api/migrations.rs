@@ -9,11 +9,12 @@ use backend::Write;
 use backend::ports::{MigrationId, MigrationSpec, RosterEntry, RouteOverride};
 use conversation::{ConversationPatch, Violation};
 use http::{StatusCode, Uri};
+use keys::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
 use migration::{CopyOptions, Migrations, Status, SwitchOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
-use crate::auth::{TENANT_RULE, USER_RULE, is_tenant_name, is_user_name};
+
 use crate::call::Call;
 use crate::checks::{self, violation};
 use crate::gateway::App;

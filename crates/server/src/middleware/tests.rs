@@ -1,11 +1,14 @@
 //! Each step of the middleware through a real listener.
 
+mod facades;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use facadekit::Facade;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,10 +28,14 @@ struct Running {
 
 impl Running {
     async fn start(router: Router, limits: RequestLimits) -> Self {
+        Self::with_facades(router, limits, Vec::new()).await
+    }
+
+    async fn with_facades(router: Router, limits: RequestLimits, facades: Vec<Facade>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
-        let application = super::surround(router, limits, shutdown.clone());
+        let application = super::surround(router, limits, shutdown.clone(), facades);
         tokio::spawn(serve(
             listener,
             application,

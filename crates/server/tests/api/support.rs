@@ -16,15 +16,14 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use keys::{KeyRequest, NewKey};
 use layers::Renamed;
 use migration::{Endpoint, Migrations, Parts, Settings};
 use responders::Answering;
 use routing::{Discovery, RouterSettings, Slot};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use server::{
-    Gateway, KeyRequest, Mounted, NewKey, Readiness, ReadinessCheck, ServeLimits, Shutdown, serve,
-};
+use server::{Gateway, Mounted, Readiness, ReadinessCheck, ServeLimits, Shutdown, serve};
 use store::{SealingKey, Store, StoreConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -188,6 +187,7 @@ impl Server {
             backends,
             translators: Vec::new(),
             keys: Arc::new(state.clone()),
+            key_check: keys::KeyCheck::new(Arc::new(state.clone())),
             idempotency: Arc::new(state.clone()),
             overlay_state: Arc::new(state.clone()),
             intents: Arc::new(state.clone()),
@@ -195,6 +195,7 @@ impl Server {
             leases: Arc::new(state.clone()),
             migrations,
             route_overrides: shared,
+            facades: Vec::new(),
             readiness: Arc::new(StoreReadiness(store)),
             metrics: Some(Arc::new(|| "up 1\n".to_owned())),
             docs: true,

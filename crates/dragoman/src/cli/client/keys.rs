@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use backend::ports::{KeyRecord, Keys};
 use backend::{Result, Scope};
 use conversation::Time;
-use server::{KeyRequest, NewKey};
+use keys::{KeyRequest, NewKey};
 use store::State;
 
 use crate::failure::Failure;
