@@ -113,7 +113,7 @@ impl World {
                 mirror_delay: Duration::from_millis(5),
                 shadow_sample: 2,
                 // What was cut off at a vendor that tells by absence only is told by absence after twice that.
-                write_timeout: Duration::from_secs(5),
+                write_timeout: Duration::from_secs(15),
                 ..Settings::default()
             },
         });
