@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backend::ports::{MigrationId, Phase};
 use conversation::Time;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::load::{Book, Load, assert_as_told, settle_doubts};
 use crate::world::{Gateway, Sides, World, spec};
@@ -65,7 +66,15 @@ fn killed_there_and_back(sides: Sides, seed: u64) {
             gateway.router.recover(far).await.unwrap();
             settle_doubts(&gateway, &book).await;
             if kills == KILLS {
-                // Nobody kills it any more: the same commands bring it to its end.
+                // Nobody kills it any more: the same commands bring it to its end. What could not be settled at the start,
+                // because a job held the conversation, is tried again, as the server does.
+                let router = gateway.router.clone();
+                let _recovering = AbortOnDropHandle::new(tokio::spawn(async move {
+                    loop {
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                        router.recover(far).await.unwrap();
+                    }
+                }));
                 let back = async || {
                     let status = gateway.end_of_job(id).await;
                     gateway.expect(&status, status.record.phase).await;
