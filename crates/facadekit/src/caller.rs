@@ -3,8 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::{Context, Principal, Scope};
+use backend::{Context, Principal, RouteHints, Scope};
+use http::request::Parts;
 use uuid::Uuid;
+
+/// The longest value of a header that rules may look at.
+const HINT_BYTES_MAX: usize = 256;
+
+/// The name of a request in answers and logs, which a server puts into its extensions.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
 
 /// Who calls a facade.
 #[derive(Debug, Clone)]
@@ -13,6 +21,8 @@ pub struct Caller {
     pub principal: Arc<Principal>,
     /// The request's name in logs.
     pub request_id: Arc<str>,
+    /// What rules for new conversations may look at.
+    route: Arc<RouteHints>,
 }
 
 impl Caller {
@@ -22,6 +32,20 @@ impl Caller {
         Self {
             principal,
             request_id: Uuid::now_v7().to_string().into(),
+            route: Arc::default(),
+        }
+    }
+
+    /// The same caller in this request: with the name that the server gave to it, and the headers that rules may look at.
+    /// Notes in the request's span whose it is.
+    #[must_use]
+    pub fn in_request(self, request: &Parts) -> Self {
+        tracing::Span::current().record("tenant", &*self.principal.tenant);
+        let named = request.extensions.get::<RequestId>();
+        Self {
+            request_id: named.map_or(self.request_id, |id| Arc::clone(&id.0)),
+            route: Arc::new(hints(request)),
+            principal: self.principal,
         }
     }
 
@@ -39,16 +63,35 @@ impl Caller {
                 ..(*self.principal).clone()
             }),
             request_id: Arc::clone(&self.request_id),
+            route: Arc::clone(&self.route),
         })
     }
 
     /// The context of one call.
     #[must_use]
     pub fn context(&self, timeout: Duration) -> Context {
-        Context::new(
+        let mut cx = Context::new(
             Arc::clone(&self.principal),
             Arc::clone(&self.request_id),
             timeout,
-        )
+        );
+        cx.route = Arc::clone(&self.route);
+        cx
+    }
+}
+
+/// What a program that was written for a vendor can say to rules: headers that no vendor's client sends by itself.
+fn hints(request: &Parts) -> RouteHints {
+    let visible = request.headers.iter().filter_map(|(name, value)| {
+        let is_hint = name.as_str().starts_with("x-") || name.as_str().starts_with("dragoman-");
+        let value = value
+            .to_str()
+            .ok()
+            .filter(|value| value.len() <= HINT_BYTES_MAX);
+        is_hint.then_some((name.as_str().into(), value?.into()))
+    });
+    RouteHints {
+        backend: None,
+        headers: visible.collect(),
     }
 }

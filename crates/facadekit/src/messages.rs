@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::{Backend, Context, Cursor, Error, Location, Order, PageRequest, Position, Result};
+use backend::{
+    Backend, Context, Cursor, Error, Kind, Location, Order, PageRequest, Position, Result,
+};
 use conversation::{ConversationId, Message, MessageId};
 use moka::sync::Cache;
 
@@ -35,8 +37,10 @@ pub struct MessageSpelling {
 #[derive(Debug, Clone)]
 pub struct Messages {
     backend: Arc<dyn Backend>,
-    /// The cursor behind so many messages, oldest first.
-    places: Cache<(ConversationId, u64), Cursor>,
+    /// The cursor behind so many messages, oldest first. Each belongs to an age of its conversation.
+    places: Cache<(ConversationId, u64, u64), Cursor>,
+    /// How often the places of a conversation were thrown away. They are forgotten first, so this may be forgotten too.
+    ages: Cache<ConversationId, u64>,
     ids: Cache<(ConversationId, Box<str>), MessageId>,
 }
 
@@ -47,8 +51,19 @@ impl Messages {
         Self {
             backend,
             places: memory(),
+            ages: memory(),
             ids: memory(),
         }
+    }
+
+    /// Throws away which cursor stands at which number: a message has gone, or one has come in between.
+    pub fn forget(&self, conversation: ConversationId) {
+        let age = self.age(conversation);
+        self.ages.insert(conversation, age.wrapping_add(1));
+    }
+
+    fn age(&self, conversation: ConversationId) -> u64 {
+        self.ages.get(&conversation).unwrap_or_default()
     }
 
     /// At most `limit` messages behind the first `skip`, oldest first.
@@ -62,7 +77,26 @@ impl Messages {
         skip: u64,
         limit: usize,
     ) -> Result<Vec<Message>> {
-        let Some(mut position) = self.place(cx, at, skip).await? else {
+        match self.walk_on(cx, at, skip, limit).await {
+            // The conversation has moved since, and its old home does not know the place any more. It was remembered
+            // here; no caller named it.
+            Err(error) if error.kind == Kind::InvalidCursor => {
+                self.forget(at.id);
+                self.walk_on(cx, at, skip, limit).await
+            }
+            found => found,
+        }
+    }
+
+    async fn walk_on(
+        &self,
+        cx: &Context,
+        at: &Location,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
+        let age = self.age(at.id);
+        let Some(mut position) = self.place(cx, at, age, skip).await? else {
             return Ok(Vec::new());
         };
         let mut found: Vec<Message> = Vec::new();
@@ -76,24 +110,24 @@ impl Messages {
             found.extend(page.items);
             let Some(next) = page.next else { break };
             let number = skip.saturating_add(u64::try_from(found.len()).unwrap_or(u64::MAX));
-            self.places.insert((at.id, number), next.clone());
+            self.places.insert((at.id, age, number), next.clone());
             position = Some(next);
         }
         Ok(found)
     }
 
     /// Where the messages behind the first `skip` begin; `None` where there are none.
-    #[expect(clippy::option_option, reason = "no place, or the beginning")]
     async fn place(
         &self,
         cx: &Context,
         at: &Location,
+        age: u64,
         skip: u64,
     ) -> Result<Option<Option<Cursor>>> {
         if skip == 0 {
             return Ok(Some(None));
         }
-        if let Some(known) = self.places.get(&(at.id, skip)) {
+        if let Some(known) = self.places.get(&(at.id, age, skip)) {
             return Ok(Some(Some(known)));
         }
         let (mut number, mut position) = (0_u64, None);
@@ -112,7 +146,7 @@ impl Messages {
             position = Some(next);
         }
         if let Some(cursor) = &position {
-            self.places.insert((at.id, number), cursor.clone());
+            self.places.insert((at.id, age, number), cursor.clone());
         }
         Ok(Some(position))
     }
@@ -182,4 +216,47 @@ where
         .max_capacity(REMEMBERED_MAX)
         .time_to_live(REMEMBERED_FOR)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use backend::{Principal, Scope};
+    use conversation::{NewConversation, NewMessage, Role, text_of};
+    use store::{Store, StoreConfig};
+
+    use super::*;
+    use crate::Caller;
+
+    #[tokio::test]
+    async fn a_remembered_place_that_the_backend_does_not_know_any_more_is_looked_for_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreConfig::at(directory.path().join("test.db"))).unwrap();
+        let backend: Arc<dyn Backend> = Arc::new(store.backend("store"));
+        let principal = Principal {
+            tenant: "acme".into(),
+            key: "k".into(),
+            user: None,
+            scopes: Scope::ALL.to_vec(),
+        };
+        let cx = Caller::new(Arc::new(principal)).context(Duration::from_secs(60));
+        let new = NewConversation::default();
+        let at = backend
+            .create_conversation(&cx, new)
+            .await
+            .unwrap()
+            .location;
+        for number in 0..4 {
+            let new = NewMessage::text(Role::User, number.to_string());
+            backend.post_message(&cx, &at, new).await.unwrap();
+        }
+        let messages = Messages::new(backend);
+        // Of a home that the conversation has left.
+        let stale = Cursor::from("of another place");
+        messages.places.insert((at.id, 0, 2), stale);
+        let found = messages.by_number(&cx, &at, 2, 10).await.unwrap();
+        let texts: Vec<String> = found.iter().map(|one| text_of(&one.parts)).collect();
+        assert_eq!(texts, ["2", "3"]);
+    }
 }

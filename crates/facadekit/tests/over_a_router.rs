@@ -16,7 +16,8 @@ use conversation::{
     text_of,
 };
 use facadekit::{
-    Caller, Detached, FacadeLimits, FacadeParts, MessageSpelling, Messages, Spelling, hash48,
+    Caller, Detached, FacadeLimits, FacadeParts, MessageSpelling, Messages, RequestId, Spelling,
+    hash48,
 };
 use keys::KeyCheck;
 use routing::{Discovery, Router, RouterSettings, Slot};
@@ -309,4 +310,34 @@ fn a_caller_acts_for_users_only_where_the_key_may() {
     assert!(caller(Some("ann"), &[]).acting_for("ann").is_some());
     let other = caller(Some("bob"), &[Scope::ActAs]);
     assert!(other.acting_for("ann").is_none());
+}
+
+#[test]
+fn a_caller_has_the_name_and_the_headers_of_its_request() {
+    let principal = Principal {
+        tenant: "acme".into(),
+        key: "k".into(),
+        user: None,
+        scopes: vec![Scope::ActAs],
+    };
+    let (mut request, ()) = http::Request::builder()
+        .header("x-region", "eu")
+        .header("dragoman-backend", "other")
+        .header("authorization", "Bearer secret")
+        .body(())
+        .unwrap()
+        .into_parts();
+    request.extensions.insert(RequestId("named".into()));
+    let caller = Caller::new(Arc::new(principal)).in_request(&request);
+    let cx = caller.acting_for("ann").unwrap().context(Duration::ZERO);
+    assert_eq!(&*cx.request_id, "named");
+    // Rules may look at headers. None chooses a backend, and no secret is among them.
+    let hints: Vec<_> = cx
+        .route
+        .headers
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect();
+    assert_eq!(hints, [("dragoman-backend", "other"), ("x-region", "eu")]);
+    assert_eq!(cx.route.backend, None);
 }

@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use facadekit::{Facade, Refusal};
+use facadekit::{Facade, Refusal, RequestId};
 use futures_util::FutureExt;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY,
@@ -140,6 +140,10 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     let response = match admitted {
         Ok(()) => {
             request.extensions_mut().insert(identity.clone());
+            if facade.is_some() {
+                let id = Arc::clone(identity.request_id());
+                request.extensions_mut().insert(RequestId(id));
+            }
             edge.run(request, next, timeout).instrument(span).await
         }
         Err(problem) => problem.into_response(),

@@ -31,6 +31,19 @@ impl State {
             .await
     }
 
+    /// The names of all backends that were ever of this kind, in their order: also of those that are configured no more.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn backends_of_kind(&self, kind: &str) -> Result<Vec<Box<str>>> {
+        self.store.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT name FROM bindings WHERE kind = ?1 ORDER BY name")?;
+            let names = statement.query_map(params![kind], |row| row.get(0))?;
+            Ok(names.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     pub(super) fn last_discovery(
         &self,
         backend: &str,

@@ -11,10 +11,9 @@ use backend::{ConversationQuery, Cursor, Error, Kind, Location, Page, Principal,
 use conversation::{Conversation, ConversationId, NewConversation, Time};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::State;
 use super::ledger::places;
-use super::overlay;
 use super::terms::{self, Term};
+use super::{State, facades, overlay};
 use crate::failure::Attempt;
 use crate::json;
 use crate::sqlite::Micros;
@@ -407,7 +406,9 @@ pub(crate) fn tombstone_native(
     connection
         .prepare_cached("DELETE FROM directory_terms WHERE entry = ?1")?
         .execute(params![number])?;
-    overlay::forget(connection, &location.id.to_string())
+    let id = location.id.to_string();
+    facades::forget_conversation(connection, &id)?;
+    overlay::forget(connection, &id)
 }
 
 /// Leaves of an entry only what keeps its id and its home from coming back.

@@ -1,5 +1,7 @@
 //! What facades keep beside conversations.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use backend::ports::{FacadeObject, FacadeState, ObjectName, ObjectQuery};
 use backend::{Error, Kind, Outcome, Result};
@@ -9,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::State;
 use crate::failure::Attempt;
+use crate::json;
 use crate::keyset::bounded;
 use crate::sqlite::Micros;
 
@@ -126,12 +129,20 @@ impl FacadeState for State {
 
     async fn spell(&self, facade: &str, spelled: &[(Box<str>, ConversationId)]) -> Result<()> {
         // Most are noted already.
-        let mut new = Vec::new();
-        for (spelling, id) in spelled {
-            if self.spelled(facade, spelling).await?.is_none() {
-                new.push((spelling.clone(), *id));
-            }
-        }
+        let list: Vec<&str> = spelled.iter().map(|(spelling, _)| &**spelling).collect();
+        let list = json::to_text("list of ids", &list)?;
+        let noted: HashSet<String> = self.store.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT i.spelled FROM json_each(?2) j CROSS JOIN facade_ids i ON i.facade = ?1 AND i.spelled = j.value",
+            )?;
+            let found = statement.query_map(params![facade, list], |row| row.get(0))?;
+            Ok(found.collect::<rusqlite::Result<_>>()?)
+        })?;
+        let new: Vec<(Box<str>, ConversationId)> = spelled
+            .iter()
+            .filter(|(spelling, _)| !noted.contains(&**spelling))
+            .cloned()
+            .collect();
         if new.is_empty() {
             return Ok(());
         }
@@ -160,6 +171,14 @@ impl FacadeState for State {
                 .map(|id| id.0))
         })
     }
+}
+
+/// Removes what is about a conversation that was deleted. How its id was spelled stays, so that it is told from one that
+/// never was.
+pub(super) fn forget_conversation(connection: &Connection, id: &str) -> Attempt<u64> {
+    Ok(connection
+        .prepare_cached("DELETE FROM facade_objects WHERE conversation = ?1")?
+        .execute(params![id])? as u64)
 }
 
 /// Removes what is about a conversation, and how facades spell its id.

@@ -2,13 +2,14 @@
 
 use backend::Kind;
 use backend::ports::{
-    CredentialName, Credentials, Erasure as _, FacadeObject, FacadeState, Keys, ObjectName,
-    ObjectQuery,
+    BackendBinding, CredentialName, Credentials, Directory, Erasure as _, FacadeObject,
+    FacadeState, Keys, ObjectName, ObjectQuery,
 };
 use conversation::ConversationId;
 use secrecy::SecretString;
 use store::State;
 
+use crate::directory::{entry, titled};
 use crate::persons::{person, record};
 use crate::support::{open, open_in, seconds};
 
@@ -227,4 +228,40 @@ fn signing(key: &str) -> CredentialName {
         backend: "facade/vendor".into(),
         reference: format!("signing/{key}").into(),
     }
+}
+
+#[tokio::test]
+async fn a_deleted_conversation_keeps_its_spelled_id_and_nothing_else() {
+    let (_directory, _store, state) = open();
+    let new = entry(Some("acme"), None, 1, titled("talk"));
+    let id = new.location.id;
+    Directory::insert(&state, new).await.unwrap();
+    let about = FacadeObject {
+        conversation: Some(id),
+        ..object("1", None)
+    };
+    state.insert_object(&about).await.unwrap();
+    state.spell("vendor", &[("A".into(), id)]).await.unwrap();
+    state.tombstone(id).await.unwrap();
+    assert_eq!(state.object(&about.name).await.unwrap(), None);
+    assert_eq!(state.spelled("vendor", "A").await.unwrap(), Some(id));
+}
+
+#[tokio::test]
+async fn a_backends_kind_is_remembered_when_it_is_configured_no_more() {
+    let (directory, store, state) = open();
+    for (name, kind) in [("b", "vendor"), ("a", "vendor"), ("c", "other")] {
+        let binding = BackendBinding {
+            name: name.into(),
+            kind: kind.into(),
+            base_url: "https://vendor.example".into(),
+            account: name.into(),
+        };
+        state.bind_backend(&binding).await.unwrap();
+    }
+    drop((store, state));
+    let (_store, state) = open_in(&directory);
+    let names = state.backends_of_kind("vendor").unwrap();
+    assert_eq!(names, ["a".into(), "b".into()]);
+    assert_eq!(state.backends_of_kind("none").unwrap(), []);
 }
