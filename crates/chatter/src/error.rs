@@ -97,7 +97,8 @@ fn from_refusal(refusal: &Refusal, operation: &'static str, effect: Effect) -> E
 /// A failed chat call by the vendor's words for it, which also come as an event of a stream. V0 and V1 roll everything
 /// back; V2 keeps the user's message, so a repeat would double it (measured on commits 56cfcd49 and fe43ba0b).
 pub(crate) fn chat_failure(detail: &str, effect: Effect) -> Error {
-    if detail.contains("'NoneType' object has no attribute") {
+    // The second are our own facade's words.
+    if detail.contains("'NoneType' object has no attribute") || detail == "Conversation not found" {
         return Error::conversation_not_found();
     }
     if detail.contains("uq_conversation_sequence") {

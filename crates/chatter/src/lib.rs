@@ -3,6 +3,8 @@
 //! It knows three generations of the vendor's API and lives with the defects of each; the README lists them. It
 //! deliberately keeps nothing itself: what Chatter cannot hold is refused here and kept by the overlay above.
 //!
+//! [`facade`](facade()) is the other way round: the vendor's API over any backend.
+//!
 //! ```no_run
 //! # async fn example(cx: backend::Context) -> backend::Result<()> {
 //! use backend::{Backend, RespondRequest};
@@ -25,6 +27,7 @@ mod capabilities;
 pub mod client;
 mod config;
 mod error;
+mod facade;
 pub mod mapping;
 mod operations;
 mod translate;
@@ -32,5 +35,6 @@ pub mod wire;
 
 pub use self::backend::Chatter;
 pub use config::{ChatterConfig, ChatterCredentials, Generation, UnknownGeneration};
+pub use facade::{FacadeConfig, facade, facade_routes};
 pub use operations::OPERATIONS;
 pub use translate::ChatterTranslator;

@@ -14,6 +14,7 @@ pub use conversation::{
 pub use message::{message_from_canonical, message_to_canonical};
 pub(crate) use preview::TITLE_MAX_CHARS;
 pub use preview::{POST_IS_IMPOSSIBLE, chat_request, preview};
+pub(crate) use spelling::spelled_time;
 pub use turns::{APOLOGY, Shown, is_apology, shown};
 
 /// The name under `extensions`.

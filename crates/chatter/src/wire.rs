@@ -26,6 +26,7 @@ pub use message::{
     MessageResponse, MessageRole,
 };
 pub use problem::{ErrorLocation, FrameworkError, Problem, ValidationError};
+pub(crate) use stream::spaced_ascii;
 pub use stream::{STREAM_DONE, StreamEvent, StreamEventType};
 pub use tools::{
     AvailableToolResponse, AvailableToolsResponse, McpStatusResponse, PerformanceStatsResponse,

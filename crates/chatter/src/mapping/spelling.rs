@@ -1,7 +1,7 @@
 //! How the vendor spells times.
 
 /// A time as the vendor writes it: microseconds, or no fraction where it is zero.
-pub(super) fn spelled_time(time: conversation::Time) -> String {
+pub(crate) fn spelled_time(time: conversation::Time) -> String {
     let text = time.to_string();
     let (seconds, fraction) = text
         .trim_end_matches('Z')

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde::Serialize as _;
+use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::Raw;
@@ -52,14 +52,19 @@ wire_object! {
 impl StreamEvent {
     /// The frame as its server writes it: spaces after commas and colons, non-ASCII characters escaped.
     pub fn encode(&self) -> serde_json::Result<String> {
-        let mut bytes = Vec::new();
-        self.serialize(&mut serde_json::Serializer::with_formatter(
-            &mut bytes,
-            SpacedAscii,
-        ))?;
-        // The formatter writes ASCII only, so this never replaces anything.
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        spaced_ascii(self)
     }
+}
+
+/// A value in the layout of streams.
+pub(crate) fn spaced_ascii<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
+    let mut bytes = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(
+        &mut bytes,
+        SpacedAscii,
+    ))?;
+    // The formatter writes ASCII only, so this never replaces anything.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The layout of the vendor's JSON library in streams.
@@ -67,6 +72,18 @@ struct SpacedAscii;
 
 impl Formatter for SpacedAscii {
     fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
         first: bool,

@@ -1,0 +1,69 @@
+//! What the recordings leave out.
+
+/// What happened before an exchange and was not recorded: file, exchange, method, path, body. Whatever names a
+/// conversation that began unrecorded begins it.
+pub(super) const IMPLIED: &[(&str, &str, &str, &str, &str)] = &[
+    (
+        "v1",
+        "conv.create.all_fields_plus_unknown",
+        "GET",
+        "/api/v1/conversations/01M7YWAM82DJMJT0VSKZP5YFGV",
+        "",
+    ),
+    (
+        "v2",
+        "conv.create.all_fields_plus_unknown",
+        "GET",
+        "/api/v1/conversations/01M7YX63MER78XSRFB13MR23M9",
+        "",
+    ),
+    (
+        "v1",
+        "conv.update.temp_tokens",
+        "PUT",
+        "/api/v1/conversations/01M7YWAM8WCYJ175ZMHBESKSBC",
+        r#"{"status":"active"}"#,
+    ),
+    (
+        "v2",
+        "conv.update.temp_tokens",
+        "PUT",
+        "/api/v1/conversations/01M7YX63N19GRGFMFMZDKRBTKJ",
+        r#"{"status":"active"}"#,
+    ),
+    (
+        "v1",
+        "order.get.after_rating_seq0",
+        "PATCH",
+        "/api/v1/conversations/01M7YXG76QETD278DYTJ4FXJDM/messages/01M7YXG770TTEHZ8970YBCYXJS/rating",
+        r#"{"rating":5}"#,
+    ),
+    (
+        "v1",
+        "conv.get.after_delete",
+        "DELETE",
+        "/api/v1/conversations/01M7YWAM8WCYJ175ZMHBESKSBC",
+        "",
+    ),
+    (
+        "v2",
+        "conv.get.after_delete",
+        "DELETE",
+        "/api/v1/conversations/01M7YX63N19GRGFMFMZDKRBTKJ",
+        "",
+    ),
+    (
+        "v1",
+        "chat.into_archived",
+        "PUT",
+        "/api/v1/conversations/01M7YWC9W20H0Y6NEKKP3A2EFM",
+        r#"{"status":"archived"}"#,
+    ),
+    (
+        "v2",
+        "chat.into_archived",
+        "PUT",
+        "/api/v1/conversations/01M7YX7P9PP0VGSJD2BBMAP3C1",
+        r#"{"status":"archived"}"#,
+    ),
+];

@@ -1,0 +1,292 @@
+//! The store as another backend: with message ids as no vendor of ours spells them, or with failures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use backend::{
+    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
+    ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
+    Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus, Settled,
+    Template, Tool, Write,
+};
+use conversation::{
+    Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
+    NewConversation, NewMessage, Participant,
+};
+use futures_util::stream::BoxStream;
+
+/// What stands in the place of `msg_`.
+const FOREIGN: &str = "Antwort-";
+
+/// What fails from now on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    /// Reads of conversations, as where a vendor cannot be reached.
+    pub(crate) reads: Arc<AtomicBool>,
+    /// The state of tool servers, as where the gateway's own state is broken.
+    pub(crate) status: Arc<AtomicBool>,
+}
+
+/// The store behind something.
+#[derive(Debug)]
+pub(crate) struct Wrapped {
+    store: Arc<dyn Backend>,
+    has_foreign_ids: bool,
+    faults: Faults,
+}
+
+impl Wrapped {
+    /// Under foreign ids.
+    pub(crate) fn foreign(store: Arc<dyn Backend>) -> Self {
+        Self {
+            store,
+            has_foreign_ids: true,
+            faults: Faults::default(),
+        }
+    }
+
+    /// With these failures.
+    pub(crate) fn failing(store: Arc<dyn Backend>, faults: &Faults) -> Self {
+        Self {
+            store,
+            has_foreign_ids: false,
+            faults: faults.clone(),
+        }
+    }
+
+    fn up(&self, mut message: Message) -> Message {
+        if self.has_foreign_ids {
+            let id = message.id.as_str().replace("msg_", FOREIGN);
+            message.id = id.parse().unwrap();
+        }
+        message
+    }
+}
+
+fn down(id: &MessageId) -> MessageId {
+    id.as_str().replace(FOREIGN, "msg_").parse().unwrap()
+}
+
+#[async_trait]
+impl Backend for Wrapped {
+    fn info(&self) -> &BackendInfo {
+        self.store.info()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    fn preview(&self, write: &Write) -> Projection {
+        self.store.preview(write)
+    }
+
+    async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
+        self.store.create_conversation(cx, new).await
+    }
+
+    async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
+        if self.faults.reads.load(Ordering::SeqCst) {
+            return Err(Error::new(Kind::Unavailable, "it cannot be reached"));
+        }
+        self.store.get_conversation(cx, at).await
+    }
+
+    fn get_conversations<'a>(
+        &'a self,
+        cx: &'a Context,
+        at: &'a [Location],
+    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
+        self.store.get_conversations(cx, at)
+    }
+
+    async fn list_conversations(
+        &self,
+        cx: &Context,
+        query: &ConversationQuery,
+    ) -> Result<ConversationPage> {
+        self.store.list_conversations(cx, query).await
+    }
+
+    async fn update_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        patch: ConversationPatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Conversation> {
+        self.store
+            .update_conversation(cx, at, patch, precondition)
+            .await
+    }
+
+    async fn delete_conversation(
+        &self,
+        cx: &Context,
+        at: &Location,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        self.store.delete_conversation(cx, at, precondition).await
+    }
+
+    async fn list_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        page: &PageRequest,
+    ) -> Result<Page<Message>> {
+        let mut found = self.store.list_messages(cx, at, page).await?;
+        found.items = found.items.into_iter().map(|one| self.up(one)).collect();
+        Ok(found)
+    }
+
+    async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
+        // Its own ids alone are known to it.
+        if self.has_foreign_ids && id.as_str().starts_with("msg_") {
+            return Err(Error::message_not_found());
+        }
+        self.store
+            .get_message(cx, at, &down(id))
+            .await
+            .map(|one| self.up(one))
+    }
+
+    async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {
+        self.store
+            .post_message(cx, at, new)
+            .await
+            .map(|one| self.up(one))
+    }
+
+    async fn import_messages(
+        &self,
+        cx: &Context,
+        at: &Location,
+        messages: Vec<NewMessage>,
+    ) -> Result<Vec<Result<Message>>> {
+        let imported = self.store.import_messages(cx, at, messages).await?;
+        Ok(imported
+            .into_iter()
+            .map(|one| one.map(|one| self.up(one)))
+            .collect())
+    }
+
+    async fn update_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        patch: MessagePatch,
+        precondition: Option<&Precondition>,
+    ) -> Result<Message> {
+        let id = down(id);
+        let changed = self.store.update_message(cx, at, &id, patch, precondition);
+        changed.await.map(|one| self.up(one))
+    }
+
+    async fn delete_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
+        self.store
+            .delete_message(cx, at, &down(id), precondition)
+            .await
+    }
+
+    async fn rate_message(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &MessageId,
+        value: f64,
+    ) -> Result<Message> {
+        self.store
+            .rate_message(cx, at, &down(id), value)
+            .await
+            .map(|one| self.up(one))
+    }
+
+    async fn respond(
+        &self,
+        cx: &Context,
+        at: &Location,
+        request: RespondRequest,
+    ) -> Result<EventStream> {
+        self.store.respond(cx, at, request).await
+    }
+
+    async fn templates(&self, cx: &Context) -> Result<Vec<Template>> {
+        self.store.templates(cx).await
+    }
+
+    async fn tools(&self, cx: &Context) -> Result<Vec<Tool>> {
+        self.store.tools(cx).await
+    }
+
+    async fn status(&self, cx: &Context) -> Result<ServiceStatus> {
+        if self.faults.status.load(Ordering::SeqCst) {
+            return Err(Error::new(Kind::Internal, "sealed with another key"));
+        }
+        self.store.status(cx).await
+    }
+
+    async fn statistics(&self, cx: &Context) -> Result<ServiceStatus> {
+        self.store.statistics(cx).await
+    }
+
+    async fn list_participants(&self, cx: &Context, at: &Location) -> Result<Vec<Participant>> {
+        self.store.list_participants(cx, at).await
+    }
+
+    async fn add_participants(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: Vec<Participant>,
+    ) -> Result<Vec<Participant>> {
+        self.store.add_participants(cx, at, new).await
+    }
+
+    async fn remove_participant(
+        &self,
+        cx: &Context,
+        at: &Location,
+        participant: &str,
+    ) -> Result<()> {
+        self.store.remove_participant(cx, at, participant).await
+    }
+
+    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
+        self.store.send_activity(cx, at, activity).await
+    }
+
+    async fn put_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        new: NewAttachment,
+    ) -> Result<Attachment> {
+        self.store.put_attachment(cx, at, new).await
+    }
+
+    async fn open_attachment(
+        &self,
+        cx: &Context,
+        at: &Location,
+        id: &AttachmentId,
+    ) -> Result<AttachmentContent> {
+        self.store.open_attachment(cx, at, id).await
+    }
+
+    async fn health(&self, cx: &Context) -> Health {
+        self.store.health(cx).await
+    }
+
+    async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
+        self.store.settle(cx, intent).await
+    }
+}
