@@ -24,6 +24,7 @@ mod capabilities;
 pub mod client;
 mod config;
 mod error;
+pub mod facade;
 pub mod mapping;
 mod operations;
 mod translate;
@@ -31,5 +32,6 @@ pub mod wire;
 
 pub use self::backend::Convore;
 pub use config::ConvoreConfig;
+pub use facade::facade_routes;
 pub use operations::OPERATIONS;
 pub use translate::ConvoreTranslator;

@@ -15,6 +15,7 @@ pub use conversation::{conversation_from_canonical, conversation_to_canonical, l
 pub use message::{
     message_from_canonical, message_to_canonical, said_at, stored_at, text_of_message,
 };
+pub(crate) use participant::recipient_to_canonical;
 pub use participant::{
     chat_id, participant_from_canonical, participant_id, participant_input,
     participant_to_canonical, participants_from_canonical, participants_to_canonical, with_ids,

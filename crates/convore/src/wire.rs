@@ -6,7 +6,10 @@
 //! here: an unknown word must not spoil a page.
 
 mod attachment;
+mod channel;
+mod contact;
 mod conversation;
+mod event;
 mod label;
 mod message;
 mod page;
@@ -14,11 +17,16 @@ mod participant;
 
 pub use adapterkit::{Extra, Member, Raw};
 pub use attachment::{Attachment, AttachmentUpload};
+pub use channel::{
+    Channel, ChannelAddress, ChannelCreate, ChannelStatus, ChannelUpdate, ProviderType,
+};
+pub use contact::{Contact, ContactCreate, ContactUpdate};
 pub use conversation::{
     Conversation, ConversationCreate, ConversationListQuery, ConversationPriority,
     ConversationStatus, ConversationUpdate,
 };
-pub use label::{Label, LabelCreate, LabelType};
+pub use event::{Event, EventType, ObjectType};
+pub use label::{Label, LabelCreate, LabelType, LabelUpdate};
 pub use message::{
     Message, MessageDirection, MessageFormat, MessageImport, MessageReplyType, MessageSend,
     MessageUpdate,

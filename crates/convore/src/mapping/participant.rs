@@ -192,7 +192,7 @@ pub fn with_ids(mut participants: Vec<Participant>, seed: &str) -> Vec<Participa
 }
 
 /// A recipient in canonical form.
-pub(super) fn recipient_to_canonical(wire: &MessageParticipant) -> Recipient {
+pub(crate) fn recipient_to_canonical(wire: &MessageParticipant) -> Recipient {
     Recipient {
         kind: match &wire.role {
             MessageParticipantRole::To => RecipientKind::To,

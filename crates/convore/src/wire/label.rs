@@ -51,3 +51,15 @@ wire_object! {
         optional shared_label_id: String,
     }
 }
+
+wire_object! {
+    /// Body of `PATCH /v1/labels/{id}`. `null` is no way to clear anything.
+    pub struct LabelUpdate {
+        /// Its name.
+        optional name: String,
+        /// What it is for.
+        optional description: String,
+        /// The shared twin of a private one.
+        optional shared_label_id: String,
+    }
+}
