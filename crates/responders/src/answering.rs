@@ -164,6 +164,12 @@ impl Backend for Answering {
         let started = Instant::now();
         let conversation = self.inner.get_conversation(cx, at).await?;
         self.check_metadata(cx, &request)?;
+        // Whatever can be refused, or cannot be read, is so before the input is stored.
+        let earlier = turn::history(&*self.inner, cx, at).await?;
+        match &request.input {
+            Some(input) => turn::require_words(&earlier, input, &conversation.id, request.context)?,
+            None => turn::require_unanswered(&earlier)?,
+        }
         let input = match request.input {
             Some(input) => Some(self.post_input(cx, at, input).await?),
             None => None,
@@ -171,10 +177,7 @@ impl Backend for Answering {
         let has_said = input.is_some();
         // From here on the input is stored, and delivered where the backend delivers: nobody may send it again.
         let failed = |error| said(has_said, error);
-        let messages = turn::history(&*self.inner, cx, at).await.map_err(failed)?;
-        if input.is_none() {
-            turn::require_unanswered(&messages)?;
-        }
+        let messages = turn::followed_by(earlier, input.as_ref());
         let messages = turn::told(messages, request.context);
         let assistant = layered(
             conversation.assistant.unwrap_or_default(),

@@ -1,7 +1,9 @@
 //! What is to be answered: the input or the unanswered messages, and the conversation before them.
 
 use backend::{Backend, Context, Error, History, Kind, Location, Order, PageRequest, Result};
-use conversation::{Message, MessageStatus, Role, text_of};
+use conversation::{
+    ConversationId, Message, MessageId, MessageStatus, NewMessage, Part, Role, Time, text_of,
+};
 
 /// The most messages that a responder is shown, the newest ones.
 const HISTORY_MAX_MESSAGES: usize = 200;
@@ -22,6 +24,47 @@ pub(crate) async fn history(
     let mut messages = inner.list_messages(cx, at, &newest).await?.items;
     messages.reverse();
     Ok(messages)
+}
+
+/// The conversation with its input at the end, unless an earlier run of the same request stored it before the history was
+/// read.
+pub(crate) fn followed_by(mut earlier: Vec<Message>, input: Option<&Message>) -> Vec<Message> {
+    if let Some(input) = input
+        && !earlier.iter().any(|message| message.id == input.id)
+    {
+        earlier.push(input.clone());
+    }
+    earlier
+}
+
+/// Refuses an input without words where nothing else that a user said is told with it.
+pub(crate) fn require_words(
+    earlier: &[Message],
+    input: &NewMessage,
+    conversation: &ConversationId,
+    context: Option<History>,
+) -> Result<()> {
+    if has_words(&input.role, &input.parts) {
+        return Ok(());
+    }
+    let last = input
+        .clone()
+        .into_message(MessageId::generate(), *conversation, Time::now());
+    let all = earlier.iter().cloned().chain([last]).collect();
+    let is_asked = |message: &Message| {
+        message.status != MessageStatus::Deleted && has_words(&message.role, &message.parts)
+    };
+    if told(all, context).iter().any(is_asked) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::NothingToAnswer,
+        "there is nothing to answer: no message of a user has words",
+    ))
+}
+
+fn has_words(role: &Role, parts: &[Part]) -> bool {
+    *role == Role::User && !text_of(parts).is_empty()
 }
 
 /// What the responder is told of the newest messages: with a `context` what is unanswered, and before it as much as fits.
@@ -108,6 +151,29 @@ mod tests {
     fn told_texts(context: Option<History>) -> Vec<String> {
         let told = told(conversation(), context);
         told.iter().map(|message| text_of(&message.parts)).collect()
+    }
+
+    #[test]
+    fn an_input_ends_the_conversation_once() {
+        let said = conversation();
+        let (input, earlier) = said.split_last().unwrap();
+        assert_eq!(followed_by(earlier.to_vec(), Some(input)), said);
+        assert_eq!(followed_by(said.clone(), Some(input)), said);
+        assert_eq!(followed_by(said.clone(), None), said);
+    }
+
+    #[test]
+    fn an_input_without_words_needs_words_that_are_told_with_it() {
+        let mut said = conversation();
+        let at = said[0].conversation_id;
+        let silent = NewMessage::text(Role::User, "");
+        let needs = |said: &[Message], context| require_words(said, &silent, &at, context).is_err();
+        assert!(!needs(&said, None));
+        assert!(!needs(&said, Some(History::None)), "`five` is unanswered");
+        said.pop();
+        assert!(!needs(&said, None));
+        assert!(needs(&said, Some(History::None)));
+        assert!(needs(&[], None));
     }
 
     #[test]
