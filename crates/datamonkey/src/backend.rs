@@ -7,7 +7,7 @@ mod identity;
 mod messages;
 mod respond;
 mod settle;
-mod tokens;
+pub(crate) mod tokens;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The Datamonkey adapter: one vendor's AI chat behind the port.
+//! The Datamonkey adapter: one vendor's AI chat behind the port, and [`facade()`]: the same chat in front of any backend.
 //!
 //! The vendor has no accounts: a token comes with a user's first conversation and lives 24 hours. The adapter gets,
 //! keeps and watches these tokens, one for each end user. It deliberately keeps nothing else: what Datamonkey cannot
@@ -29,12 +29,14 @@ mod capabilities;
 pub mod client;
 mod config;
 mod error;
+mod facade;
 pub mod mapping;
 mod operations;
 mod translate;
 pub mod wire;
 
 pub use self::backend::Datamonkey;
+pub use self::facade::{Anonymous, FacadeConfig, facade, facade_routes};
 pub use config::DatamonkeyConfig;
 pub use operations::OPERATIONS;
 pub use translate::DatamonkeyTranslator;

@@ -7,10 +7,12 @@ mod message;
 mod order;
 mod preview;
 
+pub(crate) use conversation::{build as plain_conversation, build_created as plain_created};
 pub use conversation::{
     conversation_from_canonical, conversation_to_canonical, create_request, created_from_canonical,
     created_to_canonical,
 };
+pub(crate) use message::build as plain_message;
 pub use message::{message_from_canonical, message_to_canonical};
 pub use order::{Placed, placed};
 pub use preview::{POST_IS_IMPOSSIBLE, preview, send_request};

@@ -95,7 +95,17 @@ fn every_recorded_conversation_reads_and_comes_back() {
     for object in found {
         let translated = read(Subject::Conversation, &object);
         let new = conversation(&translated);
-        assert_eq!(validate_conversation(new), []);
+        let violations = validate_conversation(new);
+        let found: Vec<(&str, &str)> = violations
+            .iter()
+            .map(|found| (found.pointer.as_str(), found.code))
+            .collect();
+        // The vendor has no longest title, so a caller may have to shorten one.
+        let is_long = object["title"]
+            .as_str()
+            .is_some_and(|title| title.len() > 2_048);
+        let expected = [("/title", "too-long")];
+        assert_eq!(found, expected[..usize::from(is_long)]);
         let kept = &new.extensions["datamonkey"];
         let names: Vec<&str> = kept.keys().map(AsRef::as_ref).collect();
         assert_eq!(names, ["created", "id", "updated"], "{object}");

@@ -35,13 +35,13 @@ struct NewClaims<'s> {
 
 /// A token of one user of the vendor.
 #[derive(Clone)]
-pub(super) struct Token {
+pub(crate) struct Token {
     /// The vendor's name of the user.
     pub(super) subject: String,
     /// When it ends; absent: never, as far as we can read.
     expires_at: Option<Time>,
     /// What is sent.
-    pub(super) secret: SecretString,
+    pub(crate) secret: SecretString,
 }
 
 // By hand: the subject belongs to no log.
@@ -115,7 +115,7 @@ fn end(exp: &serde_json::Value) -> Option<Time> {
 ///
 /// # Errors
 /// [`Kind::Internal`] where the key cannot sign.
-pub(super) fn sign(key: &SecretString, subject: &str) -> Result<Token> {
+pub(crate) fn sign(key: &SecretString, subject: &str) -> Result<Token> {
     let iat = Time::now().as_millis() / 1_000;
     let claims = NewClaims {
         sub: subject,

@@ -152,7 +152,7 @@ fn core(
 }
 
 /// The wire object as far as canonical fields give it.
-fn build(native: &str) -> impl Fn(&Conversation) -> ChatConversation {
+pub(crate) fn build(native: &str) -> impl Fn(&Conversation) -> ChatConversation {
     let id = native.to_owned();
     move |conversation| ChatConversation {
         created: conversation.created_at.as_millis(),
@@ -171,7 +171,7 @@ fn build(native: &str) -> impl Fn(&Conversation) -> ChatConversation {
 }
 
 /// The same in the shape that a create answers.
-fn build_created(native: &str) -> impl Fn(&Conversation) -> CreatedConversation {
+pub(crate) fn build_created(native: &str) -> impl Fn(&Conversation) -> CreatedConversation {
     let id = native.to_owned();
     move |conversation| CreatedConversation {
         id: id.clone(),

@@ -96,7 +96,7 @@ fn core(
 }
 
 /// The wire object as far as canonical fields give it.
-fn build(message: &Message) -> ChatMessage {
+pub(crate) fn build(message: &Message) -> ChatMessage {
     ChatMessage {
         role: MessageRole::from(message.role.as_str()),
         content: text_of(&message.parts),
