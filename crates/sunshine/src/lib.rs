@@ -24,6 +24,7 @@ mod capabilities;
 pub mod client;
 mod config;
 mod error;
+mod facade;
 mod limits;
 pub mod mapping;
 mod operations;
@@ -34,5 +35,6 @@ pub use self::backend::Sunshine;
 pub use config::{
     ImportMode, JwtScope, SunshineConfig, SunshineCredentials, UnknownImportMode, UnknownScope,
 };
+pub use facade::{FacadeConfig, facade, facade_routes};
 pub use operations::OPERATIONS;
 pub use translate::SunshineTranslator;
