@@ -7,6 +7,7 @@ mod beside;
 mod client;
 mod config_command;
 mod credentials;
+mod demo;
 mod ending;
 mod erase;
 mod keys;
@@ -17,6 +18,7 @@ mod progress;
 mod serve;
 mod shown;
 mod signals;
+mod simulate;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -56,6 +58,8 @@ fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Config(ConfigCommand::Show(show)) => config_command::show(&show, &variables),
         Command::Keys(command) => keys::run(&command, &variables),
         Command::Credentials(command) => credentials::run(&command, &variables),
+        Command::Demo(flags) => demo::run(&flags),
+        Command::Simulate(flags) => simulate::run(&flags),
         Command::Backends(listing) => listings::backends(&listing, &variables),
         Command::Routes(listing) => listings::routes(&listing, &variables),
     };

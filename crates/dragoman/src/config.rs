@@ -9,6 +9,7 @@ mod choice;
 pub mod diagnose;
 mod directory;
 mod expose;
+mod facades;
 mod interpolate;
 mod keys;
 mod kinds;
@@ -17,6 +18,7 @@ pub mod load;
 mod migration;
 mod name;
 mod places;
+mod responder;
 mod route;
 mod secret;
 mod server;
@@ -27,19 +29,25 @@ mod store;
 mod streams;
 mod telemetry;
 mod timeouts;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::backend::{BackendConfig, BaseUrl};
 pub use self::directory::DirectoryConfig;
 pub use self::expose::ExposeConfig;
+pub use self::facades::{
+    AnonymousConfig, ChatterFacadeConfig, ConvoreFacadeConfig, DatamonkeyFacadeConfig,
+    FacadesConfig, SunshineFacadeConfig,
+};
 pub use self::kinds::{
     BackendKind, ContextKind, DiscoveryKind, DriftKind, GenerationKind, ImportKind, ResponderKind,
-    SignInKind,
+    SignInKind, TokenLimitKind,
 };
 pub use self::limits::LimitsConfig;
 pub use self::migration::MigrationConfig;
 pub use self::name::Name;
+pub use self::responder::ResponderConfig;
 pub use self::route::{RouteConfig, WhenConfig};
 pub use self::secret::Secret;
 pub use self::server::ServerConfig;
@@ -47,6 +55,7 @@ pub use self::store::{StoreConfig, SynchronousKind};
 pub use self::streams::StreamsConfig;
 pub use self::telemetry::{LogFormat, TelemetryConfig};
 pub use self::timeouts::TimeoutsConfig;
+pub use self::words::Words;
 
 /// Every key that can be set, as dotted path without positions in arrays of tables.
 ///
@@ -81,6 +90,8 @@ pub struct Configuration {
     pub telemetry: TelemetryConfig,
     /// Which of the pages without a key are served.
     pub expose: ExposeConfig,
+    /// The vendors' APIs that are served beside our own.
+    pub facades: FacadesConfig,
     /// The backends, `[[backend]]` in the file. A backend `store` of kind `store` is added where
     /// the file has none of that kind.
     #[serde(rename = "backend")]
@@ -103,6 +114,7 @@ impl Default for Configuration {
             store: StoreConfig::default(),
             telemetry: TelemetryConfig::default(),
             expose: ExposeConfig::default(),
+            facades: FacadesConfig::default(),
             backends: Vec::new(),
             routes: Vec::new(),
         }

@@ -6,9 +6,12 @@
 pub mod cli;
 pub mod config;
 mod data_dir;
+mod demo;
 mod failure;
 mod recovery;
 mod running;
+mod signing;
+mod simulator;
 mod state;
 pub mod telemetry;
 mod wiring;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use backend::Kind;
 use backend::ports::{Idempotency, Keys};
 use conversation::Time;
+use keys::KeyCheck;
 use migration::Migrations;
 use server::{ServeReport, Shutdown};
 use store::{Serving, State};
@@ -84,7 +85,10 @@ impl Running {
                 started.map_err(Failure::runtime)?;
             }
             Purpose::Command { keys } => {
+                gateway.key_check = KeyCheck::new(Arc::clone(&keys));
                 gateway.keys = keys;
+                // Nobody but the command calls it.
+                gateway.facades.clear();
                 // No load balancer looks at it.
                 limits.drain_delay = Duration::ZERO;
                 migrations.attach(router).map_err(Failure::runtime)?;

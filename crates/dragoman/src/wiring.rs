@@ -18,6 +18,7 @@ use store::Store;
 use crate::config::{BackendConfig, Configuration, DiscoveryKind, RouteConfig};
 use crate::state::OpenState;
 
+pub(crate) mod facades;
 mod stacks;
 mod vendors;
 
@@ -69,6 +70,13 @@ pub(crate) async fn gateway(
         settings: migration_settings(configuration, holder),
     });
     let key_check = keys::KeyCheck::new(Arc::clone(state) as _);
+    let shared = facades::Shared {
+        backend: Arc::clone(&router) as _,
+        state: Arc::clone(state),
+        keys: key_check.clone(),
+        limits: request_limits(configuration),
+        detached: shutdown.detached().clone(),
+    };
     let gateway = Gateway {
         router: Arc::clone(&router) as _,
         backends,
@@ -82,7 +90,7 @@ pub(crate) async fn gateway(
         leases: Arc::clone(state) as _,
         migrations: migrations.clone(),
         route_overrides: Arc::clone(state) as _,
-        facades: Vec::new(),
+        facades: facades::enabled(configuration, &shared)?,
         readiness: Arc::new(StoreReadiness(open.store.clone())),
         metrics: configuration.expose.metrics.then(|| metrics_page(metrics)),
         docs: configuration.expose.docs,

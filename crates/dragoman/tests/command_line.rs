@@ -30,7 +30,7 @@ fn folder() -> TempDir {
 
 #[test]
 fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
-    let commands: [&[&str]; 30] = [
+    let commands: [&[&str]; 32] = [
         &[],
         &["serve"],
         &["config"],
@@ -59,6 +59,8 @@ fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
         &["import"],
         &["verify"],
         &["erase"],
+        &["demo"],
+        &["simulate"],
         &["backends"],
         &["routes"],
     ];

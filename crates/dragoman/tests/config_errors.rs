@@ -151,6 +151,47 @@ fn vendors_say_which_keys_they_need() {
 }
 
 #[test]
+fn facades_say_what_they_need_and_what_they_do_not_take() {
+    insta::assert_snapshot!(report(
+        "[facades.datamonkey.anonymous]\n\n[facades.sunshine]\napp_ids = [\"good\", \"a/b\"]\n\n[facades.convore]\nchannel_name = \" \"\nevents_kept_seconds = 0\n",
+        &[]
+    ));
+    insta::assert_snapshot!(report(
+        "[facades.datamonkey]\nsigning_key = \"planted-secret\"\n\n[facades.datamonkey.anonymous]\ntenant = \"t\"\nsessions_per_minute = 0\n",
+        &[]
+    ));
+    insta::assert_snapshot!(report(
+        "[facades.chater]\nenabled = true\n\n[facades.sunshine]\napp_ids = \"one\"\npublic_url = \"nowhere\"\n",
+        &[]
+    ));
+}
+
+#[test]
+fn a_responder_s_table_says_what_is_wrong_in_it() {
+    let backend = "[[backend]]\nname = \"store\"\nkind = \"store\"\n";
+    let report = |keys: &str| report(&format!("{backend}{keys}"), &[]);
+    insta::assert_snapshot!(report(
+        "[backend.responder]\nkind = \"openai\"\napi_key = \"\"\ntemperature = 3\ntop_p = 1.5\nmax_tokens = 0\nsilence_seconds = 0\n"
+    ));
+    insta::assert_snapshot!(report(
+        "[backend.responder]\nkind = \"echo\"\nmodel = \"m\"\ntemperature = 0.5\n"
+    ));
+    insta::assert_snapshot!(report("responder = \"ecco\"\n"));
+    insta::assert_snapshot!(report(
+        "[backend.responder]\nmodel = \"m\"\nmodle = \"m\"\n"
+    ));
+    insta::assert_snapshot!(report("[backend.responder]\nmodel = \"m\"\n"));
+}
+
+#[test]
+fn the_key_of_a_model_is_in_no_excerpt() {
+    let text = "[[backend]]\nname = \"store\"\nkind = \"store\"\n[backend.responder]\nkind = \"openai\"\napi_key = \"planted-secret\"\n";
+    let error = load_text(text, &[]).unwrap_err();
+    let shown = format!("{} {error} {error:?}", error.report(true));
+    assert!(!shown.contains("planted-secret"), "{shown}");
+}
+
+#[test]
 fn two_backends_of_one_name_are_refused() {
     insta::assert_snapshot!(report(
         "[[backend]]\nname = \"a\"\nkind = \"store\"\n\n[[backend]]\nname = \"a\"\nkind = \"store\"\n",

@@ -43,6 +43,11 @@ fn variables() -> BTreeMap<String, String> {
             "planted-secret".to_owned(),
         ),
         ("CONVORE_TOKEN".to_owned(), "planted-secret".to_owned()),
+        (
+            "DATAMONKEY_SESSIONS_KEY".to_owned(),
+            "planted-secret".repeat(3),
+        ),
+        ("MODEL_API_KEY".to_owned(), "planted-secret".to_owned()),
         ("CONVORE_CHANNEL_ID".to_owned(), "channel".to_owned()),
     ])
 }
@@ -137,6 +142,8 @@ fn annotated_file_names_every_key_with_its_default() {
             "route.when.header" => "route.when.header.x-region".to_owned(),
             _ => key,
         })
+        // The one key with two forms: the file shows the word on its first backend, the table on its last.
+        .chain(["backend.responder".to_owned()])
         .collect();
     assert_eq!(named, known);
 

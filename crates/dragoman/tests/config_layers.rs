@@ -232,3 +232,75 @@ fn secrets_are_in_no_form_of_the_configuration() {
     }
     assert!(loaded.to_toml().unwrap().contains("[redacted]"));
 }
+
+#[test]
+fn facades_are_set_by_file_and_variable_and_a_list_is_words_with_commas() {
+    let text = "[facades.sunshine]\napp_ids = [\"one\", \"${env:APP}\"]\n[facades.convore]\nenabled = false\n";
+    let variables = [
+        ("APP", "two"),
+        ("DRAGOMAN__FACADES__CHATTER__REQUESTS_PER_MINUTE", "7"),
+        (
+            "DRAGOMAN__FACADES__DATAMONKEY__ANONYMOUS__TENANT",
+            "visitors",
+        ),
+        (
+            "DRAGOMAN__FACADES__DATAMONKEY__ANONYMOUS__SESSIONS_PER_MINUTE",
+            "9",
+        ),
+    ];
+    let facades = |more: &[(&'static str, &'static str)]| {
+        let all = [variables.as_slice(), more].concat();
+        load_text(text, Flags::default(), &all)
+            .configuration
+            .facades
+    };
+    let loaded = facades(&[]);
+    let ids: Vec<&str> = loaded.sunshine.app_ids.iter().collect();
+    assert_eq!(ids, ["one", "two"]);
+    assert_eq!(loaded.chatter.requests_per_minute, 7);
+    assert!(loaded.chatter.enabled && !loaded.convore.enabled);
+    let anonymous = loaded.datamonkey.anonymous.unwrap();
+    assert_eq!(anonymous.tenant.unwrap().as_str(), "visitors");
+    assert_eq!(anonymous.sessions_per_minute, Some(9));
+    let loaded = facades(&[("DRAGOMAN__FACADES__SUNSHINE__APP_IDS", "three, four")]);
+    let ids: Vec<&str> = loaded.sunshine.app_ids.iter().collect();
+    assert_eq!(ids, ["three", "four"]);
+}
+
+#[test]
+fn a_responder_is_a_word_or_a_table() {
+    let backend = "[[backend]]\nname = \"store\"\nkind = \"store\"\n";
+    let kind = |keys: &str| {
+        let loaded = load_text(
+            &format!("{backend}{keys}"),
+            Flags::default(),
+            &[("MODEL_API_KEY", "planted-secret"), ("SECONDS", "30")],
+        );
+        let shown = loaded.to_toml().unwrap();
+        assert!(!shown.contains("planted-secret"), "{shown}");
+        (
+            loaded.configuration.backends[0].effective_responder(),
+            shown,
+        )
+    };
+    assert_eq!(kind("").0, ResponderKind::Echo);
+    let (none, shown) = kind("responder = \"none\"\n");
+    assert_eq!(none, ResponderKind::None);
+    assert!(shown.contains("responder = \"none\""), "{shown}");
+    assert_eq!(
+        kind("[backend.responder]\nkind = \"none\"\n").0,
+        ResponderKind::None
+    );
+    let (openai, shown) = kind(
+        "[backend.responder]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\napi_key = \"${env:MODEL_API_KEY}\"\nother_models = [\"n\"]\ntemperature = 1\ntop_p = 0.5\nsilence_seconds = \"${env:SECONDS}\"\nasks_for_usage = false\n",
+    );
+    assert_eq!(openai, ResponderKind::OpenAi);
+    for line in [
+        "api_key = \"[redacted]\"",
+        "other_models = [\"n\"]",
+        "silence_seconds = 30",
+        "temperature = 1.0",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+}

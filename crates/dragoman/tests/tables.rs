@@ -24,15 +24,88 @@ use serde_json::Value;
 use store::{Store, StoreConfig};
 use sunshine::{Sunshine, SunshineConfig, SunshineCredentials};
 
+/// A vendor of the README: its name, its folder, its operations, and their routes at the facade.
+struct Vendor {
+    title: &'static str,
+    folder: &'static str,
+    operations: &'static [Operation],
+    /// The vendor's operation and the facade's route.
+    facade: Vec<(String, String)>,
+}
+
+impl Vendor {
+    fn new<T: Into<String>>(
+        title: &'static str,
+        folder: &'static str,
+        operations: &'static [Operation],
+        facade: Vec<(T, String)>,
+    ) -> Self {
+        let owned = facade.into_iter();
+        Self {
+            title,
+            folder,
+            operations,
+            facade: owned
+                .map(|(vendor, route)| (vendor.into(), route))
+                .collect(),
+        }
+    }
+
+    /// The facade's route of an operation, where it has one.
+    fn route(&self, operation: &Operation) -> Option<&str> {
+        let mut routes = self.facade.iter();
+        let found = routes.find(|(vendor, _)| vendor == operation.vendor);
+        found.map(|(_, route)| route.as_str())
+    }
+
+    fn table<'a>(&self, operations: impl Iterator<Item = &'a Operation>) -> String {
+        let mut table = String::from(
+            "| vendor's operation | client method | normalized route | facade route |\n|---|---|---|---|\n",
+        );
+        for operation in operations {
+            let route = self.route(operation);
+            let route = route.map_or_else(|| "–".to_owned(), |route| format!("`{route}`"));
+            let _ = writeln!(
+                table,
+                "| `{}` | `{}` | {} | {route} |",
+                operation.vendor, operation.client, operation.routes
+            );
+        }
+        table
+    }
+}
+
 const URL: &str = "http://127.0.0.1:1";
 
-/// The vendors in the order of the README, with their folders and operations.
-const VENDORS: [(&str, &str, &[Operation]); 4] = [
-    ("Chatter", "chatter", chatter::OPERATIONS),
-    ("Datamonkey", "datamonkey", datamonkey::OPERATIONS),
-    ("Sunshine Conversations", "sunshine", sunshine::OPERATIONS),
-    ("Convore", "convore", convore::OPERATIONS),
-];
+/// The vendors in the order of the README.
+fn vendors() -> [Vendor; 4] {
+    [
+        Vendor::new(
+            "Chatter",
+            "chatter",
+            chatter::OPERATIONS,
+            chatter::facade_routes(),
+        ),
+        Vendor::new(
+            "Datamonkey",
+            "datamonkey",
+            datamonkey::OPERATIONS,
+            datamonkey::facade_routes(),
+        ),
+        Vendor::new(
+            "Sunshine Conversations",
+            "sunshine",
+            sunshine::OPERATIONS,
+            sunshine::facade_routes(),
+        ),
+        Vendor::new(
+            "Convore",
+            "convore",
+            convore::OPERATIONS,
+            convore::facade_routes(),
+        ),
+    ]
+}
 
 /// The operations of the vendors' API pages that the adapters were written for.
 const DOCUMENTED: usize = 38;
@@ -70,33 +143,41 @@ fn assert_generated(file: &Path, name: &str, content: &str) {
     );
 }
 
-fn operations(operations: &[Operation]) -> String {
-    let mut table =
-        String::from("| vendor's operation | client method | normalized route |\n|---|---|---|\n");
-    for operation in operations {
-        let _ = writeln!(
-            table,
-            "| `{}` | `{}` | {} |",
-            operation.vendor, operation.client, operation.routes
-        );
+#[test]
+fn each_adapter_lists_its_operations() {
+    for vendor in vendors() {
+        let folder = repository().join("crates").join(vendor.folder);
+        let table = vendor.table(vendor.operations.iter());
+        assert_generated(&folder.join("README.md"), "operations", &table);
     }
-    table
 }
 
 #[test]
-fn each_adapter_lists_its_operations() {
-    for (_, folder, list) in VENDORS {
-        let readme = repository().join("crates").join(folder).join("README.md");
-        assert_generated(&readme, "operations", &operations(list));
+fn every_documented_operation_has_a_route_at_its_facade() {
+    for vendor in vendors() {
+        let documented = vendor.operations.iter().filter(|one| one.is_documented);
+        let missing: Vec<&str> = documented
+            .filter(|operation| vendor.route(operation).is_none())
+            .map(|operation| operation.vendor)
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{}: no route for {missing:?}",
+            vendor.title
+        );
+        for (_, route) in &vendor.facade {
+            let below = format!(" /facade/{}/", vendor.folder);
+            assert!(route.contains(&below), "{route}");
+        }
     }
 }
 
 #[test]
 fn every_method_of_a_client_has_a_row() {
-    for (title, folder, list) in VENDORS {
+    for vendor in vendors() {
         let path = repository()
             .join("crates")
-            .join(folder)
+            .join(vendor.folder)
             .join("src/client.rs");
         let source = std::fs::read_to_string(path).unwrap();
         let methods = source
@@ -105,9 +186,13 @@ fn every_method_of_a_client_has_a_row() {
             .filter_map(|rest| rest.split(['(', '<']).next());
         let missing: Vec<&str> = methods
             .filter(|method| !NO_OPERATIONS.contains(method))
-            .filter(|method| !list.iter().any(|operation| operation.client == *method))
+            .filter(|method| !vendor.operations.iter().any(|one| one.client == *method))
             .collect();
-        assert!(missing.is_empty(), "{title}: no row for {missing:?}");
+        assert!(
+            missing.is_empty(),
+            "{}: no row for {missing:?}",
+            vendor.title
+        );
     }
 }
 
@@ -115,14 +200,15 @@ fn every_method_of_a_client_has_a_row() {
 fn the_readme_names_every_documented_operation() {
     let mut content = String::new();
     let mut count = 0;
-    for (title, _, list) in VENDORS {
-        let documented: Vec<Operation> = list
-            .iter()
-            .filter(|operation| operation.is_documented)
-            .copied()
-            .collect();
-        count += documented.len();
-        let _ = write!(content, "**{title}**\n\n{}\n", operations(&documented));
+    for vendor in vendors() {
+        let documented = vendor.operations.iter().filter(|one| one.is_documented);
+        count += documented.clone().count();
+        let _ = write!(
+            content,
+            "**{}**\n\n{}\n",
+            vendor.title,
+            vendor.table(documented)
+        );
     }
     assert_eq!(count, DOCUMENTED);
     assert_generated(

@@ -1,15 +1,19 @@
 //! The arguments and their help texts.
 
 mod archive;
+mod demo;
 mod migrate;
+mod simulate;
 
 use std::path::PathBuf;
 
 pub(crate) use self::archive::{EraseFlags, ExportFlags, ImportFlags, VerifyFlags};
+pub(crate) use self::demo::DemoFlags;
 pub(crate) use self::migrate::{
     CheckFlags, JobFlags, MigrateCommand, OfMigration, OversizeWord, PlanFlags, ReportFlags,
     ServerFlags, StatusFlags,
 };
+pub(crate) use self::simulate::SimulateFlags;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -82,8 +86,9 @@ Examples:
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
-  dragoman keys create --tenant acme --name ci
-      A key with all scopes for the tenant `acme`.
+  dragoman keys create --tenant acme --name ci --signing
+      A key with all scopes for the tenant `acme`, and a secret that signs tokens in its name for
+      Sunshine's API (HS256; `kid` is the key's id).
   dragoman keys create --scopes read --user user-42
       A key of the tenant `default` that reads what the end user `user-42` owns.";
 
@@ -189,6 +194,12 @@ pub(crate) enum Command {
     /// Erase everything of one person
     #[command(after_help = archive::ERASE_EXAMPLES)]
     Erase(EraseFlags),
+    /// Show everything on this machine: four simulated vendors, a gateway, and a change of vendor
+    #[command(after_help = demo::DEMO_EXAMPLES)]
+    Demo(DemoFlags),
+    /// Run a simulator of a vendor, for trials and tests
+    #[command(after_help = simulate::SIMULATE_EXAMPLES)]
+    Simulate(SimulateFlags),
     /// List the configured backends
     #[command(after_help = BACKENDS_EXAMPLES)]
     Backends(Listing),
@@ -321,6 +332,9 @@ pub(crate) struct CreateKey {
     /// When the key ends by itself, such as 2030-01-31T00:00:00Z [default: never]
     #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<String>,
+    /// Also make a secret with which programs sign tokens in the key's name, as Sunshine's do
+    #[arg(long)]
+    pub(crate) signing: bool,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -22,6 +22,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) address: SocketAddr,
     /// Whether `/docs` is served.
     pub(crate) docs: bool,
+    /// The vendors whose APIs are served too.
+    pub(crate) facades: Vec<&'static str>,
     /// The names of the backends, the default first.
     pub(crate) backends: Vec<String>,
     /// The key that this start made, if any. It is shown here and nowhere else.
@@ -51,6 +53,10 @@ impl Banner<'_> {
         line("listening", &format!("{url} ({})", self.reach()));
         if self.docs {
             line("docs", &format!("{url}/docs"));
+        }
+        if !self.facades.is_empty() {
+            let vendors = self.facades.join(", ");
+            line("vendor APIs", &format!("{vendors} (below {url}/facade/)"));
         }
         if let Some(key) = self.new_key {
             line(
@@ -87,6 +93,10 @@ mod tests {
             database_is_new: new_key.is_some(),
             address: address.parse().unwrap(),
             docs: true,
+            facades: match new_key {
+                Some(_) => vec!["chatter", "convore"],
+                None => Vec::new(),
+            },
             backends: vec!["store (default)".to_owned(), "support".to_owned()],
             new_key,
         }

@@ -6,7 +6,7 @@ use backend::Scope;
 use backend::ports::KeyRecord;
 use conversation::Time;
 use keys::{KeyRequest, NewKey};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::arguments::{CreateKey, KeysCommand, Listing, RevokeKey};
@@ -14,6 +14,7 @@ use super::beside::with_state;
 use super::{listings, print};
 use crate::config::Name;
 use crate::failure::Failure;
+use crate::signing;
 
 /// Runs one of the key commands.
 pub(super) fn run(
@@ -23,11 +24,17 @@ pub(super) fn run(
     match command {
         KeysCommand::Create(create) => {
             let key = NewKey::generate(create.to_request()?).map_err(Failure::runtime)?;
-            with_state(&create.source, variables, async |open, _| {
+            let signing = with_state(&create.source, variables, async |open, _| {
+                // The secret first: without its key it opens nothing.
+                let signing = match create.signing {
+                    true => Some(signing::make(&*open.state, &key.record.id).await?),
+                    false => None,
+                };
                 let inserted = open.keys().insert(&key.record).await;
-                inserted.map_err(Failure::runtime)
+                inserted.map_err(Failure::runtime)?;
+                Ok(signing)
             })?;
-            show_new(&key, create.json)
+            show_new(&key, signing.as_ref(), create.json)
         }
         KeysCommand::List(listing) => {
             let records = with_state(&listing.source, variables, async |open, _| {
@@ -39,7 +46,10 @@ pub(super) fn run(
             let id = revoke.key_id();
             let revoked = with_state(&revoke.source, variables, async |open, _| {
                 let revoked = open.keys().revoke(id, Time::now()).await;
-                revoked.map_err(Failure::runtime)
+                let revoked = revoked.map_err(Failure::runtime)?;
+                // Also that of a key which was revoked elsewhere.
+                signing::remove(&*open.state, id).await?;
+                Ok(revoked)
             })?;
             if !revoked {
                 return Err(Failure::with_help(
@@ -123,6 +133,8 @@ struct Row<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_secret: Option<&'a str>,
     tenant: &'a str,
     name: &'a str,
     scopes: Vec<&'static str>,
@@ -140,6 +152,7 @@ impl<'a> Row<'a> {
         Self {
             id: &record.id,
             key: None,
+            signing_secret: None,
             tenant: &record.tenant,
             name: &record.name,
             scopes: spelled(&record.scopes),
@@ -151,16 +164,23 @@ impl<'a> Row<'a> {
     }
 }
 
-fn show_new(key: &NewKey, json: bool) -> Result<(), Failure> {
+fn show_new(key: &NewKey, signing: Option<&SecretString>, json: bool) -> Result<(), Failure> {
     let text = key.key.expose_secret();
+    let signing = signing.map(ExposeSecret::expose_secret);
     if json {
         let row = Row {
             key: Some(text),
+            signing_secret: signing,
             ..Row::of(&key.record)
         };
         return Ok(print::out(&listings::to_json(&row)?)?);
     }
-    Ok(print::out(&format!("{text}\n"))?)
+    let mut shown = format!("{text}\n");
+    if let Some(signing) = signing {
+        let id = &key.record.id;
+        shown.push_str(&format!("signing key id {id}\nsigning secret {signing}\n"));
+    }
+    Ok(print::out(&shown)?)
 }
 
 fn show_list(records: &[KeyRecord], listing: &Listing) -> Result<(), Failure> {

@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::running::{Purpose, Running};
 use crate::state::{self, OpenState, Use};
 use crate::telemetry::{self, Telemetry};
+use crate::wiring::facades;
 
 /// The tenant of the key that the first start makes.
 const FIRST_TENANT: &str = "default";
@@ -34,11 +35,16 @@ pub(super) fn run(flags: &Flags, variables: &BTreeMap<String, String>) -> Result
     let loaded = load(flags, variables)?;
     // Given back when this returns: the last log lines are written then.
     let telemetry = telemetry::start(&loaded.configuration.telemetry).map_err(Failure::runtime)?;
+    in_runtime(serve(&loaded, &telemetry))
+}
+
+/// Runs something to its end, and gives what it leaves behind a moment.
+pub(super) fn in_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::runtime(format!("the runtime cannot be started: {error}")))?;
-    let result = runtime.block_on(serve(&loaded, &telemetry));
+    let result = runtime.block_on(work);
     runtime.shutdown_timeout(LEFTOVERS_PAUSE);
     result
 }
@@ -66,7 +72,8 @@ async fn serve(loaded: &Loaded, telemetry: &Telemetry) -> Result<(), Failure> {
     running.end(&hurry).await
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// Listens, or says in one sentence why it cannot.
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let (reason, help) = match error.kind() {
             io::ErrorKind::AddrInUse => (
@@ -129,6 +136,7 @@ fn banner<'a>(loaded: &Loaded, running: &Running, new_key: Option<&'a SecretStri
         database_is_new: running.open().is_new,
         address: running.address(),
         docs: configuration.expose.docs,
+        facades: facades::names(configuration),
         backends: backend_names(configuration),
         new_key: new_key.map(ExposeSecret::expose_secret),
     }

@@ -7,6 +7,7 @@ use super::kinds::{
     BackendKind, ContextKind, DiscoveryKind, DriftKind, GenerationKind, ImportKind, ResponderKind,
     SignInKind,
 };
+use super::responder::{self, ResponderConfig};
 use super::{Name, Secret};
 
 /// One place where conversations can live.
@@ -52,10 +53,15 @@ pub struct BackendConfig {
     /// Certificate authorities to trust besides those of the system, as PEM text, usually
     /// `${file:/path}`. Not for `store`; default: none.
     pub ca_pem: Option<String>,
-    /// Who answers where the backend has no AI of its own: `echo` or `none`. `store`, `sunshine` and
-    /// `convore` only; the answers reach the customers of the latter two. Default: `echo` for
-    /// `store`, else `none`.
-    pub responder: Option<ResponderKind>,
+    /// Who answers where the backend has no AI of its own: `echo` or `none` as one word, or a table
+    /// `[backend.responder]`. `store`, `sunshine` and `convore` only; the answers reach the customers
+    /// of the latter two. Default: `echo` for `store`, else `none`.
+    #[serde(
+        default,
+        deserialize_with = "responder::read",
+        serialize_with = "responder::write"
+    )]
+    pub responder: Option<ResponderConfig>,
     /// How conversations that were made at the vendor without us become known: `on_list` (a list
     /// looks for them, at most once per `directory.discover_interval_seconds`) or `off`.
     /// Not for `store`; default: `on_list`.
@@ -160,7 +166,8 @@ impl BackendConfig {
 
     /// Who answers here: the one set, else `echo` on the store and nobody elsewhere.
     pub fn effective_responder(&self) -> ResponderKind {
-        self.responder.unwrap_or(match self.kind {
+        let set = self.responder.as_ref().map(|responder| responder.kind);
+        set.unwrap_or(match self.kind {
             BackendKind::Store => ResponderKind::Echo,
             BackendKind::Chatter
             | BackendKind::Datamonkey
@@ -188,6 +195,11 @@ impl BackendConfig {
 pub struct BaseUrl(Url);
 
 impl BaseUrl {
+    /// The address without a slash at its end, for what is put behind it.
+    pub(crate) fn without_slash(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
     /// The address for the adapter.
     pub fn as_url(&self) -> &Url {
         &self.0

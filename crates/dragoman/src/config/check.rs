@@ -1,6 +1,8 @@
 //! Rules that a type cannot hold: names that must exist, keys that belong to a kind, bounds.
 
 mod backends;
+mod facades;
+mod responder;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +37,7 @@ pub(super) fn check(configuration: &Configuration, places: &Places) -> Vec<Probl
     };
     rules.backends(configuration);
     rules.routes(configuration);
+    rules.facades(configuration);
     rules.bounds(configuration);
     rules.store(configuration);
     rules.telemetry(configuration);

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{
-    BackendConfig, BaseUrl, Configuration, ContextKind, DiscoveryKind, DriftKind, GenerationKind,
-    ImportKind, Name, ResponderKind, RouteConfig, Secret, SignInKind, StoreConfig, WhenConfig,
+    AnonymousConfig, BackendConfig, BaseUrl, ChatterFacadeConfig, Configuration, ContextKind,
+    DatamonkeyFacadeConfig, DiscoveryKind, DriftKind, FacadesConfig, GenerationKind, ImportKind,
+    Name, ResponderConfig, ResponderKind, RouteConfig, Secret, SignInKind, StoreConfig,
+    SunshineFacadeConfig, TokenLimitKind, WhenConfig, Words,
 };
 
 /// Below this likeness (0 to 1) no known key is suggested.
@@ -38,7 +40,7 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
             import_mode: Some(ImportKind::Overlay),
             channel_id: Some(String::new()),
             ca_pem: Some(String::new()),
-            responder: Some(ResponderKind::Echo),
+            responder: Some(responder_shape()),
             discovery: Some(DiscoveryKind::Off),
             default_tenant: Some(name.clone()),
             drift: Some(DriftKind::Backend),
@@ -59,8 +61,9 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
                 metadata: BTreeMap::new(),
                 header: BTreeMap::new(),
             },
-            to: name,
+            to: name.clone(),
         }],
+        facades: facades_shape(&name),
         store: StoreConfig {
             data_dir: PathBuf::new(),
             database_url: Some(String::new()),
@@ -70,6 +73,51 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
         ..Configuration::default()
     };
     serde_json::to_value(configuration)
+}
+
+/// A responder that has everything.
+fn responder_shape() -> ResponderConfig {
+    ResponderConfig {
+        kind: ResponderKind::OpenAi,
+        base_url: BaseUrl::try_from("http://localhost".to_owned()).ok(),
+        api_key: Some(Secret::from(String::new())),
+        model: Some(String::new()),
+        other_models: Some(one_word()),
+        system_prompt: Some(String::new()),
+        temperature: Some(0.5),
+        top_p: Some(0.5),
+        max_tokens: Some(0),
+        max_tokens_as: Some(TokenLimitKind::MaxTokens),
+        asks_for_usage: Some(true),
+        silence_seconds: Some(0),
+    }
+}
+
+fn facades_shape(name: &Name) -> FacadesConfig {
+    FacadesConfig {
+        chatter: ChatterFacadeConfig {
+            problems_base: BaseUrl::try_from("http://localhost".to_owned()).ok(),
+            ..ChatterFacadeConfig::default()
+        },
+        datamonkey: DatamonkeyFacadeConfig {
+            signing_key: Some(Secret::from(String::new())),
+            anonymous: Some(AnonymousConfig {
+                tenant: Some(name.clone()),
+                sessions_per_minute: Some(0),
+            }),
+            ..DatamonkeyFacadeConfig::default()
+        },
+        sunshine: SunshineFacadeConfig {
+            app_ids: one_word(),
+            public_url: BaseUrl::try_from("http://localhost".to_owned()).ok(),
+            ..SunshineFacadeConfig::default()
+        },
+        ..FacadesConfig::default()
+    }
+}
+
+fn one_word() -> Words {
+    Words(vec![String::new()])
 }
 
 /// Every single value that a file or a variable can set, as dotted path without array positions.

@@ -56,6 +56,8 @@ impl BackendKind {
 pub enum ResponderKind {
     /// Repeats what the user said; for trials and tests.
     Echo,
+    /// A server with OpenAI's chat completions.
+    OpenAi,
     /// Nobody: asking for an answer is refused.
     None,
 }
@@ -64,7 +66,49 @@ impl TryFrom<String> for ResponderKind {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, Self::Error> {
-        choose(&word, &[("echo", Self::Echo), ("none", Self::None)])
+        choose(&word, &Self::WORDS)
+    }
+}
+
+impl ResponderKind {
+    /// Every kind with its word in the file.
+    pub(super) const WORDS: [(&'static str, Self); 3] = [
+        ("echo", Self::Echo),
+        ("openai", Self::OpenAi),
+        ("none", Self::None),
+    ];
+
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::OpenAi => "openai",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Under which name the longest answer is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", try_from = "String")]
+pub enum TokenLimitKind {
+    /// What most servers know.
+    MaxTokens,
+    /// What newer models of OpenAI insist on.
+    MaxCompletionTokens,
+}
+
+impl TryFrom<String> for TokenLimitKind {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        choose(
+            &word,
+            &[
+                ("max_tokens", Self::MaxTokens),
+                ("max_completion_tokens", Self::MaxCompletionTokens),
+            ],
+        )
     }
 }
 

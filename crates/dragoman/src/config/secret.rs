@@ -21,6 +21,11 @@ impl Secret {
         self.0.expose_secret().is_empty()
     }
 
+    /// Whether it has at least so many bytes.
+    pub(super) fn has_bytes(&self, least: usize) -> bool {
+        self.0.expose_secret().len() >= least
+    }
+
     /// Whether this is exactly so many hexadecimal digits.
     pub(super) fn is_hexadecimal(&self, digits: usize) -> bool {
         let text = self.0.expose_secret();

@@ -11,7 +11,17 @@ use super::diagnose::{Place, Problem};
 use super::keys::{join, nearest};
 
 /// Keys whose values are masked in every excerpt of the file.
-const SECRET_KEYS: [&str; 5] = ["token", "sealing_key", "signing_key", "secret", "password"];
+const SECRET_KEYS: [&str; 6] = [
+    "token",
+    "sealing_key",
+    "signing_key",
+    "api_key",
+    "secret",
+    "password",
+];
+
+/// The one key that may be a word instead of its table.
+const WORD_OR_TABLE: &str = ".responder";
 
 /// A word that holds one of them and counts something, and what stands for it: as long, so that places stay.
 const NO_SECRET: (&str, &str) = ("max_tokens", "max_______");
@@ -167,6 +177,8 @@ impl Walk {
                     }
                 }
             }
+            (DeValue::String(_), Value::Object(_)) if path.ends_with(WORD_OR_TABLE) => {}
+            (DeValue::Float(_), Value::Number(number)) if number.is_f64() => {}
             (DeValue::String(_), Value::String(_))
             | (DeValue::Integer(_), Value::Number(_))
             | (DeValue::Boolean(_), Value::Bool(_)) => {}
@@ -212,8 +224,12 @@ fn unknown_key<'a>(
 fn kind_of_shape(shape: &Value) -> &'static str {
     match shape {
         Value::String(_) => "a string",
+        Value::Number(number) if number.is_f64() => "a number",
         Value::Number(_) => "a whole number",
         Value::Bool(_) => "true or false",
+        Value::Array(shapes) if shapes.first().is_some_and(Value::is_string) => {
+            "an array of strings"
+        }
         Value::Array(_) => "an array of tables",
         Value::Object(_) => "a table",
         Value::Null => "nothing",
@@ -233,8 +249,10 @@ fn kind_of_value(value: &DeValue<'_>) -> &'static str {
 }
 
 fn array_of_tables_help(shape: &Value, path: &str) -> Option<String> {
-    shape
-        .is_array()
+    let shapes = shape.as_array()?;
+    shapes
+        .first()
+        .is_none_or(Value::is_object)
         .then(|| format!("write [[{path}]] with two brackets, once per {path}"))
 }
 

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::ports::{BackendBinding, Directory, Repair, Translator};
-use backend::{Backend, History};
+use backend::{Backend, Error, History, Kind};
 use layers::Renamed;
 use overlay::{DriftPolicy, Overlay, OverlaySettings};
-use responders::{Answering, Echo};
+use responders::{Answering, Echo, OpenAi, OpenAiConfig, TokenLimit};
 use server::Mounted;
 use store::{State, Store};
 
 use super::vendors;
 use crate::config::{
-    BackendConfig, BackendKind, Configuration, ContextKind, DriftKind, ResponderKind,
+    BackendConfig, BackendKind, Configuration, ContextKind, DriftKind, ResponderKind, Secret,
+    TokenLimitKind, Words,
 };
 
 /// Every backend of the configuration, in its order, each name bound to its server for ever.
@@ -59,6 +60,7 @@ fn mounted(config: &BackendConfig, store: &Store, state: &Arc<State>) -> backend
     };
     let answering: Arc<dyn Backend> = match config.effective_responder() {
         ResponderKind::Echo => Arc::new(Answering::new(whole, Arc::new(Echo))),
+        ResponderKind::OpenAi => Arc::new(Answering::new(whole, Arc::new(model_server(config)?))),
         ResponderKind::None => whole,
     };
     Ok(Mounted {
@@ -66,6 +68,48 @@ fn mounted(config: &BackendConfig, store: &Store, state: &Arc<State>) -> backend
         stack: Arc::new(Renamed::new(answering, Arc::clone(state) as _)),
         bare,
         overlay: overlay.map(|overlay| overlay as Arc<dyn Repair>),
+    })
+}
+
+/// A responder that asks a server; the check of the configuration has said what is missing, with the place in the file.
+fn model_server(config: &BackendConfig) -> backend::Result<OpenAi> {
+    let missing = |key: &str| {
+        let message = format!("a responder of kind openai needs `{key}`");
+        Error::new(Kind::InvalidRequest, message)
+    };
+    let responder = config
+        .responder
+        .as_ref()
+        .ok_or_else(|| missing("base_url"))?;
+    let base_url = responder
+        .base_url
+        .as_ref()
+        .ok_or_else(|| missing("base_url"))?;
+    let model = responder.model.as_deref().ok_or_else(|| missing("model"))?;
+    let defaults = OpenAiConfig::new(base_url.as_url().as_str(), model);
+    OpenAi::new(OpenAiConfig {
+        api_key: responder.api_key.as_ref().map(Secret::to_secret_string),
+        other_models: responder
+            .other_models
+            .iter()
+            .flat_map(Words::iter)
+            .map(Into::into)
+            .collect(),
+        system_prompt: responder.system_prompt.as_deref().map(Into::into),
+        temperature: responder.temperature,
+        top_p: responder.top_p,
+        max_tokens: responder.max_tokens,
+        token_limit: match responder.max_tokens_as {
+            None => defaults.token_limit,
+            Some(TokenLimitKind::MaxTokens) => TokenLimit::MaxTokens,
+            Some(TokenLimitKind::MaxCompletionTokens) => TokenLimit::MaxCompletionTokens,
+        },
+        asks_for_usage: responder.asks_for_usage.unwrap_or(defaults.asks_for_usage),
+        longest_silence: responder
+            .silence_seconds
+            .map_or(defaults.longest_silence, Duration::from_secs),
+        transport: vendors::transport(config),
+        ..defaults
     })
 }
 

@@ -153,7 +153,8 @@ fn missing(config: &BackendConfig, key: &str) -> Error {
     )
 }
 
-fn transport(config: &BackendConfig) -> TransportConfig {
+/// How connections are made.
+pub(super) fn transport(config: &BackendConfig) -> TransportConfig {
     TransportConfig {
         connect_timeout_ms: config.connect_seconds.saturating_mul(1000),
         extra_ca_pem: config.ca_pem.clone(),

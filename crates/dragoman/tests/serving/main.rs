@@ -5,12 +5,16 @@
     reason = "a test fails by panicking, helpers included"
 )]
 
+mod answering;
 mod archives;
+mod demo;
 mod erasing;
+mod facades;
 mod keys;
 mod migrating;
 mod moving;
 mod process;
 mod secrets;
+mod simulating;
 mod starting;
 mod stopping;

@@ -143,7 +143,7 @@ fn follow(stream: impl Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
-/// One request on its own connection: status and everything that came back.
+/// One request with a key on its own connection: status and everything that came back.
 pub(crate) fn request(
     address: SocketAddr,
     method: &str,
@@ -151,18 +151,47 @@ pub(crate) fn request(
     key: &str,
     body: &str,
 ) -> (u16, String) {
+    http(address, method, path, &[&with_authorization(key)], body)
+}
+
+/// The header with which a key is sent.
+pub(crate) fn with_authorization(key: &str) -> String {
+    format!("authorization: Bearer {key}")
+}
+
+/// One request on its own connection: status and everything that came back.
+pub(crate) fn http(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> (u16, String) {
+    let answer = exchange(address, method, path, headers, body);
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer)
+}
+
+/// One request on its own connection, and whatever came back, broken off or not.
+pub(crate) fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
+    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\
          content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer)
+    answer
 }
 
 pub(crate) fn wait_until(condition: impl Fn() -> bool) {

@@ -207,6 +207,9 @@ impl Rules<'_> {
             }
             self.keys(backend, &path);
             self.ways_to_log_in(backend, &path);
+            if let Some(responder) = &backend.responder {
+                self.responder(responder, &format!("{path}.responder"));
+            }
             for (key, value) in [
                 ("connect_seconds", backend.connect_seconds),
                 ("write_seconds", backend.write_seconds),
