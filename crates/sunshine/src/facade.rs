@@ -1,6 +1,6 @@
 //! The facade: the vendor's API, version 2, over any backend. Programs written for the vendor change their base URL.
 //!
-//! One request is one [`Call`](call::Call): who asks, what for, and the body. Segments of the path are split before they
+//! One request is one [`Call`]: who asks, what for, and the body. Segments of the path are split before they
 //! are decoded, because an external id may hold a `/` as `%2F`; so the routes are a table of our own and no router's.
 
 mod adopt;
