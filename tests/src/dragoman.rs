@@ -47,6 +47,11 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     executable_in(&output.stdout).expect("cargo names the executable that it built")
 });
 
+/// The path of the binary.
+pub(crate) fn binary() -> &'static Path {
+    &BINARY
+}
+
 /// The executable that cargo's messages, one JSON object per line, name.
 fn executable_in(messages: &[u8]) -> Option<PathBuf> {
     #[derive(serde::Deserialize)]

@@ -4,3 +4,4 @@
 pub mod client;
 pub mod dragoman;
 pub mod figures;
+pub mod simulator;

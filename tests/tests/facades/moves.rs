@@ -1,0 +1,248 @@
+//! Conversations move between simulated vendors: all the way round, while processes are killed, and while programs go on
+//! speaking. Whoever looks through a facade notices nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::client::Client;
+use tests::dragoman::Running;
+
+use crate::admin;
+use crate::caller::text;
+use crate::facade::{FACADES, Facade, Said, open, say};
+use crate::seen;
+use crate::site::{BACKENDS, Key, Site, tenant_of};
+use crate::table::{Table, outcome};
+
+/// How often the copying process is killed.
+const KILLS: u64 = 3;
+/// What is copied while it is killed: conversations, and messages of each.
+const CONVERSATIONS: usize = 6;
+const MESSAGES: usize = 20;
+/// The latest moment of a kill, in milliseconds after the start.
+const KILL_MS: u64 = 900;
+/// How many words a program says before, while and after its conversation moves.
+const WORDS_AROUND: usize = 10;
+
+/// Plans, copies, checks and switches these conversations.
+async fn carry(client: &Client, ids: &[String], from: &str, to: &str) -> Value {
+    let spec = json!({"from": from, "to": to, "filter": {"ids": ids}});
+    let planned = admin::plan(client, &spec).await;
+    let migration = admin::id_of(&planned);
+    admin::job(client, migration, "copy").await;
+    let checked = admin::job(client, migration, "check").await;
+    let findings = admin::findings(client, migration).await;
+    assert_eq!(
+        checked["check"]["same"],
+        ids.len(),
+        "{checked:#}\n{findings}"
+    );
+    admin::job(client, migration, "switch").await;
+    checked
+}
+
+/// The public id of the caller's only conversation.
+async fn only(normalized: &Client) -> String {
+    let listed = normalized.get("/v1/conversations").await.expect(200);
+    text(&listed["data"][0]["id"])
+}
+
+/// How each facade shows the only conversation of a key.
+async fn shown(site: &Site, key: &Key) -> BTreeMap<&'static str, (String, Vec<Said>)> {
+    let mut shown = BTreeMap::new();
+    for name in FACADES {
+        let facade = open(site, name, key);
+        let listed = facade.list().await;
+        assert_eq!(listed.len(), 1, "{name}: {listed:?}");
+        let id = listed[0].id.clone();
+        let said = facade.messages(&id).await;
+        shown.insert(name, (id, said));
+    }
+    shown
+}
+
+/// One conversation lives at every backend in turn, and comes home: the same ids and words in every facade.
+async fn round(site: Arc<Site>) {
+    let tenant = tenant_of("store");
+    let key = site
+        .key(&tenant, Some("traveller"), &["read", "write"])
+        .await;
+    let normalized = site.normalized(&key);
+    let facade = open(&site, "chatter", &key);
+    let id = facade.create("travels").await;
+    say(&*facade, &id, "before the journey").await;
+    let public = only(&normalized).await;
+    let (mut before, mut seen_by_facades) = (
+        seen::whole(&normalized, &public).await,
+        shown(&site, &key).await,
+    );
+    let mut at = "store";
+    for to in BACKENDS {
+        if to == at {
+            continue;
+        }
+        carry(site.admin(), &[public.clone()], at, to).await;
+        let after = seen::whole(&normalized, &public).await;
+        assert_eq!(&*after.conversation.backend, to);
+        seen::assert_same(&before, &after, to);
+        assert_eq!(shown(&site, &key).await, seen_by_facades, "at {to}");
+        // And it goes on there.
+        say(&*facade, &id, &format!("said at {to}")).await;
+        before = seen::whole(&normalized, &public).await;
+        seen_by_facades = shown(&site, &key).await;
+        at = to;
+    }
+    assert_eq!(at, "store", "it came home");
+}
+
+/// Makes a conversation with a history of its own words; its public id.
+async fn furnished(normalized: &Client, number: usize) -> String {
+    let made = normalized.post("/v1/conversations", &json!({})).await;
+    let id = text(&made.expect(201)["id"]);
+    for message in 0..MESSAGES {
+        let words = format!("c{number}-m{message}.");
+        let body = json!({"role": "user", "parts": [{"type": "text", "text": words}]});
+        let path = format!("/v1/conversations/{id}/messages");
+        normalized.post(&path, &body).await.expect(201);
+    }
+    id
+}
+
+/// A copy from Sunshine to Convore is killed again and again; at the end everything is at Convore, once and in order.
+async fn killed() {
+    let site = tokio::task::block_in_place(Site::start);
+    let tenant = tenant_of("sunshine");
+    let key = site.key(&tenant, Some("copied"), &["read", "write"]).await;
+    let mut ids = Vec::new();
+    for number in 0..CONVERSATIONS {
+        ids.push(furnished(&site.normalized(&key), number).await);
+    }
+    let spec = json!({"from": "sunshine", "to": "convore", "filter": {"ids": ids}});
+    let planned = admin::plan(site.admin(), &spec).await;
+    let migration = admin::id_of(&planned).to_owned();
+    let site = tokio::task::block_in_place(|| {
+        site.restarted_after(|begin| kill_copies(&["migrate", "copy", &migration], begin))
+    });
+    let checked = admin::job(site.admin(), &migration, "check").await;
+    assert_eq!(checked["check"]["same"], CONVERSATIONS, "{checked:#}");
+    admin::job(site.admin(), &migration, "switch").await;
+    let normalized = site.normalized(&key);
+    for (number, id) in ids.iter().enumerate() {
+        let whole = seen::whole(&normalized, id).await;
+        assert_eq!(&*whole.conversation.backend, "convore");
+        let expected = (0..MESSAGES).map(|message| format!("c{number}-m{message}."));
+        assert_eq!(seen::texts(&whole.messages), expected.collect::<Vec<_>>());
+    }
+    assert_once(&site, &ids).await;
+}
+
+/// Begins the copy again and again, kills it at later and later moments, and lets it end at last.
+fn kill_copies(copy: &[&str], begin: &dyn Fn(&[&str]) -> Running) {
+    let mut killed = 0;
+    for kill in 1..=KILLS {
+        let mut running = begin(copy);
+        // Any moment will do: while it starts, reads, writes or settles.
+        std::thread::sleep(Duration::from_millis(KILL_MS * kill / KILLS));
+        if running.is_running() {
+            running.kill();
+            killed += 1;
+        }
+    }
+    assert!(killed > 0, "the copy ends before it is killed");
+    let ran = begin(copy).wait();
+    assert!(ran.status.success(), "{}{}", ran.output, ran.errors);
+}
+
+/// The simulated Convore itself holds each of the words once.
+async fn assert_once(site: &Site, ids: &[String]) {
+    let convore = site.vendor("convore");
+    let client = Client::new(convore.told("base_url"), Some(convore.told("key")));
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    let mut path = "/v1/messages?limit=100".to_owned();
+    loop {
+        let page = client.get(&path).await.expect(200);
+        for message in crate::caller::rows(&page["data"]) {
+            let words = message["text_body"].as_str().unwrap_or_default();
+            *times.entry(words.trim().to_owned()).or_default() += 1;
+        }
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("/v1/messages?limit=100&cursor={cursor}");
+    }
+    for number in 0..ids.len() {
+        for message in 0..MESSAGES {
+            let words = format!("c{number}-m{message}.");
+            assert_eq!(times.get(&words), Some(&1), "{words}");
+        }
+    }
+}
+
+/// Programs go on speaking through the facades while their conversations move from Convore to the store: every word that
+/// was accepted is there once, in the order in which it was said.
+async fn live(site: Arc<Site>) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (mut speakers, mut ids) = (Vec::new(), Vec::new());
+    for name in FACADES {
+        let user = format!("live-{name}");
+        let tenant = tenant_of("convore");
+        let key = site.key(&tenant, Some(&user), &["read", "write"]).await;
+        let facade = open(&site, name, &key);
+        let id = facade.create("goes on").await;
+        let normalized = site.normalized(&key);
+        let public = only(&normalized).await;
+        ids.push(public.clone());
+        let stop = Arc::clone(&stop);
+        speakers.push(tokio::spawn(async move {
+            let said = speak(&*facade, &id, &stop).await;
+            let whole = seen::whole(&normalized, &public).await;
+            assert_eq!(&*whole.conversation.backend, "store", "{name}");
+            let texts = seen::texts(&whole.messages);
+            let mine: Vec<&String> = texts.iter().filter(|text| said.contains(text)).collect();
+            assert_eq!(mine, said.iter().collect::<Vec<_>>(), "{name}");
+            let shown = facade.messages(&id).await;
+            let shown: Vec<&String> = shown.iter().map(|one| &one.words).collect();
+            assert_eq!(shown, texts.iter().collect::<Vec<_>>(), "{name}");
+        }));
+    }
+    let spec = json!({"from": "convore", "to": "store", "filter": {"ids": ids}});
+    let planned = admin::plan(site.admin(), &spec).await;
+    let migration = admin::id_of(&planned);
+    for verb in ["copy", "switch"] {
+        admin::job(site.admin(), migration, verb).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for speaker in speakers {
+        let ended = outcome(speaker.await);
+        assert_eq!(ended, Ok(()));
+    }
+}
+
+/// Says one word after the other until told to stop, and some more; all of them.
+async fn speak(facade: &dyn Facade, id: &str, stop: &AtomicBool) -> Vec<String> {
+    let (mut said, mut left) = (Vec::new(), WORDS_AROUND);
+    while left > 0 {
+        let words = format!("word {}.", said.len());
+        say(facade, id, &words).await;
+        said.push(words);
+        if stop.load(Ordering::Relaxed) {
+            left -= 1;
+        }
+    }
+    said
+}
+
+/// Moves everything in all three ways.
+pub(crate) async fn run(site: &Arc<Site>) -> Table {
+    let mut table = Table::new("moves");
+    let ended = tokio::spawn(round(Arc::clone(site))).await;
+    table.note("simulated vendors", "all the way round", outcome(ended));
+    let ended = tokio::spawn(killed()).await;
+    table.note("simulated vendors", "killed", outcome(ended));
+    let ended = tokio::spawn(live(Arc::clone(site))).await;
+    table.note("simulated vendors", "live", outcome(ended));
+    table
+}
