@@ -119,7 +119,11 @@ fn broken_off(response: Response) -> Response {
             |piece: Result<Bytes, axum::Error>| piece.map(|bytes| bytes.slice(..bytes.len() / 2));
         pieces.take(1).map(halved).boxed()
     };
-    // The error makes the server close the connection in the middle of the answer.
-    let end = stream::iter([Err(axum::Error::new(io::Error::other("cut off")))]);
+    // The error makes the server close the connection in the middle of the answer. Where nothing comes for a moment, what
+    // came before is sent first.
+    let end = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(axum::Error::new(io::Error::other("cut off")))
+    });
     Response::from_parts(head, Body::from_stream(kept.chain(end)))
 }
