@@ -84,7 +84,7 @@ async fn round(site: Arc<Site>) {
         if to == at {
             continue;
         }
-        carry(site.admin(), &[public.clone()], at, to).await;
+        carry(site.admin(), std::slice::from_ref(&public), at, to).await;
         let after = seen::whole(&normalized, &public).await;
         assert_eq!(&*after.conversation.backend, to);
         seen::assert_same(&before, &after, to);
