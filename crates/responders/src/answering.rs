@@ -30,13 +30,25 @@ const EVENTS_BUFFERED: usize = 64;
 pub struct Answering {
     inner: Arc<dyn Backend>,
     responder: Arc<dyn Responder>,
+    needs_words: bool,
 }
 
 impl Answering {
     /// Gives `inner` the answers of `responder`. Whatever `inner` itself could answer is hidden.
     #[must_use]
     pub fn new(inner: Arc<dyn Backend>, responder: Arc<dyn Responder>) -> Self {
-        Self { inner, responder }
+        Self {
+            inner,
+            responder,
+            needs_words: false,
+        }
+    }
+
+    /// Refuses a question without words before it is stored: for a responder that can do nothing with one.
+    #[must_use]
+    pub fn needing_words(mut self) -> Self {
+        self.needs_words = true;
+        self
     }
 
     /// Posts the input, unless an earlier run of the same intent did.
@@ -167,7 +179,10 @@ impl Backend for Answering {
         // Whatever can be refused, or cannot be read, is so before the input is stored.
         let earlier = turn::history(&*self.inner, cx, at).await?;
         match &request.input {
-            Some(input) => turn::require_words(&earlier, input, &conversation.id, request.context)?,
+            Some(input) if self.needs_words => {
+                turn::require_words(&earlier, input, &conversation.id, request.context)?;
+            }
+            Some(_) => {}
             None => turn::require_unanswered(&earlier)?,
         }
         let input = match request.input {

@@ -60,7 +60,10 @@ fn mounted(config: &BackendConfig, store: &Store, state: &Arc<State>) -> backend
     };
     let answering: Arc<dyn Backend> = match config.effective_responder() {
         ResponderKind::Echo => Arc::new(Answering::new(whole, Arc::new(Echo))),
-        ResponderKind::OpenAi => Arc::new(Answering::new(whole, Arc::new(model_server(config)?))),
+        ResponderKind::OpenAi => {
+            let server = Arc::new(model_server(config)?);
+            Arc::new(Answering::new(whole, server).needing_words())
+        }
         ResponderKind::None => whole,
     };
     Ok(Mounted {

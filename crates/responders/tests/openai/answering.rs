@@ -35,6 +35,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(StoreConfig::at(directory.path().join("dragoman.db"))).unwrap();
         let backend = Answering::new(Arc::new(store.backend("store")), Arc::new(openai));
+        let backend = backend.needing_words();
         let Located { location, .. } = backend
             .create_conversation(&cx(LONG), NewConversation::default())
             .await
