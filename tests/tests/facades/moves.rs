@@ -64,38 +64,60 @@ async fn shown(site: &Site, key: &Key) -> BTreeMap<&'static str, (String, Vec<Sa
     shown
 }
 
-/// One conversation lives at every backend in turn, and comes home: the same ids and words in every facade.
+/// Moves a conversation; whoever looks sees the same as before, through every facade.
+async fn moved(site: &Site, key: &Key, id: &String, (from, to): (&str, &str)) {
+    let normalized = site.normalized(key);
+    let before = seen::whole(&normalized, id).await;
+    let seen_by_facades = shown(site, key).await;
+    carry(site.admin(), std::slice::from_ref(id), from, to).await;
+    let after = seen::whole(&normalized, id).await;
+    assert_eq!(&*after.conversation.backend, to);
+    seen::assert_same(&before, &after, to);
+    assert_eq!(shown(site, key).await, seen_by_facades, "{from} to {to}");
+}
+
+/// One conversation lives at every backend in turn, goes on at each, and comes home.
 async fn round(site: Arc<Site>) {
     let tenant = tenant_of("store");
     let key = site
         .key(&tenant, Some("traveller"), &["read", "write"])
         .await;
-    let normalized = site.normalized(&key);
     let facade = open(&site, "chatter", &key);
     let id = facade.create("travels").await;
     say(&*facade, &id, "before the journey").await;
-    let public = only(&normalized).await;
-    let (mut before, mut seen_by_facades) = (
-        seen::whole(&normalized, &public).await,
-        shown(&site, &key).await,
-    );
+    let public = only(&site.normalized(&key)).await;
     let mut at = "store";
     for to in BACKENDS {
-        if to == at {
-            continue;
-        }
-        carry(site.admin(), std::slice::from_ref(&public), at, to).await;
-        let after = seen::whole(&normalized, &public).await;
-        assert_eq!(&*after.conversation.backend, to);
-        seen::assert_same(&before, &after, to);
-        assert_eq!(shown(&site, &key).await, seen_by_facades, "at {to}");
-        // And it goes on there.
+        moved(&site, &key, &public, (at, to)).await;
         say(&*facade, &id, &format!("said at {to}")).await;
-        before = seen::whole(&normalized, &public).await;
-        seen_by_facades = shown(&site, &key).await;
         at = to;
     }
     assert_eq!(at, "store", "it came home");
+}
+
+/// A conversation of its own moves from each backend to each other one.
+async fn from_each_to_each(site: Arc<Site>) {
+    let sources = BACKENDS.map(|from| tokio::spawn(from_one(Arc::clone(&site), from)));
+    for source in sources {
+        assert_eq!(outcome(source.await), Ok(()));
+    }
+}
+
+async fn from_one(site: Arc<Site>, from: &'static str) {
+    for to in BACKENDS.into_iter().filter(|to| *to != from) {
+        let user = format!("goes-to-{to}");
+        let key = site
+            .key(&tenant_of(from), Some(&user), &["read", "write"])
+            .await;
+        let facade = open(&site, "datamonkey", &key);
+        let id = facade.create("moves").await;
+        for words in ["one", "two", "three"] {
+            say(&*facade, &id, words).await;
+        }
+        let public = only(&site.normalized(&key)).await;
+        moved(&site, &key, &public, (from, to)).await;
+        say(&*facade, &id, "goes on").await;
+    }
 }
 
 /// Makes a conversation with a history of its own words; its public id.
@@ -235,13 +257,15 @@ async fn speak(facade: &dyn Facade, id: &str, stop: &AtomicBool) -> Vec<String> 
     said
 }
 
-/// Moves everything in all three ways.
+/// Moves everything in all these ways.
 pub(crate) async fn run(site: &Arc<Site>) -> Table {
     let mut table = Table::new("moves");
     let ended = tokio::spawn(round(Arc::clone(site))).await;
     table.note("simulated vendors", "all the way round", outcome(ended));
     let ended = tokio::spawn(killed()).await;
     table.note("simulated vendors", "killed", outcome(ended));
+    let ended = tokio::spawn(from_each_to_each(Arc::clone(site))).await;
+    table.note("simulated vendors", "from each to each", outcome(ended));
     let ended = tokio::spawn(live(Arc::clone(site))).await;
     table.note("simulated vendors", "live", outcome(ended));
     table
