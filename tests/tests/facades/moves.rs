@@ -1,7 +1,7 @@
 //! Conversations move between simulated vendors: all the way round, while processes are killed, and while programs go on
 //! speaking. Whoever looks through a facade notices nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,6 +26,10 @@ const MESSAGES: usize = 20;
 const KILL_MS: u64 = 900;
 /// How many words a program says before, while and after its conversation moves.
 const WORDS_AROUND: usize = 10;
+/// How long a program waits between its words where it speaks as people do.
+const SPEAKS_EVERY: Duration = Duration::from_millis(400);
+/// What is said at a vendor behind the gateway's back.
+const BEHIND: &str = "said behind your back";
 
 /// Plans, copies, checks and switches these conversations.
 async fn carry(client: &Client, ids: &[String], from: &str, to: &str) -> Value {
@@ -180,20 +184,9 @@ fn kill_copies(copy: &[&str], begin: &dyn Fn(&[&str]) -> Running) {
 
 /// The simulated Convore itself holds each of the words once.
 async fn assert_once(site: &Site, ids: &[String]) {
-    let convore = site.vendor("convore");
-    let client = Client::new(convore.told("base_url"), Some(convore.told("key")));
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    let mut path = "/v1/messages?limit=100".to_owned();
-    loop {
-        let page = client.get(&path).await.expect(200);
-        for message in crate::caller::rows(&page["data"]) {
-            let words = message["text_body"].as_str().unwrap_or_default();
-            *times.entry(words.trim().to_owned()).or_default() += 1;
-        }
-        let Some(cursor) = page["next_cursor"].as_str() else {
-            break;
-        };
-        path = format!("/v1/messages?limit=100&cursor={cursor}");
+    for message in at_convore_itself(site).await {
+        *times.entry(words_of(&message).to_owned()).or_default() += 1;
     }
     for number in 0..ids.len() {
         for message in 0..MESSAGES {
@@ -201,6 +194,31 @@ async fn assert_once(site: &Site, ids: &[String]) {
             assert_eq!(times.get(&words), Some(&1), "{words}");
         }
     }
+}
+
+/// A client of the simulated Convore itself, past the gateway.
+fn convore_itself(site: &Site) -> Client {
+    let convore = site.vendor("convore");
+    Client::new(convore.told("base_url"), Some(convore.told("key")))
+}
+
+/// Every message that the simulated Convore holds.
+async fn at_convore_itself(site: &Site) -> Vec<Value> {
+    let client = convore_itself(site);
+    let mut found = Vec::new();
+    let mut path = "/v1/messages?limit=100".to_owned();
+    loop {
+        let page = client.get(&path).await.expect(200);
+        found.extend(crate::caller::rows(&page["data"]));
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            return found;
+        };
+        path = format!("/v1/messages?limit=100&cursor={cursor}");
+    }
+}
+
+fn words_of(message: &Value) -> &str {
+    message["text_body"].as_str().unwrap_or_default().trim()
 }
 
 /// Programs go on speaking through the facades while their conversations move from Convore to the store: every word that
@@ -219,7 +237,7 @@ async fn live(site: Arc<Site>) {
         ids.push(public.clone());
         let stop = Arc::clone(&stop);
         speakers.push(tokio::spawn(async move {
-            let said = speak(&*facade, &id, &stop).await;
+            let said = speak(&*facade, &id, "word", &stop).await;
             let whole = seen::whole(&normalized, &public).await;
             assert_eq!(&*whole.conversation.backend, "store", "{name}");
             let texts = seen::texts(&whole.messages);
@@ -244,10 +262,10 @@ async fn live(site: Arc<Site>) {
 }
 
 /// Says one word after the other until told to stop, and some more; all of them.
-async fn speak(facade: &dyn Facade, id: &str, stop: &AtomicBool) -> Vec<String> {
+async fn speak(facade: &dyn Facade, id: &str, name: &str, stop: &AtomicBool) -> Vec<String> {
     let (mut said, mut left) = (Vec::new(), WORDS_AROUND);
     while left > 0 {
-        let words = format!("word {}.", said.len());
+        let words = format!("{name} {}.", said.len());
         say(facade, id, &words).await;
         said.push(words);
         if stop.load(Ordering::Relaxed) {
@@ -255,6 +273,93 @@ async fn speak(facade: &dyn Facade, id: &str, stop: &AtomicBool) -> Vec<String> 
         }
     }
     said
+}
+
+/// Programs go on speaking while their conversations move from Convore to the store, somebody writes at Convore itself
+/// behind the gateway's back, and everything is rolled back: nothing is lost, doubled or put elsewhere.
+async fn there_and_back(site: Arc<Site>) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (mut speakers, mut talks) = (Vec::new(), Vec::new());
+    for name in FACADES {
+        let word = format!("{name}-word");
+        let tenant = tenant_of("convore");
+        let key = site.key(&tenant, Some(&word), &["read", "write"]).await;
+        let facade = open(&site, name, &key);
+        let id = facade.create("there and back").await;
+        say(&*facade, &id, &format!("{word} begins.")).await;
+        let normalized = site.normalized(&key);
+        talks.push((only(&normalized).await, normalized));
+        let stop = Arc::clone(&stop);
+        speakers.push(tokio::spawn(async move {
+            let mut said = vec![format!("{word} begins.")];
+            while !stop.load(Ordering::Relaxed) {
+                let words = format!("{word} {}.", said.len());
+                say(&*facade, &id, &words).await;
+                said.push(words);
+                // As people do: whoever writes faster than a vendor takes it can never be caught up with.
+                tokio::time::sleep(SPEAKS_EVERY).await;
+            }
+            said
+        }));
+    }
+    let ids: Vec<&String> = talks.iter().map(|(id, _)| id).collect();
+    let spec = json!({"from": "convore", "to": "store", "filter": {"ids": ids}});
+    let planned = admin::plan(site.admin(), &spec).await;
+    let migration = admin::id_of(&planned);
+    for verb in ["copy", "switch"] {
+        admin::job(site.admin(), migration, verb).await;
+    }
+    // Somebody goes on with the first of them at the vendor itself.
+    let (first, normalized) = &talks[0];
+    say_behind(&site, &format!("{}-word begins.", FACADES[0])).await;
+    let mut has_come = false;
+    while !has_come {
+        let whole = seen::whole(normalized, first).await;
+        has_come = seen::texts(&whole.messages)
+            .iter()
+            .any(|text| text == BEHIND);
+        tokio::time::sleep(SPEAKS_EVERY).await;
+    }
+    admin::job(site.admin(), migration, "rollback").await;
+    stop.store(true, Ordering::Relaxed);
+    for (place, (speaker, (id, normalized))) in speakers.into_iter().zip(&talks).enumerate() {
+        let said = speaker.await.expect("nobody is refused");
+        let whole = seen::whole(normalized, id).await;
+        assert_eq!(&*whole.conversation.backend, "convore");
+        let texts = seen::texts(&whole.messages);
+        let mine: Vec<&String> = texts.iter().filter(|text| said.contains(text)).collect();
+        assert_eq!(mine, said.iter().collect::<Vec<_>>(), "{}", FACADES[place]);
+        // What was answered is there once too.
+        let different: BTreeSet<&String> = texts.iter().collect();
+        assert_eq!(
+            different.len(),
+            texts.len(),
+            "{}: {texts:?}",
+            FACADES[place]
+        );
+        let behind = texts.iter().filter(|text| *text == BEHIND);
+        assert_eq!(
+            behind.count(),
+            usize::from(place == 0),
+            "{}",
+            FACADES[place]
+        );
+    }
+}
+
+/// Says something at the simulated Convore itself, in the conversation in which these words were said.
+async fn say_behind(site: &Site, words: &str) {
+    let all = at_convore_itself(site).await;
+    let found = all.iter().find(|message| words_of(message) == words);
+    let found = found.unwrap_or_else(|| panic!("Convore does not hold {words}"));
+    let body = json!({
+        "channel_id": site.vendor("convore").told("channel_id"),
+        "conversation_id": found["conversation_id"],
+        "to": ["somebody@example.test"],
+        "body": BEHIND,
+    });
+    let client = convore_itself(site);
+    client.post("/v1/messages", &body).await.expect(200);
 }
 
 /// Moves everything in all these ways.
@@ -268,5 +373,7 @@ pub(crate) async fn run(site: &Arc<Site>) -> Table {
     table.note("simulated vendors", "from each to each", outcome(ended));
     let ended = tokio::spawn(live(Arc::clone(site))).await;
     table.note("simulated vendors", "live", outcome(ended));
+    let ended = tokio::spawn(there_and_back(Arc::clone(site))).await;
+    table.note("simulated vendors", "there and back", outcome(ended));
     table
 }
