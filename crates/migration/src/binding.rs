@@ -31,11 +31,16 @@ use crate::turns::{PAUSE, Turn};
 const AHEAD_MAX: usize = 3;
 /// How often copying may fail before its writers wait: they may take away just what is being read.
 const AHEAD_FAILURES_MAX: usize = 2;
-/// A walk over a whole conversation that takes less, or is not longer, may as well be done while its writers wait.
+/// A walk over a whole conversation that takes less may as well be done while its writers wait, and so may one of a short
+/// conversation, unless it fills half of their turn.
 const QUICK: Duration = Duration::from_secs(1);
 const SHORT: u64 = 400;
+const SHORT_TAKES: Duration = Duration::from_secs(5);
 /// How many turns are taken for which the writers of one conversation wait.
 const TURNS_MAX: usize = 5;
+/// How many where they write faster than it is copied. Between these turns they have a moment only, and what is copied in
+/// a turn is more than what they add in a moment: each turn leaves less to do.
+const OUTRUN_TURNS_MAX: usize = 20;
 
 /// What became of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +92,11 @@ enum Stands {
     Here(Location, Subject),
     /// There is nothing left to do.
     Done(Bound),
+}
+
+/// Whether copying as much again may be done while writers wait.
+fn is_little(read: u64, took: Duration) -> bool {
+    took < QUICK || (read <= SHORT && took < SHORT_TAKES)
 }
 
 impl Binder<'_> {
@@ -182,12 +192,17 @@ impl Binder<'_> {
             mark: item.mark.filter(|_| is_copied),
             wanted: (!is_copied).then_some(Depth::Whole),
         };
-        for _ in 0..TURNS_MAX {
+        let (mut turns, mut is_near) = (0, true);
+        while turns < if is_near { TURNS_MAX } else { OUTRUN_TURNS_MAX } {
+            turns += 1;
             let (home, subject) = match self.stands(id).await? {
                 Stands::Here(home, subject) => (home, subject),
                 Stands::Done(bound) => return Ok(bound),
             };
-            self.catch_up(&subject, &home, &mut rest).await?;
+            // Whoever was not caught up with while they went on would only get further ahead.
+            if is_near {
+                is_near = self.catch_up(&subject, &home, &mut rest).await?;
+            }
             let held = self.hold(&subject).await?;
             let turn = Turn::of(run);
             let binder = Binder {
@@ -217,13 +232,14 @@ impl Binder<'_> {
         Err(Not::Found(vec![finding]))
     }
 
-    /// Copies what changed while writers go on, until little is left for when they wait.
+    /// Copies what changed while writers go on, until little is left for when they wait. False where it does not become
+    /// little: they write faster than it is copied.
     async fn catch_up(
         &self,
         subject: &Subject,
         home: &Location,
         rest: &mut Rest,
-    ) -> std::result::Result<(), Not> {
+    ) -> std::result::Result<bool, Not> {
         let run = self.run;
         if self.is_back {
             self.bring_ahead(subject).await;
@@ -232,7 +248,7 @@ impl Binder<'_> {
         for _ in 0..AHEAD_MAX {
             let began = Instant::now();
             match self.equalize(subject, home, rest).await {
-                Ok(equal) if equal.read <= SHORT || began.elapsed() < QUICK => return Ok(()),
+                Ok(equal) if is_little(equal.read, began.elapsed()) => return Ok(true),
                 Ok(_) => {}
                 Err(_) if run.stop.is_cancelled() => return Err(stopped().into()),
                 Err(Not::Found(findings)) => return Err(Not::Found(findings)),
@@ -241,12 +257,12 @@ impl Binder<'_> {
                     rest.wanted = Some(Depth::Whole);
                     failures += 1;
                     if failures == AHEAD_FAILURES_MAX {
-                        return Ok(());
+                        return Ok(true);
                     }
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Brings what arrived at the backend to which a conversation goes back. What cannot be brought shows where both sides

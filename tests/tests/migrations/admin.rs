@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tests::client::Client;
 
 /// How long one job may take. Nothing is measured by it.
-const JOB_LIMIT: Duration = Duration::from_secs(120);
+const JOB_LIMIT: Duration = Duration::from_secs(600);
 /// Pause between two looks at a job.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 

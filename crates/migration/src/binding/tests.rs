@@ -204,6 +204,67 @@ async fn a_turn_that_takes_too_long_ends_and_writers_take_theirs() {
 }
 
 #[tokio::test]
+async fn writers_who_are_faster_than_their_copy_are_caught_up_with() {
+    let mut world = World::new();
+    let leases = Counted::new(world.parts.leases.clone());
+    world.parts.leases = leases.clone();
+    world.wrap("old", |below| vendor(below).shared());
+    let at = world.talk(3).await;
+    let are_writing = Arc::new(AtomicBool::new(false));
+    let told = Arc::new(AtomicU64::new(10));
+    let (source, writers, spoken, place) = (
+        world.end("old"),
+        are_writing.clone(),
+        told.clone(),
+        at.clone(),
+    );
+    // While one message is copied, two are said, unless writers wait.
+    let speaks = move |call: &'static str, _| {
+        let (leases, source, spoken, at) = (
+            leases.clone(),
+            source.clone(),
+            spoken.clone(),
+            place.clone(),
+        );
+        let is_copied = call == "import_messages" && writers.load(Ordering::Relaxed);
+        async move {
+            if is_copied {
+                jump(Duration::from_secs(3)).await;
+                if !leases.is_held(&conversation_lease(at.id)) {
+                    say_two(&*source, &at, &spoken).await;
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    };
+    world.wrap("new", |below| {
+        let slow = vendor(below).able(|can| can.import_is_atomic = false);
+        slow.meeting(speaks).shared()
+    });
+    let run = world.migration().await;
+    copied(&run).await;
+    for _ in 0..3 {
+        say_two(&*world.end("old"), &at, &told).await;
+    }
+    are_writing.store(true, Ordering::Relaxed);
+    assert_eq!(bind(&run, at.id).await, Bound::There);
+    let there = home(&run, at.id).await;
+    let said = told.load(Ordering::Relaxed) - 10;
+    assert!(said > 6, "nobody spoke meanwhile");
+    assert_eq!(world.messages(&there).await.len() as u64, 3 + said);
+    assert_eq!(findings(&run, at.id).await, []);
+}
+
+/// Says the next two messages there.
+async fn say_two(source: &dyn Backend, at: &Location, told: &AtomicU64) {
+    let second = told.fetch_add(2, Ordering::Relaxed) as usize;
+    let both = vec![said(second, "one"), said(second + 1, "two")];
+    let stored = source.import_messages(&cx(), at, both).await.unwrap();
+    assert!(stored.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
 async fn a_defect_that_one_conversation_leads_to_keeps_that_one() {
     let armed = Arc::new(AtomicBool::new(false));
     let is_armed = armed.clone();
