@@ -6,8 +6,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
-/// How long one call may take before the test gives up.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// How long one call may take before the test gives up: longer than the gateway itself waits. Nothing is measured by it.
+const CALL_LIMIT: Duration = Duration::from_secs(180);
 
 /// One caller with one key.
 #[derive(Debug, Clone)]

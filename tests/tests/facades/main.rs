@@ -80,11 +80,15 @@ async fn main() -> ExitCode {
             "clients, schemas: not run, DRAGOMAN_TEST_CLIENTS names no folder (tests/run makes it)",
         ),
     }
-    let failures: usize = tables.iter().map(Table::print).sum();
-    if failures == 0 {
+    let failures: Vec<String> = tables.iter().flat_map(Table::print).collect();
+    if failures.is_empty() {
         return ExitCode::SUCCESS;
     }
-    table::tell(&format!("{failures} failed"));
+    // As Rust's own test programs say it, so that `tests/run` can say it again at its end.
+    table::tell("\nfailures:");
+    for failure in &failures {
+        table::tell(&format!("\n---- {failure}"));
+    }
     // What the gateway itself found wrong.
     for line in site
         .log()
@@ -93,5 +97,6 @@ async fn main() -> ExitCode {
     {
         table::tell(line);
     }
+    table::tell(&format!("\ntest result: FAILED. {} failed", failures.len()));
     ExitCode::FAILURE
 }

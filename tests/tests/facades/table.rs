@@ -37,8 +37,8 @@ impl Table {
             .insert((row.to_owned(), column.to_owned()), outcome);
     }
 
-    /// Prints all cells, then each failure; how many there are. A cell that nobody filled is one.
-    pub(crate) fn print(&self) -> usize {
+    /// Prints all cells; the failures. A cell that nobody filled is one.
+    pub(crate) fn print(&self) -> Vec<String> {
         println!("\n| {} | {} |", self.title, self.columns.join(" | "));
         println!("|---|{}", "---|".repeat(self.columns.len()));
         let mut failures = Vec::new();
@@ -56,10 +56,7 @@ impl Table {
             }
             println!("| {row} | {} |", line.join(" | "));
         }
-        for failure in &failures {
-            println!("\n--- {failure}");
-        }
-        failures.len()
+        failures
     }
 }
 
