@@ -2,6 +2,7 @@
 //! directory is changed. A switch does it forwards, a rollback backwards.
 //!
 //! Writers wait for a short turn only: what takes longer is copied while they go on, and the next turn has less to do.
+//! Where they go on faster than it is copied, turn follows turn with a moment for them in between.
 
 mod behind;
 mod holding;

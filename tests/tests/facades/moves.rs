@@ -296,7 +296,7 @@ async fn there_and_back(site: Arc<Site>) {
                 let words = format!("{word} {}.", said.len());
                 say(&*facade, &id, &words).await;
                 said.push(words);
-                // As people do: whoever writes faster than a vendor takes it can never be caught up with.
+                // As people do: whoever writes faster than a vendor takes it is made to wait between turns.
                 tokio::time::sleep(SPEAKS_EVERY).await;
             }
             said
