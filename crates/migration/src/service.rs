@@ -100,12 +100,18 @@ impl Service {
     }
 
     /// The record of a migration, and everything that is known of it.
-    async fn status_of(&self, mut record: MigrationRecord) -> Result<Status> {
-        let items = self.parts.ledger.tally(record.id).await?;
-        let shadow = self.watches.shadow(record.id);
+    ///
+    /// Memory is read before the record: a job or a watch leaves memory after its end is noted, so what is gone from memory
+    /// here is in the record. The other way round, a job that ends in between would be in neither. One that begins in
+    /// between is told as well, so that nobody takes a record that it changed for that of an ended one.
+    async fn status(&self, id: MigrationId) -> Result<Status> {
+        let job = self.jobs.job(id);
+        let shadow = self.watches.shadow(id);
+        let mut record = self.records.get(id).await?;
+        let items = self.parts.ledger.tally(id).await?;
         let shadow = shadow.or_else(|| note::<ShadowSummary>(&record, "shadow"));
         let status = Status {
-            job: self.jobs.job(record.id),
+            job: job.or_else(|| self.jobs.job(id)),
             last: note(&record, "last"),
             items,
             plan: note(&record, "plan"),
@@ -200,8 +206,8 @@ impl Migrations {
     /// As [`Migrations::plan`].
     pub async fn plan_as(&self, id: MigrationId, spec: MigrationSpec) -> Result<Status> {
         let service = self.service();
-        if let Some(record) = service.parts.ledger.migration(id).await? {
-            return service.status_of(record).await;
+        if service.parts.ledger.migration(id).await?.is_some() {
+            return service.status(id).await;
         }
         specification::check(&spec, &service.parts)?;
         let now = Time::now();
@@ -393,9 +399,7 @@ impl Migrations {
     /// # Errors
     /// [`Kind::NotFound`].
     pub async fn status(&self, id: MigrationId) -> Result<Status> {
-        let service = self.service();
-        let record = service.records.get(id).await?;
-        service.status_of(record).await
+        self.service().status(id).await
     }
 
     /// All migrations, newest first.
@@ -406,7 +410,7 @@ impl Migrations {
         let service = self.service();
         let mut all = Vec::new();
         for record in service.parts.ledger.migrations().await? {
-            all.push(service.status_of(record).await?);
+            all.push(service.status(record.id).await?);
         }
         Ok(all)
     }

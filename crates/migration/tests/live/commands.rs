@@ -332,3 +332,32 @@ pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// Whoever looks all the time looks in the very moment of a job's end, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_without_a_job_tells_how_the_job_ended() {
+    let world = World::new(Sides::Stores);
+    let gateway = world.start().await;
+    gateway.converse(1).await;
+    let id = gateway.planned(spec()).await;
+    for round in 0..40 {
+        let wanted = if round % 2 == 0 {
+            gateway.migrations.copy(id, CopyOptions::default()).await
+        } else {
+            gateway.migrations.check(id).await
+        };
+        let begun = wanted.unwrap().job.map(|job| (job.kind, job.since));
+        let ended = loop {
+            let status = gateway.migrations.status(id).await.unwrap();
+            if status.job.is_none() {
+                break status;
+            }
+        };
+        let last = ended.last.as_ref().map(|job| (job.kind, job.since));
+        assert_eq!(ended.record.holder, None, "round {round}: {ended:#?}");
+        assert!(
+            begun.is_none() || begun == last,
+            "round {round}: {begun:?} {ended:#?}"
+        );
+    }
+}
