@@ -10,6 +10,7 @@ mod contract;
 mod error;
 mod event;
 mod ext;
+mod layer;
 mod page;
 pub mod ports;
 mod projection;
@@ -28,6 +29,7 @@ pub use contract::{
 pub use error::{Error, ErrorDetails, Kind, Origin, Outcome, Result, Retry, Upstream};
 pub use event::{Event, EventStream};
 pub use ext::{BackendExt, each_conversation};
+pub use layer::Layer;
 pub use page::{Cursor, Order, Page, PageRequest, Position};
 pub use projection::{Fate, FieldFate, Projection, Write};
 pub use query::{ConversationFilter, ConversationPage, ConversationQuery, SortKey};
