@@ -27,6 +27,8 @@ pub enum Scope {
     Unowned,
     /// Everything under `/admin`.
     Admin,
+    /// Call a vendor's own API with the gateway's credentials.
+    Passthrough,
 }
 
 impl Scope {
@@ -38,6 +40,7 @@ impl Scope {
         Self::ChooseBackend,
         Self::Unowned,
         Self::Admin,
+        Self::Passthrough,
     ];
 
     /// The scope as it is written.
@@ -50,6 +53,7 @@ impl Scope {
             Self::ChooseBackend => "choose-backend",
             Self::Unowned => "unowned",
             Self::Admin => "admin",
+            Self::Passthrough => "passthrough",
         }
     }
 }
@@ -116,6 +120,8 @@ pub enum Freshness {
 /// What rules look at when a new conversation is placed, beside the conversation and the principal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RouteHints {
+    /// The API by which the caller came: the kind of a facade; absent: the normalized one.
+    pub via: Option<Box<str>>,
     /// The backend that the caller asks for.
     pub backend: Option<Box<str>>,
     /// Request headers that rules may name, lower case.
@@ -128,6 +134,7 @@ pub struct Trace {
     backend: OnceLock<Box<str>>,
     route: OnceLock<Box<str>>,
     attempts: AtomicU32,
+    stale: OnceLock<Duration>,
     fates: Mutex<Vec<(Box<str>, FieldFate)>>,
 }
 
@@ -145,6 +152,18 @@ impl Trace {
     /// Notes one more attempt at the backend.
     pub fn note_attempt(&self) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the backend could not be asked, and what is told is so old; the first note stays, because it belongs to
+    /// what the answer is made of first.
+    pub fn note_stale(&self, age: Duration) {
+        self.stale.get_or_init(|| age);
+    }
+
+    /// How old what is told is, where the backend could not be asked.
+    #[must_use]
+    pub fn stale(&self) -> Option<Duration> {
+        self.stale.get().copied()
     }
 
     /// Notes what became of fields of the conversation or message with this id.

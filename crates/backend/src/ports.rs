@@ -2,10 +2,13 @@
 //!
 //! None of them is a vendor's; all of them are right with several replicas over one database.
 
+mod audit;
 mod blobs;
+mod config_history;
 mod credentials;
 mod directory;
 mod erasure;
+mod explanations;
 mod facades;
 mod held;
 mod idempotency;
@@ -14,17 +17,23 @@ mod kept;
 mod keys;
 mod leases;
 mod ledger;
+mod passthrough;
 mod repair;
 mod responder;
+mod routes;
+mod shadows;
 mod traffic;
 mod translator;
 
+pub use audit::{AuditEntry, AuditLog, AuditQuery};
 pub use blobs::Blobs;
+pub use config_history::{ConfigHistory, ConfigVersion};
 pub use credentials::{Bootstrap, Bootstraps, CredentialName, Credentials};
 pub use directory::{
     BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
 };
 pub use erasure::{Erased, Erasure};
+pub use explanations::{Explanation, Explanations};
 pub use facades::{FacadeObject, FacadeState, ObjectName, ObjectQuery};
 pub use held::{Held, conversation_lease, copy_lease, writing_lease};
 pub use idempotency::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
@@ -41,7 +50,10 @@ pub use ledger::{
     Names, NewAttachmentCopy, NewCopy, Oversize, Phase, PlaceQuery, RosterEntry, RouteOverride,
     RouteOverrides, Sign, Step, Switching, Tally,
 };
+pub use passthrough::{Passthrough, PassthroughAnswer, PassthroughRequest};
 pub use repair::{Repair, RepairSelection, Resolution};
 pub use responder::{AnswerNotes, Noted, Responder, Turn};
+pub use routes::{RouteExplanation, RouteTable, RuleExplanation, Share};
+pub use shadows::{DifferenceKind, FieldDifference, ShadowDifference, ShadowLog, ShadowQuery};
 pub use traffic::{Touch, Touched, Traffic};
 pub use translator::{Canonical, Subject, Translated, Translator};

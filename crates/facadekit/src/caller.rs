@@ -1,18 +1,24 @@
 //! Who calls, and the context of what it asks for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backend::{Context, Principal, RouteHints, Scope};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
-/// The longest value of a header that rules may look at.
-const HINT_BYTES_MAX: usize = 256;
+/// The longest value of a header that rules may look at, in bytes.
+const HINT_BYTES_MAX: usize = 1_024;
 
 /// The name of a request in answers and logs, which a server puts into its extensions.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
+
+/// The kind of the facade that a request goes to, which a server puts into its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Via(pub &'static str);
 
 /// Who calls a facade.
 #[derive(Debug, Clone)]
@@ -82,16 +88,31 @@ impl Caller {
 
 /// What a program that was written for a vendor can say to rules: headers that no vendor's client sends by itself.
 fn hints(request: &Parts) -> RouteHints {
-    let visible = request.headers.iter().filter_map(|(name, value)| {
-        let is_hint = name.as_str().starts_with("x-") || name.as_str().starts_with("dragoman-");
-        let value = value
-            .to_str()
-            .ok()
-            .filter(|value| value.len() <= HINT_BYTES_MAX);
-        is_hint.then_some((name.as_str().into(), value?.into()))
-    });
+    let via = request.extensions.get::<Via>();
     RouteHints {
+        via: via.map(|via| via.0.into()),
         backend: None,
-        headers: visible.collect(),
+        headers: visible_headers(&request.headers),
     }
+}
+
+/// The headers that rules may look at: `x-…` and `dragoman-…` with a value of 1 to 1,024 bytes of text; of one that comes
+/// several times, the last.
+#[must_use]
+pub fn visible_headers(headers: &HeaderMap) -> BTreeMap<Box<str>, Box<str>> {
+    let visible = headers.iter().filter_map(|(name, value)| {
+        let is_hint = name.as_str().starts_with("x-") || name.as_str().starts_with("dragoman-");
+        let value = hint(value).filter(|_| is_hint)?;
+        Some((name.as_str().into(), value))
+    });
+    visible.collect()
+}
+
+/// A header's value, where rules may look at it.
+#[must_use]
+pub fn hint(value: &HeaderValue) -> Option<Box<str>> {
+    let value = value.to_str().ok()?;
+    (1..=HINT_BYTES_MAX)
+        .contains(&value.len())
+        .then(|| value.into())
 }

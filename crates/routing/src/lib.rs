@@ -8,6 +8,7 @@ mod again;
 mod claims;
 mod creates;
 mod discovery;
+mod explaining;
 mod forwarding;
 mod holding;
 mod keeping;

@@ -22,27 +22,42 @@ pub struct When {
 
 impl When {
     fn fits(&self, cx: &Context, new: &NewConversation) -> bool {
-        let kind = new.kind.as_ref().map(conversation::Kind::as_str);
-        self.tenant
-            .as_ref()
-            .is_none_or(|tenant| *tenant == cx.principal.tenant)
-            && self.key.as_ref().is_none_or(|key| *key == cx.principal.key)
-            && self
-                .kind
-                .as_deref()
-                .is_none_or(|wanted| kind == Some(wanted))
-            && self
-                .label
-                .as_ref()
-                .is_none_or(|label| new.labels.contains(label))
-            && self.metadata.iter().all(|(key, wanted)| {
-                let found = new.metadata.get(key).and_then(RawJson::as_scalar_text);
-                found.as_deref() == Some(wanted)
-            })
-            && self
-                .header
-                .iter()
-                .all(|(name, wanted)| cx.route.headers.get(name) == Some(wanted))
+        self.misfits(cx, new).is_empty()
+    }
+
+    /// The conditions that do not fit, each with what is asked for and what was found.
+    pub(crate) fn misfits(&self, cx: &Context, new: &NewConversation) -> Vec<String> {
+        let mut misfits = Vec::new();
+        let mut ask = |what: &str, wanted: &str, found: Option<&str>| {
+            if found != Some(wanted) {
+                let found = found.map_or("absent".to_owned(), |found| format!("`{found}`"));
+                misfits.push(format!("{what} must be `{wanted}`, it is {found}"));
+            }
+        };
+        if let Some(tenant) = &self.tenant {
+            ask("tenant", tenant, Some(&cx.principal.tenant));
+        }
+        if let Some(key) = &self.key {
+            ask("key", key, Some(&cx.principal.key));
+        }
+        if let Some(kind) = &self.kind {
+            let found = new.kind.as_ref().map(conversation::Kind::as_str);
+            ask("kind", kind, found);
+        }
+        for (name, wanted) in &self.metadata {
+            let found = new.metadata.get(name).and_then(RawJson::as_scalar_text);
+            ask(&format!("metadata.{name}"), wanted, found.as_deref());
+        }
+        for (name, wanted) in &self.header {
+            let found = cx.route.headers.get(name).map(|value| &**value);
+            ask(&format!("header {name}"), wanted, found);
+        }
+        if let Some(label) = &self.label
+            && !new.labels.contains(label)
+        {
+            misfits.push(format!("label `{label}` is absent"));
+        }
+        misfits
     }
 }
 
@@ -98,6 +113,7 @@ mod tests {
         };
         let mut cx = Context::new(Arc::new(principal), "r", Duration::from_secs(1));
         cx.route = Arc::new(RouteHints {
+            via: None,
             backend: None,
             headers: [("x-region".into(), "eu".into())].into(),
         });
@@ -182,6 +198,7 @@ mod tests {
     fn the_callers_wish_goes_before_rules_and_must_exist() {
         let mut cx = cx();
         cx.route = Arc::new(RouteHints {
+            via: None,
             backend: Some("wish".into()),
             headers: Default::default(),
         });

@@ -1,12 +1,12 @@
 //! One authenticated call: the context that travels down, made once, and what is told about its way back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use backend::{Context, FidelityPolicy, Principal, RouteHints, Scope, Trace};
+use facadekit::{hint, visible_headers};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -23,10 +23,10 @@ const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
 const BACKEND_HEADER: HeaderName = HeaderName::from_static("dragoman-backend");
 const ROUTE_HEADER: HeaderName = HeaderName::from_static("dragoman-route");
 const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("dragoman-attempts");
+/// How old an answer is, in seconds, where its backend could not be asked.
+const STALE_HEADER: HeaderName = HeaderName::from_static("dragoman-stale");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// Bytes of header values that routing rules may see.
-const HINT_MAX_BYTES: usize = 1_024;
 
 /// The context of an authenticated call. Handlers take it as an argument.
 #[derive(Clone, Debug)]
@@ -116,16 +116,10 @@ impl Call {
                 invalid_header(&BACKEND_HEADER, "the name of a backend, see /v1/backends")
             })?),
         };
-        let mut visible = BTreeMap::new();
-        for (name, value) in headers {
-            let is_hint = name.as_str().starts_with("x-") || name.as_str().starts_with("dragoman-");
-            if is_hint && let Some(value) = hint(value) {
-                visible.insert(name.as_str().into(), value);
-            }
-        }
         self.cx.route = Arc::new(RouteHints {
+            via: None,
             backend,
-            headers: visible,
+            headers: visible_headers(headers),
         });
         Ok(self)
     }
@@ -141,11 +135,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
             .remove::<Call>()
             .ok_or_else(|| Problem::new(Code::Internal, "the route lacks authentication"))
     }
-}
-
-fn hint(value: &HeaderValue) -> Option<Box<str>> {
-    let value = value.to_str().ok()?;
-    (!value.is_empty() && value.len() <= HINT_MAX_BYTES).then(|| value.into())
 }
 
 fn idempotency_key(value: &HeaderValue) -> Result<Arc<str>, Problem> {
@@ -203,6 +192,9 @@ pub(crate) fn write_trace(trace: &Trace, headers: &mut HeaderMap) {
         .and_then(|route| HeaderValue::from_str(route).ok())
     {
         headers.insert(ROUTE_HEADER, value);
+    }
+    if let Some(age) = trace.stale() {
+        headers.insert(STALE_HEADER, HeaderValue::from(age.as_secs()));
     }
     if trace.attempts() > 0 {
         headers.insert(ATTEMPTS_HEADER, HeaderValue::from(trace.attempts()));

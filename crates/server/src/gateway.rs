@@ -9,7 +9,8 @@ use axum::Router;
 use axum::extract::FromRef;
 use backend::Backend;
 use backend::ports::{
-    Directory, Idempotency, Intents, Keys, Leases, OverlayState, Repair, RouteOverrides, Translator,
+    AuditLog, Directory, Explanations, Idempotency, Intents, Keys, Leases, OverlayState,
+    Passthrough, Repair, RouteOverrides, RouteTable, ShadowLog, Translator,
 };
 use facadekit::Facade;
 use keys::KeyCheck;
@@ -49,6 +50,8 @@ pub struct Mounted {
     pub bare: Arc<dyn Backend>,
     /// Its overlay, which settles drift; absent where nothing is kept beside the backend.
     pub overlay: Option<Arc<dyn Repair>>,
+    /// Sends requests in the vendor's own words; absent where there is no vendor.
+    pub passthrough: Option<Arc<dyn Passthrough>>,
 }
 
 /// Everything that the server needs, put together by the binary.
@@ -79,6 +82,14 @@ pub struct Gateway {
     pub migrations: Migrations,
     /// Where migrations lead new conversations.
     pub route_overrides: Arc<dyn RouteOverrides>,
+    /// Where new conversations would go, and why.
+    pub routes: Arc<dyn RouteTable>,
+    /// Reads that a second backend answered otherwise.
+    pub shadows: Arc<dyn ShadowLog>,
+    /// The way of requests that asked for it.
+    pub explanations: Arc<dyn Explanations>,
+    /// Who did what with the gateway itself.
+    pub audit: Arc<dyn AuditLog>,
     /// Vendors' APIs over the same router, each below a path of its own.
     pub facades: Vec<Facade>,
     /// What `/readyz` asks.

@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use facadekit::{Facade, Refusal, RequestId};
+use facadekit::{Facade, Refusal, RequestId, Via};
 use futures_util::FutureExt;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY,
@@ -126,9 +126,7 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
             false => edge.take_place().map(|permit| observation.hold(permit)),
         });
 
-    let facade = edge
-        .facade_of(request.uri().path())
-        .map(|facade| facade.refuse);
+    let facade = edge.facade_of(request.uri().path());
     let timeout = match facade {
         // It answers with an AI's words by whatever route its vendor has, and keeps its own time for everything else.
         Some(_) => edge.limits.respond_timeout,
@@ -140,9 +138,10 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     let response = match admitted {
         Ok(()) => {
             request.extensions_mut().insert(identity.clone());
-            if facade.is_some() {
+            if let Some(facade) = facade {
                 let id = Arc::clone(identity.request_id());
                 request.extensions_mut().insert(RequestId(id));
+                request.extensions_mut().insert(Via(facade.kind));
             }
             edge.run(request, next, timeout).instrument(span).await
         }
@@ -151,7 +150,7 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
 
     // 6. The answer's last touches: problem body, names, security headers.
     let mut response = match facade {
-        Some(refuse) => refused(response, refuse),
+        Some(facade) => refused(response, facade.refuse),
         None => write_problem(response, &identity, is_safe),
     };
     identity.write_to(response.headers_mut());

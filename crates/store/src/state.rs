@@ -6,15 +6,19 @@
 use std::sync::Arc;
 
 use backend::{Error, Kind, Result};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
+use crate::failure::Attempt;
 use crate::sqlite::Store;
 
+mod audit;
 mod bindings;
 mod blobs;
+mod config_history;
 mod credentials;
 mod directory;
 mod erasure;
+mod explanations;
 mod facades;
 mod idempotency;
 mod intents;
@@ -25,6 +29,7 @@ mod listing;
 mod names;
 mod overlay;
 mod sealing;
+mod shadows;
 mod terms;
 mod walking;
 
@@ -60,4 +65,15 @@ impl State {
             sealing_key: Arc::new(sealing_key.clone()),
         })
     }
+}
+
+/// The documents that a statement selects.
+fn documents(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Attempt<Vec<String>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_map(params, |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }

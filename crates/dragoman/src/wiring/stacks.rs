@@ -71,6 +71,7 @@ fn mounted(config: &BackendConfig, store: &Store, state: &Arc<State>) -> backend
         stack: Arc::new(Renamed::new(answering, Arc::clone(state) as _)),
         bare,
         overlay: overlay.map(|overlay| overlay as Arc<dyn Repair>),
+        passthrough: None,
     })
 }
 

@@ -163,6 +163,7 @@ pub(crate) fn cx_of(tenant: &str) -> Context {
 pub(crate) fn cx_to(backend: &str) -> Context {
     Context {
         route: Arc::new(RouteHints {
+            via: None,
             backend: Some(backend.into()),
             headers: BTreeMap::default(),
         }),

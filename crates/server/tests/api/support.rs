@@ -151,6 +151,7 @@ impl Server {
                 stack,
                 bare,
                 overlay: None,
+                passthrough: None,
             });
         }
         let slots = backends
@@ -183,6 +184,7 @@ impl Server {
         migrations.start(router.clone()).await.unwrap();
         let shutdown = Shutdown::new();
         let mut gateway = Gateway {
+            routes: router.clone(),
             router,
             backends,
             translators: Vec::new(),
@@ -194,7 +196,10 @@ impl Server {
             directory: Arc::new(state.clone()),
             leases: Arc::new(state.clone()),
             migrations,
-            route_overrides: shared,
+            route_overrides: shared.clone(),
+            shadows: shared.clone(),
+            explanations: shared.clone(),
+            audit: shared,
             facades: Vec::new(),
             readiness: Arc::new(StoreReadiness(store)),
             metrics: Some(Arc::new(|| "up 1\n".to_owned())),

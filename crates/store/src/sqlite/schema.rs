@@ -26,6 +26,10 @@ const VERSIONS: &[(&str, &str)] = &[
         include_str!("../../schema/V5__migrations.sql"),
     ),
     ("V6__facades", include_str!("../../schema/V6__facades.sql")),
+    (
+        "V7__operations",
+        include_str!("../../schema/V7__operations.sql"),
+    ),
 ];
 
 /// True where the schema is this program's, or newer.

@@ -5,7 +5,7 @@ use backend::ports::Erased;
 use rusqlite::{Connection, params};
 
 use crate::failure::Attempt;
-use crate::state::{directory, facades, ledger, overlay};
+use crate::state::{directory, explanations, facades, ledger, overlay, shadows};
 
 /// Rows of what is kept beside a backend.
 const KEPT: [&str; 4] = [
@@ -34,6 +34,8 @@ pub(super) fn erase(connection: &Connection, id: &str) -> Attempt<Erased> {
         .execute(params![id])? as u64;
     erased.ledger = ledger::erase(connection, id)?;
     erased.kept += facades::erase_conversation(connection, id)?;
+    erased.kept += shadows::erase(connection, id)?;
+    erased.kept += explanations::erase_conversation(connection, id)?;
     directory::empty(connection, id)?;
     Ok(erased)
 }

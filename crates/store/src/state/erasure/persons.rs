@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::backend::voter_of_user;
 use crate::failure::Attempt;
 use crate::json;
-use crate::state::facades;
 use crate::state::ledger::migrations;
+use crate::state::{explanations, facades};
 
 /// True for the reference `?1`, and for that of a vendor's user whom `?1` reaches: `<vendor's user>@?1`, where no vendor's
 /// user has a `:`, so that nobody's name can look like it.
@@ -83,7 +83,8 @@ pub(super) fn erase(
             .execute(params![message, voter, nobody])?;
     }
     Ok(Erased {
-        kept: facades::erase_person(connection, tenant, user)?,
+        kept: facades::erase_person(connection, tenant, user)?
+            + explanations::erase_tenant(connection, tenant)?,
         answers,
         intents,
         ledger: migrations::leave_rosters(connection, person)?,

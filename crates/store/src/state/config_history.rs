@@ -1,0 +1,98 @@
+//! The configurations that were in use; their texts are sealed.
+
+use async_trait::async_trait;
+use backend::ports::{ConfigHistory, ConfigVersion};
+use backend::{Error, Kind, Result};
+use rusqlite::{OptionalExtension as _, params};
+use secrecy::SecretString;
+
+use super::sealing::Sealed;
+use super::{State, documents};
+use crate::json;
+use crate::keyset::bounded;
+use crate::sqlite::Micros;
+
+/// How many versions keep their text.
+const TEXTS_KEPT: i64 = 100;
+
+/// What a sealed text belongs to: it cannot be opened as a credential.
+const PLACE: &[u8] = b"configuration";
+
+#[async_trait]
+impl ConfigHistory for State {
+    async fn add(&self, version: &ConfigVersion, text: &SecretString) -> Result<ConfigVersion> {
+        let Sealed { nonce, sealed } = self.sealing_key.seal(PLACE, text)?;
+        let version = version.clone();
+        self.store
+            .write(move |connection, _now| {
+                let newest: i64 = connection
+                    .prepare_cached("SELECT coalesce(max(version), 0) FROM config_versions")?
+                    .query_row([], |row| row.get(0))?;
+                let number = newest + 1;
+                let added = ConfigVersion {
+                    version: number.cast_unsigned(),
+                    ..version
+                };
+                connection
+                    .prepare_cached(
+                        "INSERT INTO config_versions (version, at, document, nonce, sealed) \
+                         VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
+                    .execute(params![
+                        number,
+                        Micros(added.at),
+                        json::to_text("configuration", &added)?,
+                        nonce,
+                        sealed
+                    ])?;
+                connection
+                    .prepare_cached(
+                        "UPDATE config_versions SET nonce = NULL, sealed = NULL \
+                         WHERE version <= ?1 AND sealed IS NOT NULL",
+                    )?
+                    .execute(params![number - TEXTS_KEPT])?;
+                Ok(added)
+            })
+            .await
+    }
+
+    async fn versions(&self, limit: usize) -> Result<Vec<ConfigVersion>> {
+        let limit = bounded(limit)?;
+        let found = self.store.read(|connection| {
+            documents(
+                connection,
+                "SELECT document FROM config_versions ORDER BY version DESC LIMIT ?1",
+                params![limit],
+            )
+        })?;
+        found
+            .iter()
+            .map(|text| json::from_text("configuration", text))
+            .collect()
+    }
+
+    async fn text(&self, version: u64) -> Result<Option<SecretString>> {
+        let Ok(version) = i64::try_from(version) else {
+            return Ok(None);
+        };
+        let sealed = self.store.read(|connection| {
+            Ok(connection
+                .prepare_cached(
+                    "SELECT nonce, sealed FROM config_versions WHERE version = ?1 AND sealed IS NOT NULL",
+                )?
+                .query_row(params![version], |row| {
+                    Ok(Sealed {
+                        nonce: row.get(0)?,
+                        sealed: row.get(1)?,
+                    })
+                })
+                .optional()?)
+        })?;
+        let opened = sealed.map(|sealed| self.sealing_key.open(PLACE, &sealed));
+        opened.transpose().map_err(|_| {
+            let message = "the text of this configuration was sealed with another key: restore the former sealing key, \
+                           or reload the file";
+            Error::new(Kind::Internal, message)
+        })
+    }
+}
