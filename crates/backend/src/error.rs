@@ -129,6 +129,16 @@ pub enum Outcome {
     Unknown,
 }
 
+/// What kept a connection from being made, where it was more than nobody taking it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// The host's name cannot be resolved.
+    Name,
+    /// Who answers there did not prove who it is.
+    Trust,
+}
+
 /// What the vendor said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
@@ -165,6 +175,8 @@ pub struct ErrorDetails {
     pub origin: Origin,
     /// What became of the write; reads are never applied.
     pub outcome: Outcome,
+    /// Why the backend cannot be reached, where that is known.
+    pub obstacle: Option<Obstacle>,
     /// The backend's name, where one was involved.
     pub backend: Option<Box<str>>,
     /// The operation, such as `post_message`.
@@ -212,6 +224,7 @@ impl Error {
             retry_after: None,
             origin,
             outcome,
+            obstacle: None,
             backend: None,
             operation: None,
             upstream: None,
@@ -231,6 +244,13 @@ impl Error {
     #[must_use]
     pub fn outcome(mut self, outcome: Outcome) -> Self {
         self.0.outcome = outcome;
+        self
+    }
+
+    /// With what kept the connection from being made.
+    #[must_use]
+    pub fn obstacle(mut self, obstacle: Obstacle) -> Self {
+        self.0.obstacle = Some(obstacle);
         self
     }
 
@@ -277,10 +297,10 @@ impl Error {
         self
     }
 
-    /// True where trying again can help.
+    /// True where trying again, perhaps later, can help: also where it was tried several times already.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.0.retry == Retry::Temporary
+        self.0.retry != Retry::Permanent
     }
 
     /// No such conversation, or none that the caller may know of.

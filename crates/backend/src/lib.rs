@@ -26,7 +26,7 @@ pub use context::{Context, FidelityPolicy, Freshness, Principal, RouteHints, Sco
 pub use contract::{
     Backend, BackendInfo, Health, Located, Location, ServiceStatus, Template, Tool,
 };
-pub use error::{Error, ErrorDetails, Kind, Origin, Outcome, Result, Retry, Upstream};
+pub use error::{Error, ErrorDetails, Kind, Obstacle, Origin, Outcome, Result, Retry, Upstream};
 pub use event::{Event, EventStream};
 pub use ext::{BackendExt, each_conversation};
 pub use layer::Layer;

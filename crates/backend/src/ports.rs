@@ -28,7 +28,9 @@ mod translator;
 pub use audit::{AuditEntry, AuditLog, AuditQuery};
 pub use blobs::Blobs;
 pub use config_history::{ConfigHistory, ConfigVersion};
-pub use credentials::{Bootstrap, Bootstraps, CredentialName, Credentials};
+pub use credentials::{
+    Bootstrap, Bootstraps, CredentialName, Credentials, remove_credential, was_removed_since,
+};
 pub use directory::{
     BackendBinding, Binding, Directory, DirectoryEntry, DirectoryWalk, NewDirectoryEntry,
 };

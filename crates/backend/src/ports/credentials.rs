@@ -1,9 +1,13 @@
 //! Vendor credentials, sealed at rest.
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use conversation::Time;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::Result;
+use crate::{Error, Kind, Result};
+
+/// What begins the reference under which it is kept when a credential was removed.
+const REMOVED: &str = "removed:";
 
 /// Whose credential at which backend.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,6 +27,61 @@ impl CredentialName {
             reference: format!("user:{tenant}/{user}").into(),
         }
     }
+
+    /// Under which it is kept when this credential was removed.
+    fn removal(&self) -> Self {
+        Self {
+            backend: self.backend.clone(),
+            reference: format!("{REMOVED}{}", self.reference).into(),
+        }
+    }
+
+    /// False where this is no credential, but the note that one was removed.
+    #[must_use]
+    pub fn is_credential(&self) -> bool {
+        !self.reference.starts_with(REMOVED)
+    }
+}
+
+/// Removes a credential with which conversations may have been made, and keeps when that was: what became of a create
+/// that was lost before cannot be found out without it. True where there was one.
+///
+/// # Errors
+/// Where the state fails.
+pub async fn remove_credential(
+    credentials: &dyn Credentials,
+    name: &CredentialName,
+) -> Result<bool> {
+    // One that cannot be unsealed is one all the same.
+    if matches!(credentials.get(name).await, Ok(None)) {
+        return Ok(false);
+    }
+    // Noted first: where the process dies in between, there is a note too many.
+    let now = SecretString::from(Time::now().to_string());
+    credentials.put(&name.removal(), &now).await?;
+    credentials.remove(name).await
+}
+
+/// Whether a credential was removed at `time` or later, by [`remove_credential`].
+///
+/// # Errors
+/// Where the state fails, or a note cannot be read.
+pub async fn was_removed_since(
+    credentials: &dyn Credentials,
+    name: &CredentialName,
+    time: Time,
+) -> Result<bool> {
+    let Some(noted) = credentials.get(&name.removal()).await? else {
+        return Ok(false);
+    };
+    let removed: Time = noted.expose_secret().parse().map_err(|error| {
+        Error::new(
+            Kind::Internal,
+            "when a credential was removed cannot be read",
+        )
+        .source(error)
+    })?;
+    Ok(time <= removed)
 }
 
 /// A conversation that was made at a vendor only to be given a credential. It is nobody's: until it is deleted it is

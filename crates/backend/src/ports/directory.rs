@@ -106,6 +106,10 @@ pub trait Directory: Debug + Send + Sync + 'static {
     /// is held (by `updated_at`) still replaces it: the backend's word counts.
     async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()>;
 
+    /// Like [`Directory::refresh`], with what a list tells, which may be less than a read does: where it does not say when
+    /// something was last said, what is held of that stays.
+    async fn refresh_listed(&self, id: ConversationId, listed: &Conversation) -> Result<()>;
+
     /// Notes that a message was said, without a new document: moves `updated_at` and `last_message_at` forward.
     async fn touch(&self, id: ConversationId, at: Time) -> Result<()>;
 

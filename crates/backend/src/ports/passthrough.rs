@@ -39,7 +39,7 @@ pub struct PassthroughAnswer {
 #[async_trait]
 pub trait Passthrough: Debug + Send + Sync + 'static {
     /// Sends one request, with the credential that `cx`'s principal would get for a new conversation. Any status of the
-    /// vendor's is an answer. Nothing is repeated.
+    /// vendor's is an answer. Nothing is repeated, unless the vendor refused a credential that can be renewed.
     ///
     /// # Errors
     /// Where no whole answer came. The outcome of one that may have arrived is unknown unless its method is safe.

@@ -185,7 +185,7 @@ impl Writer {
 
     fn send_write(&self, job: Job) -> Result<()> {
         self.send(Order::Write(job))?;
-        gauge!("store_writes_waiting").increment(1);
+        gauge!("dragoman_store_writes_waiting").increment(1);
         Ok(())
     }
 
@@ -319,8 +319,8 @@ impl Thread {
         let (started, size) = (Instant::now(), batch.len());
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         let size_metric = size as f64;
-        gauge!("store_writes_waiting").decrement(size_metric);
-        histogram!("store_batch_writes").record(size_metric);
+        gauge!("dragoman_store_writes_waiting").decrement(size_metric);
+        histogram!("dragoman_store_batch_writes").record(size_metric);
         let now = self.tick();
         if let Err(error) = self.execute("BEGIN IMMEDIATE") {
             let error = from_sqlite(error);
@@ -357,7 +357,8 @@ impl Thread {
             tracing::error!(error = %error, "a transaction of the store could not be rolled back");
         }
         self.note(lost.as_ref());
-        histogram!("store_commit_duration_seconds").record(started.elapsed().as_secs_f64());
+        histogram!("dragoman_store_commit_duration_seconds")
+            .record(started.elapsed().as_secs_f64());
         for reply in replies {
             reply(lost.clone());
         }

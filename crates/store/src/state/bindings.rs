@@ -31,6 +31,38 @@ impl State {
             .await
     }
 
+    /// Whether a backend's name could be bound just so. Writes nothing.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] where it is bound to something else; the message says what to do.
+    pub fn may_bind(&self, binding: &BackendBinding) -> Result<()> {
+        let found = self
+            .store
+            .read(|connection| find(connection, &binding.name))?;
+        found.map_or(Ok(()), |found| check(&found, binding))
+    }
+
+    /// Binds the names of backends for ever: all of them, or none where one is bound to something else.
+    ///
+    /// # Errors
+    /// As [`State::may_bind`].
+    pub async fn bind_all(&self, bindings: Vec<BackendBinding>) -> Result<()> {
+        self.store
+            .write(move |connection, _now| {
+                for binding in &bindings {
+                    if let Some(found) = find(connection, &binding.name)? {
+                        check(&found, binding)?;
+                        continue;
+                    }
+                    connection
+                        .prepare_cached("INSERT INTO bindings (name, kind, base_url, account) VALUES (?1, ?2, ?3, ?4)")?
+                        .execute(params![binding.name, binding.kind, binding.base_url, binding.account])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
     /// The names of all backends that were ever of this kind, in their order: also of those that are configured no more.
     ///
     /// # Errors

@@ -124,29 +124,11 @@ impl Directory for State {
     }
 
     async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()> {
-        let document = document.clone();
-        let held = self.store.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM directory d WHERE d.id = ?1 AND d.hidden = 0"
-            ))?;
-            let mut rows = statement.query(params![id.to_string()])?;
-            rows.next()?.map(read).transpose()
-        })?;
-        if held.is_some_and(|held| held.document == document) {
-            return Ok(());
-        }
-        self.store
-            .write(move |connection, _now| {
-                let number = connection
-                    .prepare_cached("SELECT number FROM directory WHERE id = ?1 AND hidden < 2")?
-                    .query_row(params![id.to_string()], |row| row.get(0))
-                    .optional()?;
-                match number {
-                    Some(number) => replace(connection, number, &document),
-                    None => Ok(()),
-                }
-            })
-            .await
+        self.refreshed(id, document.clone(), false).await
+    }
+
+    async fn refresh_listed(&self, id: ConversationId, listed: &Conversation) -> Result<()> {
+        self.refreshed(id, listed.clone(), true).await
     }
 
     async fn touch(&self, id: ConversationId, at: Time) -> Result<()> {
@@ -425,6 +407,55 @@ pub(super) fn empty(connection: &Connection, id: &str) -> Attempt<()> {
         .prepare_cached("UPDATE directory SET owner = NULL, credential = NULL WHERE id = ?1")?
         .execute(params![id])?;
     Ok(())
+}
+
+impl State {
+    /// Replaces a document, where it tells something else. One of a list leaves what it does not tell: as it is held when
+    /// it is written, because a read's document may come in between.
+    async fn refreshed(
+        &self,
+        id: ConversationId,
+        mut document: Conversation,
+        is_listed: bool,
+    ) -> Result<()> {
+        let held = self.store.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM directory d WHERE d.id = ?1 AND d.hidden = 0"
+            ))?;
+            let mut rows = statement.query(params![id.to_string()])?;
+            rows.next()?.map(read).transpose()
+        })?;
+        let leaves = is_listed && document.last_message_at.is_none();
+        if let Some(held) = held {
+            let mut told = document.clone();
+            if leaves {
+                told.last_message_at = held.document.last_message_at;
+            }
+            if held.document == told {
+                return Ok(());
+            }
+        }
+        self.store
+            .write(move |connection, _now| {
+                let row: Option<(i64, String)> = connection
+                    .prepare_cached(
+                        "SELECT number, document FROM directory WHERE id = ?1 AND hidden < 2",
+                    )?
+                    .query_row(params![id.to_string()], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })
+                    .optional()?;
+                let Some((number, held)) = row else {
+                    return Ok(());
+                };
+                if leaves {
+                    let held: Conversation = json::from_text("conversation", &held)?;
+                    document.last_message_at = held.last_message_at;
+                }
+                replace(connection, number, &document)
+            })
+            .await
+    }
 }
 
 /// Replaces the document of an entry, and its terms where they changed.

@@ -562,6 +562,33 @@ async fn refresh_replaces_what_lists_filter_by() {
 }
 
 #[tokio::test]
+async fn what_a_list_does_not_tell_stays_and_what_a_read_does_not_is_gone() {
+    let (_directory, _store, state) = open();
+    let new = entry(Some("acme"), None, 10, titled("before"));
+    state.insert(new.clone()).await.unwrap();
+    let id = new.location.id;
+    let held = async || state.find(id).await.unwrap().unwrap().document;
+    let read = Conversation {
+        last_message_at: Some(seconds(20)),
+        ..new.document.clone()
+    };
+    state.refresh(id, &read).await.unwrap();
+    let listed = Conversation {
+        title: Some("after".into()),
+        ..new.document.clone()
+    };
+    assert_eq!(listed.last_message_at, None);
+    state.refresh_listed(id, &listed).await.unwrap();
+    let both = Conversation {
+        last_message_at: read.last_message_at,
+        ..listed.clone()
+    };
+    assert_eq!(held().await, both);
+    state.refresh(id, &listed).await.unwrap();
+    assert_eq!(held().await, listed);
+}
+
+#[tokio::test]
 async fn touch_moves_times_forward_and_never_back() {
     let (_directory, _store, state) = open();
     let new = entry(Some("acme"), None, 10, titled("one"));

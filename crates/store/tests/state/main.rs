@@ -5,12 +5,15 @@
     reason = "a test stops at what it does not expect, helpers included"
 )]
 
+mod audit;
 mod blobs;
 mod chains;
+mod config_history;
 mod credentials;
 mod directory;
 mod drift;
 mod erasure;
+mod explanations;
 mod facades;
 mod fields;
 mod idempotency;
@@ -26,6 +29,7 @@ mod persons;
 mod places;
 mod rebind;
 mod scrubbing;
+mod shadows;
 mod steps;
 mod support;
 mod switching;

@@ -24,6 +24,10 @@ impl Directory for Stale {
         Err(Error::new(Kind::Unavailable, "the disk is full"))
     }
 
+    async fn refresh_listed(&self, id: ConversationId, listed: &Conversation) -> Result<()> {
+        self.below.refresh_listed(id, listed).await
+    }
+
     async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool> {
         self.below.insert(entry).await
     }

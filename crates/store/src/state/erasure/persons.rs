@@ -10,9 +10,9 @@ use crate::json;
 use crate::state::ledger::migrations;
 use crate::state::{explanations, facades};
 
-/// True for the reference `?1`, and for that of a vendor's user whom `?1` reaches: `<vendor's user>@?1`, where no vendor's
-/// user has a `:`, so that nobody's name can look like it.
-const IS_OF: &str = "(reference = ?1 OR (substr(reference, instr(reference, '@') + 1) = ?1 \
+/// True for the reference `?1`, for the note that it was removed, and for that of a vendor's user whom `?1` reaches:
+/// `<vendor's user>@?1`, where no vendor's user has a `:`, so that nobody's name can look like it.
+const IS_OF: &str = "(reference = ?1 OR reference = 'removed:' || ?1 OR (substr(reference, instr(reference, '@') + 1) = ?1 \
      AND instr(reference, '@') > 0 AND instr(substr(reference, 1, instr(reference, '@')), ':') = 0))";
 
 /// The messages of embedded backends on which a person voted. There may be very many votes, so they are looked for where

@@ -1,0 +1,80 @@
+//! The configurations that were in use, and the key that seals their texts.
+
+use backend::Kind;
+use backend::ports::{ConfigHistory as _, ConfigVersion};
+use conversation::Time;
+use secrecy::{ExposeSecret as _, SecretString};
+use store::{SealingKey, Store, StoreConfig};
+
+use crate::support::open;
+
+fn version(by: &str) -> ConfigVersion {
+    ConfigVersion {
+        version: 0,
+        at: Time::now(),
+        by: by.into(),
+        digest: "d1".into(),
+        changed: vec!["limits.requests_max".into()],
+        restored: None,
+    }
+}
+
+#[tokio::test]
+async fn versions_are_counted_and_come_newest_first() {
+    let (_directory, _store, state) = open();
+    assert_eq!(state.versions(10).await.unwrap(), []);
+    let mut added = Vec::new();
+    for number in 1..=3 {
+        let text = SecretString::from(format!("text {number}"));
+        added.push(state.add(&version("file"), &text).await.unwrap());
+    }
+    let numbers: Vec<u64> = added.iter().map(|version| version.version).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    let found = state.versions(2).await.unwrap();
+    assert_eq!(found, [added[2].clone(), added[1].clone()]);
+    let text = state.text(2).await.unwrap().unwrap();
+    assert_eq!(text.expose_secret(), "text 2");
+    assert!(state.text(4).await.unwrap().is_none());
+    assert!(state.text(u64::MAX).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn of_old_versions_only_the_text_goes() {
+    let (_directory, _store, state) = open();
+    for number in 1..=101 {
+        let text = SecretString::from(format!("text {number}"));
+        state.add(&version("file"), &text).await.unwrap();
+    }
+    assert!(state.text(1).await.unwrap().is_none());
+    assert!(state.text(2).await.unwrap().is_some());
+    assert_eq!(state.versions(200).await.unwrap().len(), 101);
+}
+
+#[tokio::test]
+async fn texts_are_sealed_in_the_file_and_open_with_their_key_only() {
+    let (directory, store, state) = open();
+    let canary = "canary-51e0aa-vendor-token";
+    let text = SecretString::from(format!("token = \"{canary}\""));
+    state.add(&version("start"), &text).await.unwrap();
+    drop(state);
+    store.close().await.unwrap();
+    let mut database = None;
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let found = bytes
+            .windows(canary.len())
+            .any(|window| window == canary.as_bytes());
+        assert!(!found, "{}", path.display());
+        if path.extension().is_some_and(|extension| extension == "db") {
+            database = Some(path);
+        }
+    }
+    let store = Store::open(StoreConfig::at(database.unwrap())).unwrap();
+    let other = store.state(&SealingKey::from_bytes([9; 32])).unwrap();
+    let error = other.text(1).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Internal);
+    // What came into use is told all the same.
+    assert_eq!(other.versions(1).await.unwrap().len(), 1);
+    store.close().await.unwrap();
+}
