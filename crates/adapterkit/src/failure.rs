@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use backend::{Error, Kind, Origin, Outcome, Upstream};
+use backend::{Error, Kind, Obstacle, Origin, Outcome, Retry, Upstream};
 use bytes::Bytes;
 use transport::{Delivery, Response, TransportError, TransportErrorKind};
 
@@ -111,9 +111,28 @@ pub fn from_transport(error: TransportError, vendor: &str, effect: Effect) -> Er
         TransportErrorKind::Timeout(_) => {
             Error::new(Kind::Timeout, format!("{vendor} did not answer in time"))
         }
-        TransportErrorKind::Dns | TransportErrorKind::Connect | TransportErrorKind::Tls => {
-            let message = format!("{vendor} cannot be reached: check the backend's base url");
+        TransportErrorKind::Dns => {
+            let message =
+                format!("{vendor}'s host name cannot be resolved: check the backend's base url");
+            Error::new(Kind::Unavailable, message)
+                .origin(Origin::Network)
+                .obstacle(Obstacle::Name)
+        }
+        TransportErrorKind::Connect => {
+            let message = format!(
+                "{vendor} takes no connection: is it down, or the backend's base url wrong?"
+            );
             Error::new(Kind::Unavailable, message).origin(Origin::Network)
+        }
+        // The same certificate is refused again.
+        TransportErrorKind::Tls => {
+            let message = format!(
+                "{vendor}'s certificate or TLS handshake was refused: check the backend's base url and certificate authorities"
+            );
+            Error::new(Kind::Unavailable, message)
+                .origin(Origin::Network)
+                .obstacle(Obstacle::Trust)
+                .retry(Retry::Permanent)
         }
         TransportErrorKind::ConnectionLost => {
             let message = format!("the connection to {vendor} was lost");
@@ -157,6 +176,13 @@ pub fn from_refusal(refusal: &Refusal, vendor: &str, effect: Effect) -> Error {
         )
         .origin(Origin::Upstream)
         .retry_after(refusal.retry_after),
+        503 if lost_behind_a_proxy(&refusal.body) => {
+            let message = format!("a proxy lost its connection to {vendor} before the answer");
+            Error::new(Kind::Unavailable, message)
+                .origin(Origin::Upstream)
+                .outcome(effect.outcome(Outcome::Unknown))
+                .retry_after(refusal.retry_after)
+        }
         503 => Error::new(Kind::Unavailable, format!("{vendor} is not available"))
             .origin(Origin::Upstream)
             .retry_after(refusal.retry_after),
@@ -181,4 +207,91 @@ pub fn from_refusal(refusal: &Refusal, vendor: &str, effect: Effect) -> Error {
             .outcome(effect.outcome(Outcome::Unknown)),
     };
     mapped.upstream(refusal.upstream(None))
+}
+
+/// How Envoy, and meshes that are made of it, say with a 503 that they lost the server before its answer began.
+const LOST: &str = "upstream connect error or disconnect/reset before headers";
+/// What follows where certainly nothing was sent: there was no connection, or no room for a request.
+const NEVER_SENT: [&str; 5] = [
+    ". reset reason: connection failure",
+    ". reset reason: local connection failure",
+    ". reset reason: remote connection failure",
+    ". reset reason: connection timeout",
+    ". reset reason: overflow",
+];
+
+/// Whether a proxy says that the request may have reached the server. Other words of a 503 are the server's own, or those
+/// of a proxy that has none to ask.
+fn lost_behind_a_proxy(body: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return false;
+    };
+    text.trim_start()
+        .strip_prefix(LOST)
+        .is_some_and(|reason| !NEVER_SENT.iter().any(|never| reason.starts_with(never)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &'static str) -> Refusal {
+        Refusal {
+            status,
+            content_type: "text/plain".to_owned(),
+            retry_after: None,
+            request_id: None,
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn a_503_is_not_applied_unless_a_proxy_lost_the_server() {
+        use Outcome::{NotApplied, Unknown};
+        let table = [
+            ("", NotApplied),
+            ("Service Unavailable", NotApplied),
+            ("no healthy upstream", NotApplied),
+            (
+                "upstream connect error or disconnect/reset before headers",
+                Unknown,
+            ),
+            (
+                "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+                Unknown,
+            ),
+            (
+                "upstream connect error or disconnect/reset before headers. reset reason: remote reset",
+                Unknown,
+            ),
+            // An earlier try may have been sent.
+            (
+                "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: connection failure",
+                Unknown,
+            ),
+            (
+                "upstream connect error or disconnect/reset before headers. reset reason: connection failure",
+                NotApplied,
+            ),
+            (
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: delayed connect error: 111",
+                NotApplied,
+            ),
+            (
+                "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+                NotApplied,
+            ),
+        ];
+        for (body, outcome) in table {
+            let refusal = refusal(503, body);
+            let write = from_refusal(&refusal, "vendor", Effect::Write);
+            assert_eq!(
+                (write.kind, write.origin, write.outcome),
+                (Kind::Unavailable, Origin::Upstream, outcome),
+                "{body}"
+            );
+            let read = from_refusal(&refusal, "vendor", Effect::Read);
+            assert_eq!(read.outcome, NotApplied, "{body}");
+        }
+    }
 }

@@ -24,12 +24,14 @@
 //! ```
 
 mod body;
+mod credentials;
 mod failure;
 mod fates;
 mod kept;
 mod leaves;
 mod listed;
 mod operation;
+mod passthrough;
 mod settling;
 mod wire;
 
@@ -37,12 +39,14 @@ pub use body::{
     check_held, homeless_fates, keep_members, kept_fates, put_back, read_body, to_new_conversation,
     to_new_message, unmappable_body, wrong_body,
 };
+pub use credentials::{Chosen, Looks, chosen, named, of_tenant, possible};
 pub use failure::{Effect, Failure, Refusal, from_refusal, from_transport};
 pub use fates::{Fates, member_pointer};
 pub use kept::{Unmappable, difference, lacking, members, with_kept};
 pub use leaves::{differing, put_back_at, still_missing, without_home};
 pub use listed::{LeftOut, Listed, name_left_out, read_list, read_named, without_unreadable};
 pub use operation::Operation;
+pub use passthrough::{answer_of, method_of, relayed};
 pub use settling::{paired, settle_by_reading};
 pub use wire::{Extra, Member, Raw};
 

@@ -50,11 +50,13 @@ pub async fn settle_by_reading(
             if wanted.iter().any(|wanted| !can_be_found(wanted)) {
                 return Ok(Settled::Unknown);
             }
-            let all = wanted
-                .iter()
-                .all(|wanted| present.iter().any(|present| is_same(wanted, present)));
-            Ok(if all {
+            let is_there = |wanted: &&Participant| present.iter().any(|one| is_same(wanted, one));
+            let there = wanted.iter().filter(is_there).count();
+            Ok(if there == wanted.len() {
                 Settled::Applied(Applied::Participants(present))
+            } else if there > 0 {
+                // One by one: it was begun and not ended.
+                Settled::Unknown
             } else {
                 window.nothing_found(intent)
             })

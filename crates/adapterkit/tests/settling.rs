@@ -174,6 +174,9 @@ async fn participants_are_found_by_id_or_handle() {
         Settled::Applied(Applied::Participants(present))
     );
     assert_eq!(bench.settled(remove(), OVER).await, Settled::NotApplied);
+    // One of two is there: it was begun, and not ended.
+    let both = Write::AddParticipants(vec![person("ann"), person("bob")]);
+    assert_eq!(bench.settled(both, OVER).await, Settled::Unknown);
     // Whoever has neither cannot be told from others.
     let nobody = Write::AddParticipants(vec![Participant::default()]);
     assert_eq!(bench.settled(nobody, OVER).await, Settled::Unknown);

@@ -4,6 +4,7 @@ mod caches;
 mod conversations;
 mod enumerate;
 mod messages;
+mod passthrough;
 mod respond;
 mod service;
 mod settle;
@@ -13,9 +14,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapterkit::Unmappable;
+use adapterkit::{Unmappable, chosen, named};
 use async_trait::async_trait;
-use backend::ports::{CredentialName, Credentials};
+use backend::ports::Credentials;
 use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
@@ -47,7 +48,7 @@ struct Inner {
     info: BackendInfo,
     client: ChatterClient,
     generation: OnceCell<Generation>,
-    user_tokens: Option<Arc<dyn Credentials>>,
+    stored_tokens: Option<Arc<dyn Credentials>>,
     indexes: IndexCache,
     alive: AliveCache,
     write_timeout: Duration,
@@ -68,15 +69,15 @@ impl fmt::Debug for Chatter {
 impl Chatter {
     /// A backend called `name`. Nothing is connected yet.
     ///
-    /// With `user_tokens` a conversation of an end user who has a token there is made and reached with that token;
-    /// everything else with the backend's own credentials.
+    /// With `stored_tokens` a conversation is made and reached with the token that is stored there for its end user, else
+    /// for its tenant; everything else with the backend's own credentials.
     ///
     /// # Errors
     /// Where base URL or limits cannot be used.
     pub fn new(
         name: &str,
         config: &ChatterConfig,
-        user_tokens: Option<Arc<dyn Credentials>>,
+        stored_tokens: Option<Arc<dyn Credentials>>,
     ) -> Result<Self> {
         let client = ChatterClient::new(config).map_err(|error| {
             to_error(Failure::Transport(error), "configure", Effect::Read).at(name, "configure")
@@ -88,7 +89,7 @@ impl Chatter {
             },
             client,
             generation: OnceCell::new_with(config.generation),
-            user_tokens,
+            stored_tokens,
             indexes: IndexCache::new(),
             alive: AliveCache::new(),
             write_timeout: config.write_timeout,
@@ -159,22 +160,17 @@ impl Chatter {
 
     /// Who calls, with the token of this credential; absent: the backend's own.
     async fn caller(&self, cx: &Context, credential: Option<&str>) -> Result<Caller> {
-        let access = match credential {
-            None => Access::Own,
-            Some(reference) => {
-                let name = CredentialName {
-                    backend: self.name().into(),
-                    reference: reference.into(),
-                };
-                let token = match &self.0.user_tokens {
-                    Some(tokens) => tokens.get(&name).await?,
-                    None => None,
-                };
-                Access::Token(token.ok_or_else(|| {
-                    let message =
-                        "the token of this conversation's user is missing: store it again";
-                    Error::new(Kind::UpstreamAuth, message).at(self.name(), "credentials")
-                })?)
+        let access = match (credential, &self.0.stored_tokens) {
+            (None, _) => Access::Own,
+            (Some(reference), Some(tokens)) => {
+                Access::Token(named(&**tokens, self.name(), reference).await?)
+            }
+            (Some(_), None) => {
+                let message =
+                    "this conversation is reached with a stored token, and none is kept here";
+                return Err(Error::new(Kind::UpstreamAuth, message)
+                    .outcome(Outcome::NotApplied)
+                    .at(self.name(), "credentials"));
             }
         };
         Ok(Caller {
@@ -184,14 +180,17 @@ impl Chatter {
         })
     }
 
-    /// Who makes or lists conversations for this principal, and the reference to carry.
+    /// Who makes or lists conversations for this principal, and the reference to carry: the end user's token, else the
+    /// tenant's, else the backend's own.
     async fn caller_of_principal(&self, cx: &Context) -> Result<(Caller, Option<Box<str>>)> {
-        let (Some(user), Some(tokens)) = (&cx.principal.user, &self.0.user_tokens) else {
-            return Ok((self.caller(cx, None).await?, None));
+        let stored = match &self.0.stored_tokens {
+            Some(tokens) => chosen(&**tokens, self.name(), &cx.principal)
+                .await
+                .map_err(|error| error.at(self.name(), "credentials"))?,
+            None => None,
         };
-        let name = CredentialName::of_user(self.name(), &cx.principal.tenant, user);
-        let (access, reference) = match tokens.get(&name).await? {
-            Some(token) => (Access::Token(token), Some(name.reference)),
+        let (access, reference) = match stored {
+            Some(stored) => (Access::Token(stored.secret), Some(stored.reference)),
             None => (Access::Own, None),
         };
         Ok((

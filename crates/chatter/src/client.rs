@@ -8,7 +8,8 @@ mod session;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapterkit::{Listed, Refusal, read_list, read_named};
+use adapterkit::{Listed, Refusal, read_list, read_named, relayed};
+use backend::ports::PassthroughRequest;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use transport::{
@@ -105,7 +106,7 @@ impl ChatterClient {
     /// Where base URL or limits cannot be used.
     pub fn new(config: &ChatterConfig) -> Result<Self, TransportError> {
         Ok(Self {
-            transport: Transport::new(&config.base_url, &config.transport)?,
+            transport: Transport::new(&config.base_url, &config.transport.for_whole_lists())?,
             session: Session::new(config.credentials.clone()),
             write_timeout: config.write_timeout,
             answer_timeout: config.answer_timeout,
@@ -361,6 +362,27 @@ impl ChatterClient {
             _ if response.is_success() => Ok(true),
             _ => Err(Failure::Refused(Box::new(refusal(response)))),
         }
+    }
+
+    /// Any request in the vendor's own words. Any status is an answer.
+    pub(crate) async fn pass_through(
+        &self,
+        caller: &Caller,
+        method: &Method,
+        request: &PassthroughRequest,
+    ) -> Result<Response, Failure> {
+        let path: Vec<&str> = request.path.iter().map(|segment| &**segment).collect();
+        let is_collection = path == ["api", "v1", "conversations"];
+        let build = || {
+            let (method, path) = (method.clone(), &request.path);
+            let relayed = relayed(&self.transport, method, path, request, caller.deadline);
+            // Without the slash the server answers 307, and behind a proxy with a wrong scheme.
+            match is_collection {
+                true => relayed.trailing_slash(),
+                false => relayed,
+            }
+        };
+        self.answer(caller, Limit::Answer, &build).await
     }
 
     async fn json<T: DeserializeOwned>(

@@ -24,6 +24,8 @@ mod failures;
 mod generations;
 #[path = "adapter/messages.rs"]
 mod messages;
+#[path = "adapter/passthrough.rs"]
+mod passthrough;
 #[path = "adapter/previews.rs"]
 mod previews;
 #[path = "adapter/records.rs"]

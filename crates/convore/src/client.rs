@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use adapterkit::relayed;
 pub use adapterkit::{Failure, Refusal};
+use backend::ports::PassthroughRequest;
 use bytes::Bytes;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use transport::{Request, Response, Transport, TransportError};
+use transport::{Method, Request, Response, Transport, TransportError};
 
 use crate::config::ConvoreConfig;
 use crate::wire::{
@@ -63,6 +65,20 @@ impl ConvoreClient {
             api_key: config.api_key.clone(),
             write_timeout: config.write_timeout,
         })
+    }
+
+    /// The same client, with another key and the same connections.
+    pub(crate) fn with_key(&self, api_key: SecretString) -> Self {
+        Self {
+            transport: self.transport.clone(),
+            api_key,
+            write_timeout: self.write_timeout,
+        }
+    }
+
+    /// Whether it calls with this key.
+    pub(crate) fn has_key(&self, api_key: &SecretString) -> bool {
+        self.api_key.expose_secret() == api_key.expose_secret()
     }
 
     /// `GET /v1/messages`: a page of a conversation's messages, in no order. Everything of each message is asked for:
@@ -246,8 +262,26 @@ impl ConvoreClient {
         match self.send(request.deadline(deadline.min(limit))).await {
             // Nothing is to be read, so nothing is missing.
             Err(Failure::Refused(refusal)) if refusal.status == 204 => Ok(()),
-            other => other.map(drop),
+            other => {
+                let response = other?;
+                if !response.body().is_empty() {
+                    // A proxy's page is no answer of the vendor's.
+                    response.json::<serde::de::IgnoredAny>()?;
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Any request in the vendor's own words. Any status is an answer.
+    pub(crate) async fn pass_through(
+        &self,
+        deadline: Instant,
+        method: Method,
+        request: &PassthroughRequest,
+    ) -> Result<Response, Failure> {
+        let relayed = relayed(&self.transport, method, &request.path, request, deadline);
+        Ok(relayed.bearer(&self.api_key).send().await?)
     }
 
     async fn read<T: DeserializeOwned>(

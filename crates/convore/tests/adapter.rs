@@ -28,9 +28,13 @@ mod imports;
 mod messages;
 #[path = "adapter/participants.rs"]
 mod participants;
+#[path = "adapter/passthrough.rs"]
+mod passthrough;
 #[path = "adapter/posts.rs"]
 mod posts;
 #[path = "adapter/settling.rs"]
 mod settling;
+#[path = "adapter/stored.rs"]
+mod stored;
 #[path = "adapter/walks.rs"]
 mod walks;

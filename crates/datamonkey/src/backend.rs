@@ -5,6 +5,7 @@ mod conversations;
 mod enumerate;
 mod identity;
 mod messages;
+mod passthrough;
 mod respond;
 mod settle;
 pub(crate) mod tokens;

@@ -4,7 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use adapterkit::{Failure, Listed, Refusal, read_list};
+use adapterkit::{Failure, Listed, Refusal, read_list, relayed};
+use backend::ports::PassthroughRequest;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use transport::{Method, Request, Response, Transport, TransportError};
@@ -64,7 +65,7 @@ impl DatamonkeyClient {
     /// Where base URL or limits cannot be used.
     pub fn new(config: &DatamonkeyConfig) -> Result<Self, TransportError> {
         Ok(Self {
-            transport: Transport::new(&config.api_url(), &config.transport)?,
+            transport: Transport::new(&config.api_url(), &config.transport.for_whole_lists())?,
             write_timeout: config.write_timeout,
             answer_timeout: config.answer_timeout,
         })
@@ -143,6 +144,25 @@ impl DatamonkeyClient {
             .request(Method::POST, &["chat", id, "messages"], "send_message")
             .json(body);
         decode(self.send(caller, Limit::Answer, request).await?)
+    }
+
+    /// Any request in the vendor's own words. Any status is an answer. The path begins below `/api/v1`, or with it.
+    pub(crate) async fn pass_through(
+        &self,
+        caller: &Caller,
+        method: Method,
+        request: &PassthroughRequest,
+    ) -> Result<Response, Failure> {
+        let path = match &request.path[..] {
+            [api, version, rest @ ..] if &**api == "api" && &**version == "v1" => rest,
+            path => path,
+        };
+        let relayed = relayed(&self.transport, method, path, request, caller.deadline);
+        let relayed = match &caller.token {
+            Some(token) => relayed.secret_header(TOKEN_HEADER, token),
+            None => relayed,
+        };
+        Ok(relayed.send().await?)
     }
 
     fn request(&self, method: Method, path: &[&str], operation: &'static str) -> Request<'_> {

@@ -30,6 +30,8 @@ mod failures;
 mod identities;
 #[path = "adapter/messages.rs"]
 mod messages;
+#[path = "adapter/passthrough.rs"]
+mod passthrough;
 #[path = "adapter/previews.rs"]
 mod previews;
 #[path = "adapter/settling.rs"]

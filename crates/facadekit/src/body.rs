@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -17,7 +17,7 @@ pub enum BodyFault {
     Broken,
 }
 
-/// Reads a body to its end.
+/// Reads a body to its end. One that announces more bytes than it may have is refused before any of it is read.
 ///
 /// # Errors
 /// Where it does not fit its limits, or breaks off.
@@ -26,6 +26,10 @@ pub async fn read_body(
     bytes_max: usize,
     timeout: Duration,
 ) -> Result<Bytes, BodyFault> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > bytes_max {
+        return Err(BodyFault::TooLarge);
+    }
     let read = Limited::new(body, bytes_max).collect();
     match tokio::time::timeout(timeout, read).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::{Context, Principal, RouteHints, Scope};
+use backend::{Context, Principal, RouteHints, Scope, Trace};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
@@ -20,6 +20,10 @@ pub struct RequestId(pub Arc<str>);
 #[derive(Debug, Clone, Copy)]
 pub struct Via(pub &'static str);
 
+/// Where is told what becomes of a request's calls, which a server puts into its extensions.
+#[derive(Debug, Clone)]
+pub struct Traced(pub Arc<Trace>);
+
 /// Who calls a facade.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -29,6 +33,8 @@ pub struct Caller {
     pub request_id: Arc<str>,
     /// What rules for new conversations may look at.
     route: Arc<RouteHints>,
+    /// One for all calls of the request.
+    trace: Arc<Trace>,
 }
 
 impl Caller {
@@ -39,6 +45,7 @@ impl Caller {
             principal,
             request_id: Uuid::now_v7().to_string().into(),
             route: Arc::default(),
+            trace: Arc::default(),
         }
     }
 
@@ -48,9 +55,11 @@ impl Caller {
     pub fn in_request(self, request: &Parts) -> Self {
         tracing::Span::current().record("tenant", &*self.principal.tenant);
         let named = request.extensions.get::<RequestId>();
+        let traced = request.extensions.get::<Traced>();
         Self {
             request_id: named.map_or(self.request_id, |id| Arc::clone(&id.0)),
             route: Arc::new(hints(request)),
+            trace: traced.map_or(self.trace, |traced| Arc::clone(&traced.0)),
             principal: self.principal,
         }
     }
@@ -70,6 +79,7 @@ impl Caller {
             }),
             request_id: Arc::clone(&self.request_id),
             route: Arc::clone(&self.route),
+            trace: Arc::clone(&self.trace),
         })
     }
 
@@ -82,6 +92,7 @@ impl Caller {
             timeout,
         );
         cx.route = Arc::clone(&self.route);
+        cx.trace = Arc::clone(&self.trace);
         cx
     }
 }

@@ -17,7 +17,7 @@ mod parts;
 mod spelling;
 
 pub use body::{BodyFault, read_body};
-pub use caller::{Caller, RequestId, Via, hint, visible_headers};
+pub use caller::{Caller, RequestId, Traced, Via, hint, visible_headers};
 pub use detached::{Detached, Interrupted};
 pub use facade::{Facade, Refusal};
 pub use messages::{MessageSpelling, Messages};

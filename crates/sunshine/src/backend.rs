@@ -9,6 +9,7 @@ mod lookup;
 mod messages;
 mod pages;
 mod participants;
+mod passthrough;
 mod people;
 mod records;
 mod service;
@@ -19,8 +20,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use adapterkit::{Effect, Failure, Unmappable};
+use adapterkit::{Effect, Failure, Unmappable, chosen, named, possible};
 use async_trait::async_trait;
+use backend::ports::Credentials;
 use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
@@ -32,6 +34,7 @@ use conversation::{
     MessagePatch, NewConversation, NewMessage, Participant, Violation,
 };
 use futures_util::stream::BoxStream;
+use secrecy::SecretString;
 
 use crate::capabilities::capabilities;
 use crate::client::{Caller, SunshineClient};
@@ -45,11 +48,18 @@ const KIND: &str = "sunshine";
 
 /// One app of the vendor as a backend. Cheap to clone; clones share everything.
 #[derive(Clone)]
-pub struct Sunshine(Arc<Inner>);
+pub struct Sunshine(Arc<Inner>, Arc<Seat>, Option<Arc<dyn Credentials>>);
+
+/// With which credential the vendor is called.
+struct Seat {
+    client: SunshineClient,
+    /// What locations carry that are made with it; absent: the backend's own.
+    credential: Option<Box<str>>,
+}
 
 struct Inner {
     info: BackendInfo,
-    client: SunshineClient,
+    own: Arc<Seat>,
     import_mode: ImportMode,
     known: Known,
     /// Whether the vendor refused the cursor before all messages.
@@ -76,12 +86,16 @@ impl Sunshine {
         let client = SunshineClient::new(config).map_err(|error| {
             to_error(error.into(), Subject::Conversation, Effect::Read).at(name, "configure")
         })?;
-        Ok(Self(Arc::new(Inner {
+        let own = Arc::new(Seat {
+            client,
+            credential: None,
+        });
+        let inner = Inner {
             info: BackendInfo {
                 name: name.into(),
                 kind: KIND.into(),
             },
-            client,
+            own: Arc::clone(&own),
             import_mode: config.import_mode,
             known: Known::new(),
             beginning_is_refused: AtomicBool::new(false),
@@ -90,7 +104,17 @@ impl Sunshine {
                 settle_after: config.settle_after,
                 clock_skew: config.clock_skew,
             },
-        })))
+        };
+        Ok(Self(Arc::new(inner), own, None))
+    }
+
+    /// The same backend; a conversation is made and reached with the credential that is stored for its end user, else
+    /// for its tenant, and only then with the backend's own. What is stored is `<key id>:<secret>`, used as the backend's
+    /// own key is, or a token.
+    #[must_use]
+    pub fn with_stored(mut self, credentials: Arc<dyn Credentials>) -> Self {
+        self.2 = Some(credentials);
+        self
     }
 
     fn name(&self) -> &str {
@@ -98,13 +122,57 @@ impl Sunshine {
     }
 
     fn client(&self) -> &SunshineClient {
-        &self.0.client
+        &self.1.client
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "every call of this adapter has the same credentials"
-    )]
+    /// The reference that locations carry which are made by this one.
+    fn credential(&self) -> Option<Box<str>> {
+        self.1.credential.clone()
+    }
+
+    fn seated(&self, reference: Box<str>, secret: &SecretString) -> Self {
+        let seat = Seat {
+            client: self.0.own.client.with_secret(secret),
+            credential: Some(reference),
+        };
+        Self(Arc::clone(&self.0), Arc::new(seat), self.2.clone())
+    }
+
+    fn own(&self) -> Self {
+        Self(Arc::clone(&self.0), Arc::clone(&self.0.own), self.2.clone())
+    }
+
+    /// The backend with the credential of whoever makes a conversation.
+    async fn chosen_for(&self, cx: &Context) -> Result<Self> {
+        let stored = match &self.2 {
+            Some(credentials) => chosen(&**credentials, self.name(), &cx.principal).await?,
+            None => None,
+        };
+        Ok(match stored {
+            Some(stored) => self.seated(stored.reference, &stored.secret),
+            None => self.own(),
+        })
+    }
+
+    /// The backend with the credential by which a conversation is reached.
+    async fn reaching(&self, at: &Location) -> Result<Self> {
+        match (&at.credential, &self.2) {
+            (None, _) => Ok(self.own()),
+            (Some(reference), Some(credentials)) => {
+                let secret = named(&**credentials, self.name(), reference).await?;
+                Ok(self.seated(reference.clone(), &secret))
+            }
+            (Some(_), None) => {
+                let message =
+                    "this conversation is reached with a stored credential, and none is kept here";
+                Err(Error::new(Kind::UpstreamAuth, message)
+                    .outcome(Outcome::NotApplied)
+                    .at(self.name(), "credentials"))
+            }
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "the credential stands in the client")]
     fn caller(&self, cx: &Context) -> Caller {
         Caller {
             deadline: cx.deadline,
@@ -177,12 +245,13 @@ impl Backend for Sunshine {
     }
 
     async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
-        self.create(cx, new).await
+        self.chosen_for(cx).await?.create(cx, new).await
     }
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
         let operation = "get_conversation";
-        let wire = self.read(self.caller(cx), at, operation).await?;
+        let reaching = self.reaching(at).await?;
+        let wire = reaching.read(self.caller(cx), at, operation).await?;
         self.canonical(&wire, at, operation)
     }
 
@@ -199,7 +268,7 @@ impl Backend for Sunshine {
         cx: &Context,
         query: &ConversationQuery,
     ) -> Result<ConversationPage> {
-        self.enumerate(cx, query).await
+        self.own().enumerate(cx, query).await
     }
 
     async fn update_conversation(
@@ -209,7 +278,10 @@ impl Backend for Sunshine {
         patch: ConversationPatch,
         precondition: Option<&Precondition>,
     ) -> Result<Conversation> {
-        self.update(cx, at, patch, precondition).await
+        self.reaching(at)
+            .await?
+            .update(cx, at, patch, precondition)
+            .await
     }
 
     async fn delete_conversation(
@@ -218,7 +290,7 @@ impl Backend for Sunshine {
         at: &Location,
         precondition: Option<&Precondition>,
     ) -> Result<()> {
-        self.delete(cx, at, precondition).await
+        self.reaching(at).await?.delete(cx, at, precondition).await
     }
 
     async fn list_messages(
@@ -227,15 +299,15 @@ impl Backend for Sunshine {
         at: &Location,
         page: &PageRequest,
     ) -> Result<Page<Message>> {
-        self.message_page(cx, at, page).await
+        self.reaching(at).await?.message_page(cx, at, page).await
     }
 
     async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
-        self.one_message(cx, at, id).await
+        self.reaching(at).await?.one_message(cx, at, id).await
     }
 
     async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {
-        self.post(cx, at, new).await
+        self.reaching(at).await?.post(cx, at, new).await
     }
 
     async fn import_messages(
@@ -244,7 +316,7 @@ impl Backend for Sunshine {
         at: &Location,
         messages: Vec<NewMessage>,
     ) -> Result<Vec<Result<Message>>> {
-        self.import(cx, at, messages).await
+        self.reaching(at).await?.import(cx, at, messages).await
     }
 
     async fn update_message(
@@ -265,7 +337,10 @@ impl Backend for Sunshine {
         id: &MessageId,
         precondition: Option<&Precondition>,
     ) -> Result<()> {
-        self.remove_message(cx, at, id, precondition).await
+        self.reaching(at)
+            .await?
+            .remove_message(cx, at, id, precondition)
+            .await
     }
 
     async fn rate_message(
@@ -304,7 +379,7 @@ impl Backend for Sunshine {
     }
 
     async fn list_participants(&self, cx: &Context, at: &Location) -> Result<Vec<Participant>> {
-        self.participants(cx, at).await
+        self.reaching(at).await?.participants(cx, at).await
     }
 
     async fn add_participants(
@@ -313,7 +388,7 @@ impl Backend for Sunshine {
         at: &Location,
         new: Vec<Participant>,
     ) -> Result<Vec<Participant>> {
-        self.join(cx, at, new).await
+        self.reaching(at).await?.join(cx, at, new).await
     }
 
     async fn remove_participant(
@@ -322,11 +397,11 @@ impl Backend for Sunshine {
         at: &Location,
         participant: &str,
     ) -> Result<()> {
-        self.leave(cx, at, participant).await
+        self.reaching(at).await?.leave(cx, at, participant).await
     }
 
     async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
-        self.tell(cx, at, activity).await
+        self.reaching(at).await?.tell(cx, at, activity).await
     }
 
     async fn put_attachment(
@@ -335,7 +410,7 @@ impl Backend for Sunshine {
         at: &Location,
         new: NewAttachment,
     ) -> Result<Attachment> {
-        self.upload(cx, at, new).await
+        self.reaching(at).await?.upload(cx, at, new).await
     }
 
     async fn open_attachment(
@@ -348,10 +423,24 @@ impl Backend for Sunshine {
     }
 
     async fn health(&self, cx: &Context) -> Health {
-        self.check_health(cx).await
+        self.own().check_health(cx).await
     }
 
     async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
-        self.find_out(cx, intent).await
+        if let Some(at) = &intent.location {
+            let reaching = self.reaching(at).await?;
+            return reaching.find_out(cx, intent).await;
+        }
+        // A create: whose credential is chosen can have changed since it was sent.
+        let (all, mut looks) =
+            possible(self.2.as_deref(), self.name(), &cx.principal, intent).await?;
+        for stored in all {
+            let with = match stored {
+                Some(stored) => self.seated(stored.reference, &stored.secret),
+                None => self.own(),
+            };
+            looks.take(with.find_out(cx, intent).await);
+        }
+        looks.end().map_err(|error| error.at(self.name(), "settle"))
     }
 }

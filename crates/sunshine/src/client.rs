@@ -1,14 +1,16 @@
 //! One method for each operation of the vendor that has a canonical meaning, in wire types.
 //!
-//! Every call carries the backend's credentials and a deadline. The vendor has no header for a request's id and tells
+//! Every call carries a credential and a deadline. The vendor has no header for a request's id and tells
 //! none.
 
 mod access;
 
 use std::time::{Duration, Instant};
 
-use adapterkit::{Failure, Listed, Refusal, read_list};
+use adapterkit::{Failure, Listed, Refusal, read_list, relayed};
+use backend::ports::PassthroughRequest;
 use bytes::Bytes;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use transport::{Method, Request, Response, Transport, TransportError};
@@ -65,6 +67,16 @@ impl SunshineClient {
             access: Access::new(config.credentials.clone()),
             write_timeout: config.write_timeout,
         })
+    }
+
+    /// The same client, with another credential and the same connections.
+    pub(crate) fn with_secret(&self, secret: &SecretString) -> Self {
+        Self {
+            transport: self.transport.clone(),
+            app_id: self.app_id.clone(),
+            access: self.access.with_secret(secret),
+            write_timeout: self.write_timeout,
+        }
     }
 
     /// `POST …/conversations`.
@@ -298,6 +310,18 @@ impl SunshineClient {
             .request(Method::PATCH, &["users", user], "update_user")
             .json(body);
         self.json(caller, Limit::Write, request).await
+    }
+
+    /// Any request in the vendor's own words. Any status is an answer.
+    pub(crate) async fn pass_through(
+        &self,
+        caller: Caller,
+        method: Method,
+        request: &PassthroughRequest,
+    ) -> Result<Response, Failure> {
+        let path = &request.path;
+        let relayed = relayed(&self.transport, method, path, request, caller.deadline);
+        Ok(self.access.apply(relayed).await.send().await?)
     }
 
     fn request<'t>(

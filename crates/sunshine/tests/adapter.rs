@@ -25,9 +25,13 @@ mod imports;
 mod messages;
 #[path = "adapter/pages.rs"]
 mod pages;
+#[path = "adapter/passthrough.rs"]
+mod passthrough;
 #[path = "adapter/people.rs"]
 mod people;
 #[path = "adapter/settling.rs"]
 mod settling;
 #[path = "adapter/shorthand.rs"]
 mod shorthand;
+#[path = "adapter/stored.rs"]
+mod stored;

@@ -1,5 +1,7 @@
 //! The conformance suite: what every backend is held to, chosen by what it says it can do.
 //!
+//! [`outcome`] and [`odd`] hold adapters to what they say of writes and of answers when things go wrong.
+//!
 //! One case for each `# Behavior` bullet of [`backend::Backend`], in the same words. This crate knows no vendor and
 //! is used by tests only.
 //!
@@ -35,9 +37,14 @@ mod expect;
 pub mod generate;
 mod harness;
 mod json;
+pub mod line;
+pub mod odd;
 pub mod openapi;
+pub mod outcome;
 mod report;
 mod run;
+pub mod torn;
+pub mod trial;
 
 pub use case::Case;
 pub use cases::cases;

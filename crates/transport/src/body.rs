@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::classify::classify_body_error;
 use crate::error::{Delivery, Phase, TransportError, TransportErrorKind};
+use crate::record::CallRecord;
 
 /// Most bytes set aside for a body because its `Content-Length` says so; a larger body grows as it really comes.
 const PREALLOCATED_MAX_BYTES: usize = 1024 * 1024;
@@ -18,6 +19,7 @@ pub(crate) struct BodyReader {
     longest_silence: Duration,
     limit_bytes: usize,
     read_bytes: usize,
+    record: Option<CallRecord>,
 }
 
 impl BodyReader {
@@ -26,6 +28,7 @@ impl BodyReader {
         deadline: Instant,
         longest_silence: Duration,
         limit_bytes: usize,
+        record: Option<CallRecord>,
     ) -> Self {
         Self {
             response,
@@ -33,6 +36,7 @@ impl BodyReader {
             longest_silence,
             limit_bytes,
             read_bytes: 0,
+            record,
         }
     }
 
@@ -43,6 +47,18 @@ impl BodyReader {
 
     /// The next piece, decompressed; `None` at the end. Cancelling the future loses nothing.
     pub(crate) async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        let next = self.read_chunk().await;
+        if let Some(record) = &self.record {
+            match &next {
+                Ok(Some(piece)) => record.piece(piece),
+                Ok(None) => record.end(),
+                Err(error) => record.fail(error),
+            }
+        }
+        next
+    }
+
+    async fn read_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         let limit = time_limit(self.deadline, self.longest_silence);
         let chunk = tokio::time::timeout_at(limit, self.response.chunk())
             .await
@@ -51,10 +67,14 @@ impl BodyReader {
         if let Some(chunk) = &chunk {
             self.read_bytes = self.read_bytes.saturating_add(chunk.len());
             if self.read_bytes > self.limit_bytes {
-                return Err(TransportError::too_large("the body", self.limit_bytes));
+                return Err(self.too_large());
             }
         }
         Ok(chunk)
+    }
+
+    fn too_large(&self) -> TransportError {
+        TransportError::too_large("the body", self.limit_bytes)
     }
 
     /// The complete body and the answer's headers. A body of one piece is not copied.
@@ -63,7 +83,13 @@ impl BodyReader {
         let announced = match announced {
             Some(Ok(length)) if length <= self.limit_bytes => length,
             None => 0,
-            Some(_) => return Err(TransportError::too_large("the body", self.limit_bytes)),
+            Some(_) => {
+                let error = self.too_large();
+                if let Some(record) = &self.record {
+                    record.fail(&error);
+                }
+                return Err(error);
+            }
         };
         let first = self.next_chunk().await?.unwrap_or_default();
         let Some(second) = self.next_chunk().await? else {

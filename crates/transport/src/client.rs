@@ -15,11 +15,16 @@ use crate::call_log::Call;
 use crate::classify::classify_send_error;
 use crate::config::TransportConfig;
 use crate::error::{Delivery, Phase, TransportError, TransportErrorKind};
+use crate::json::JsonLimits;
+use crate::record::{CallRecord, Recorder};
 use crate::request::Request;
 use crate::response::{EventStream, Pieces, PiecewiseResponse, Response, StreamingResponse};
 use crate::sse::SseParser;
 use crate::target::{build_url, parse_base_url};
 use crate::trust::Trust;
+
+/// What is asked for where nothing else is.
+const JSON: &str = "application/json";
 
 /// Most headers of an answer; more make it an `InvalidResponse`. Their size is bounded by the HTTP client
 /// (about 400 KiB for HTTP/1, 16 KiB for HTTP/2).
@@ -197,7 +202,7 @@ impl Transport {
 
     async fn read_whole(&self, request: Request<'_>) -> Result<Response, TransportError> {
         let reader = self
-            .exchange(request, HeaderValue::from_static("application/json"))
+            .exchange(request, HeaderValue::from_static(JSON))
             .await?;
         self.complete(reader).await
     }
@@ -229,7 +234,10 @@ impl Transport {
             status,
             headers,
             body,
-            max_depth: self.inner.config.response_max_depth,
+            limits: JsonLimits {
+                depth: self.inner.config.response_max_depth,
+                values: self.inner.config.json_max_values,
+            },
         })
     }
 
@@ -240,18 +248,22 @@ impl Transport {
         default_accept: HeaderValue,
     ) -> Result<BodyReader, TransportError> {
         let mut parts = request.parts?;
-        parts.headers_mut().entry(ACCEPT).or_insert(default_accept);
+        let accept = parts.headers_mut().entry(ACCEPT).or_insert(default_accept);
+        let wants_json = accept == JSON;
+        let record =
+            Recorder::current().and_then(|recorder| recorder.begin(request.operation, &parts));
         let longest_silence = request.read_timeout.unwrap_or(self.inner.read_timeout);
         let now = Instant::now();
         let deadline = request
             .deadline
             .map_or(now + self.inner.request_timeout, Instant::from_std);
         if deadline <= now {
-            return Err(TransportError::new(
+            let error = TransportError::new(
                 TransportErrorKind::Timeout(Phase::BeforeSending),
                 Delivery::NotSent,
                 "the deadline had passed already, nothing was sent",
-            ));
+            );
+            return Err(noted(record.as_ref(), error));
         }
 
         let may_be_repeated = matches!(*parts.method(), Method::GET | Method::HEAD);
@@ -274,21 +286,38 @@ impl Transport {
         {
             self.inner.kept_connections.suspend();
             if let Some(repetition) = repetition {
+                record.iter().for_each(CallRecord::repeated);
                 result = attempt(&self.inner.fresh, repetition, deadline, longest_silence).await;
             }
         }
-        let response = result?;
+        let response = result.map_err(|error| noted(record.as_ref(), error))?;
+        if let Some(record) = &record {
+            record.head(response.status().as_u16(), response.headers());
+        }
         if response.status().is_server_error() && response.version() <= Version::HTTP_11 {
             self.inner.kept_connections.suspend();
         }
-        let limit_bytes = self.inner.config.response_max_bytes;
+        let config = &self.inner.config;
+        let limit_bytes = match wants_json {
+            true => config.json_max_bytes.min(config.response_max_bytes),
+            false => config.response_max_bytes,
+        };
         Ok(BodyReader::new(
             response,
             deadline,
             longest_silence,
             limit_bytes,
+            record,
         ))
     }
+}
+
+/// The error, seen by whoever records the call.
+fn noted(record: Option<&CallRecord>, error: TransportError) -> TransportError {
+    if let Some(record) = record {
+        record.fail(&error);
+    }
+    error
 }
 
 /// One try: from connecting to the head of the answer.

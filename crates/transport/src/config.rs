@@ -32,6 +32,13 @@ pub struct TransportConfig {
     /// Largest body of an answer, in bytes after decompression; for an event stream the sum of all events.
     /// Default 64 MiB.
     pub response_max_bytes: usize,
+    /// Largest body of an answer that is asked for as JSON, in bytes after decompression: such a body is held as it came
+    /// and once more as what was read of it. Never more than `response_max_bytes`. Default 24 MiB: room for two of the
+    /// largest messages that a vendor is known to take, in one answer.
+    pub json_max_bytes: usize,
+    /// Most values of JSON in an answer: members of objects and elements of lists, nested ones too. Small ones take up to
+    /// fifty times the memory of their text. Default 500 000.
+    pub json_max_values: usize,
     /// Deepest nesting of JSON in an answer. Default 100: below the 128 at which JSON readers commonly stop, so that
     /// what we accept can still be wrapped and passed on.
     pub response_max_depth: usize,
@@ -44,6 +51,22 @@ pub struct TransportConfig {
     pub extra_ca_pem: Option<String>,
 }
 
+/// Most values in an answer that holds a whole list: 200,000 messages of twenty members.
+const WHOLE_LIST_VALUES_MAX: usize = 4_000_000;
+
+impl TransportConfig {
+    /// The same for a vendor that has no pages and gives a whole history in one answer: its JSON may be as large as any
+    /// body, and hold up to 4,000,000 values.
+    #[must_use]
+    pub fn for_whole_lists(&self) -> Self {
+        Self {
+            json_max_bytes: self.response_max_bytes,
+            json_max_values: self.json_max_values.max(WHOLE_LIST_VALUES_MAX),
+            ..self.clone()
+        }
+    }
+}
+
 impl Default for TransportConfig {
     fn default() -> Self {
         Self {
@@ -53,6 +76,8 @@ impl Default for TransportConfig {
             pool_max_idle_per_host: 64,
             pool_idle_timeout_ms: 4_000,
             response_max_bytes: 64 * 1024 * 1024,
+            json_max_bytes: 24 * 1024 * 1024,
+            json_max_values: 500_000,
             response_max_depth: 100,
             sse_line_max_bytes: 1024 * 1024,
             sse_event_max_bytes: 8 * 1024 * 1024,
@@ -73,6 +98,8 @@ impl TransportConfig {
         let sizes = [
             ("pool_max_idle_per_host", self.pool_max_idle_per_host),
             ("response_max_bytes", self.response_max_bytes),
+            ("json_max_bytes", self.json_max_bytes),
+            ("json_max_values", self.json_max_values),
             ("response_max_depth", self.response_max_depth),
             ("sse_line_max_bytes", self.sse_line_max_bytes),
             ("sse_event_max_bytes", self.sse_event_max_bytes),
@@ -101,6 +128,8 @@ impl fmt::Debug for TransportConfig {
             .field("pool_max_idle_per_host", &self.pool_max_idle_per_host)
             .field("pool_idle_timeout_ms", &self.pool_idle_timeout_ms)
             .field("response_max_bytes", &self.response_max_bytes)
+            .field("json_max_bytes", &self.json_max_bytes)
+            .field("json_max_values", &self.json_max_values)
             .field("response_max_depth", &self.response_max_depth)
             .field("sse_line_max_bytes", &self.sse_line_max_bytes)
             .field("sse_event_max_bytes", &self.sse_event_max_bytes)

@@ -7,20 +7,24 @@ const WINDOW_BYTES: usize = 64 * 1024;
 /// readable, and UUIDs (36) do because of their shape.
 const OPAQUE_MIN_CHARS: usize = 32;
 
-/// Words after which a value stands that must not be shown, if `:` or `=` comes between.
-const SECRET_NAMES: [&str; 12] = [
-    "access_token",
-    "api_key",
+/// What is shown instead of a person's address.
+const EMAIL: &str = "[e-mail]";
+
+/// Ends of names after which a value stands that must not be shown, if `:` or `=` comes between: letters and digits only.
+const SECRET_NAMES: [&str; 13] = [
+    "accesskey",
     "apikey",
     "authorization",
-    "client_secret",
     "cookie",
+    "jwt",
+    "keysecret",
     "password",
-    "refresh_token",
+    "privatekey",
     "secret",
-    "session_id",
+    "sealingkey",
+    "sessionid",
+    "signingkey",
     "token",
-    "user_token",
 ];
 
 /// At most `max_chars` characters of a body, fit for one line of a log or an error message.
@@ -35,41 +39,97 @@ pub fn excerpt(body: &[u8], max_chars: usize) -> String {
         text: String::new(),
         free_chars: max_chars,
     };
-    let mut rest = text.as_ref();
+    each_piece(&text, body.len() > WINDOW_BYTES, |piece| {
+        match piece {
+            Piece::Gap(gap) => out.push_gap(gap),
+            Piece::Word(word) => out.push(word),
+            Piece::Masked(mask) => out.push(mask),
+        }
+        out.free_chars > 0
+    });
+    out.text.truncate(out.text.trim_end().len());
+    out.text
+}
+
+/// The whole text with everything masked in it that [`excerpt`] masks, except e-mail addresses. For those who may read
+/// the text itself, but no secret; a net for accidents too.
+pub fn without_secrets(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    each_piece(text, false, |piece| {
+        let (shown, length) = match piece {
+            Piece::Gap(gap) => (gap, gap.len()),
+            Piece::Word(word) => (word, word.len()),
+            Piece::Masked(mask) => {
+                let end = rest.find(|c| !is_word_char(c)).unwrap_or(rest.len());
+                (if mask == EMAIL { &rest[..end] } else { mask }, end)
+            }
+        };
+        out.push_str(shown);
+        rest = &rest[length..];
+        true
+    });
+    out
+}
+
+/// What a text is made of.
+enum Piece<'t> {
+    /// What stands between two words.
+    Gap(&'t str),
+    /// A word that may be shown.
+    Word(&'t str),
+    /// What to show instead of a word.
+    Masked(&'static str),
+}
+
+/// Shows each piece of a text in its order, for as long as `show` says so. Where the text is cut, its last word is left
+/// out: half a token does not look like one.
+fn each_piece<'t>(text: &'t str, is_cut: bool, mut show: impl FnMut(Piece<'t>) -> bool) {
+    let mut rest = text;
     let mut mask_next = Mask::No;
-    while !rest.is_empty() && out.free_chars > 0 {
+    while !rest.is_empty() {
         let gap_bytes = rest.find(is_word_char).unwrap_or(rest.len());
         let (gap, behind) = rest.split_at(gap_bytes);
-        out.push_gap(gap);
+        if !show(Piece::Gap(gap)) {
+            return;
+        }
         let word_bytes = behind.find(|c| !is_word_char(c)).unwrap_or(behind.len());
         let (word, behind) = behind.split_at(word_bytes);
-        if behind.is_empty() && body.len() > WINDOW_BYTES {
-            break; // the window may have cut this word, and half a token does not look like one
+        if behind.is_empty() && is_cut {
+            return;
         }
         let is_masked = match mask_next {
             Mask::No => false,
             Mask::Always => true,
             Mask::IfAssigned => gap.contains([':', '=']),
         };
-        match masked(word) {
-            Some(mask) => out.push(mask),
-            None if is_masked && !word.is_empty() && !is_scheme(word) => out.push("[masked]"),
-            None => out.push(word),
+        let piece = match masked(word) {
+            Some(mask) if mask != EMAIL || !is_masked => Piece::Masked(mask),
+            _ if is_masked && !word.is_empty() && !is_scheme(word) => Piece::Masked("[masked]"),
+            _ => Piece::Word(word),
+        };
+        if !show(piece) {
+            return;
         }
         mask_next = if is_scheme(word) {
             Mask::Always
-        } else if SECRET_NAMES
-            .iter()
-            .any(|name| word.eq_ignore_ascii_case(name))
-        {
+        } else if is_secret_name(word) {
             Mask::IfAssigned
         } else {
             Mask::No
         };
         rest = behind;
     }
-    out.text.truncate(out.text.trim_end().len());
-    out.text
+}
+
+/// Whether a value of this name is a secret: `access_token`, `refreshToken`, `password`.
+pub fn is_secret_name(name: &str) -> bool {
+    let letters: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect();
+    SECRET_NAMES.iter().any(|end| letters.ends_with(end))
 }
 
 /// Whether the next word is a secret.
@@ -94,7 +154,7 @@ fn masked(word: &str) -> Option<&'static str> {
         .split_once('@')
         .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
     if is_email {
-        return Some("[e-mail]");
+        return Some(EMAIL);
     }
     // Every JSON web token begins with the base64 of `{"`.
     let is_web_token = word.starts_with("eyJ") && word.len() >= 20;
@@ -208,6 +268,41 @@ mod tests {
         ];
         for (body, expected) in table {
             assert_eq!(excerpt(body.as_bytes(), 200), expected);
+        }
+    }
+
+    #[test]
+    fn a_text_without_secrets_is_otherwise_as_it_was() {
+        let table = [
+            ("", ""),
+            (" two\n  lines,\tä ", " two\n  lines,\tä "),
+            ("to ada@mail.example", "to ada@mail.example"),
+            (
+                "Bearer abc-123,\n sk-abcdefgh1234!",
+                "Bearer [masked],\n [token]!",
+            ),
+            ("password: hunter2 and more", "password: [masked] and more"),
+            ("password: ada@mail.example", "password: [masked]"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(without_secrets(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_known_by_the_end_of_its_name() {
+        for name in [
+            "token",
+            "user_token",
+            "accessToken",
+            "X-Api-Key",
+            "key_secret",
+            "newPassword",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in ["tokens", "max_tokens", "secretary", "key", "id", ""] {
+            assert!(!is_secret_name(name), "{name}");
         }
     }
 

@@ -21,22 +21,47 @@ pub fn json_depth_within(bytes: &[u8], max_depth: usize) -> bool {
     brackets <= max_depth || deepest(bytes) <= max_depth
 }
 
-/// The deepest nesting, brackets inside strings left out.
+/// What an answer's JSON may cost, whatever its size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JsonLimits {
+    /// Deepest nesting.
+    pub(crate) depth: usize,
+    /// Most members and elements.
+    pub(crate) values: usize,
+}
+
+/// Whether this JSON text has no more members and elements than `max_values`, about: what is counted is what parts them.
+fn values_within(bytes: &[u8], max_values: usize) -> bool {
+    // Most answers hold fewer of these than the limit, those in texts included.
+    let parted = bytes
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
+        .count();
+    parted <= max_values || measured(bytes).1 <= max_values
+}
+
 fn deepest(bytes: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut position) = (0_usize, 0, 0);
+    measured(bytes).0
+}
+
+/// The deepest nesting, and how many brackets are opened and commas stand between values: those inside strings left out.
+fn measured(bytes: &[u8]) -> (usize, usize) {
+    let (mut depth, mut deepest, mut parted, mut position) = (0_usize, 0, 0, 0);
     while let Some(&byte) = bytes.get(position) {
         position += 1;
         match byte {
             b'[' | b'{' => {
                 depth += 1;
+                parted += 1;
                 deepest = deepest.max(depth);
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' => parted += 1,
             b'"' => position = after_string(bytes, position),
             _ => {}
         }
     }
-    deepest
+    (deepest, parted)
 }
 
 /// The position behind the string whose first character is at `position`.
@@ -54,13 +79,13 @@ fn after_string(bytes: &[u8], mut position: usize) -> usize {
     bytes.len()
 }
 
-/// Reads a complete JSON text as `T`, after checking its depth. A byte order mark is skipped: the text is whole and
-/// plain without it.
+/// Reads a complete JSON text as `T`, after checking its depth and how many values it has. A byte order mark is skipped:
+/// the text is whole and plain without it.
 ///
 /// The error names the place but never the content, which may be somebody's message.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
-    max_depth: usize,
+    limits: JsonLimits,
 ) -> Result<T, TransportError> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if bytes.is_empty() {
@@ -68,9 +93,16 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(
             "the body is empty, json was expected",
         ));
     }
-    if !json_depth_within(bytes, max_depth) {
+    if !json_depth_within(bytes, limits.depth) {
         return Err(TransportError::invalid_response(format!(
-            "the json is nested deeper than {max_depth} levels"
+            "the json is nested deeper than {} levels",
+            limits.depth
+        )));
+    }
+    if !values_within(bytes, limits.values) {
+        return Err(TransportError::invalid_response(format!(
+            "the json has more than {} values",
+            limits.values
         )));
     }
     serde_json::from_slice(bytes).map_err(|error| {
@@ -113,6 +145,11 @@ mod tests {
 
     use super::*;
 
+    const LIMITS: JsonLimits = JsonLimits {
+        depth: 100,
+        values: 1_000,
+    };
+
     fn nested(depth: usize) -> String {
         format!("{}{}", "[".repeat(depth), "]".repeat(depth))
     }
@@ -137,13 +174,31 @@ mod tests {
 
     #[test]
     fn json_deeper_than_the_limit_is_refused_even_where_it_would_be_kept_raw() {
-        assert!(decode::<&RawValue>(nested(100).as_bytes(), 100).is_ok());
-        let error = decode::<&RawValue>(nested(101).as_bytes(), 100).unwrap_err();
+        assert!(decode::<&RawValue>(nested(100).as_bytes(), LIMITS).is_ok());
+        let error = decode::<&RawValue>(nested(101).as_bytes(), LIMITS).unwrap_err();
         assert_eq!(
             error.to_string(),
             "invalid answer: the json is nested deeper than 100 levels"
         );
-        assert!(decode::<&RawValue>(nested(200_000).as_bytes(), 100).is_err());
+        assert!(decode::<&RawValue>(nested(200_000).as_bytes(), LIMITS).is_err());
+    }
+
+    #[test]
+    fn json_of_more_values_than_the_limit_is_refused_and_a_text_with_commas_is_not() {
+        let list = |elements: usize| format!("[{}1]", "1,".repeat(elements - 1));
+        let members = |count: usize| format!("{{{}\"z\":0}}", "\"a\":{},".repeat(count));
+        let text = serde_json::to_string(&[",[{".repeat(100_000)]).unwrap();
+        for (json, is_read) in [
+            (list(1_000), true),
+            (list(1_001), false),
+            (list(8_000_000), false),
+            (members(499), true),
+            (members(500), false),
+            (text, true),
+        ] {
+            let read = decode::<&RawValue>(json.as_bytes(), LIMITS);
+            assert_eq!(read.is_ok(), is_read, "{} bytes", json.len());
+        }
     }
 
     #[test]
@@ -167,7 +222,7 @@ mod tests {
         ];
         for body in table {
             assert!(
-                decode::<Value>(body, 100).is_err(),
+                decode::<Value>(body, LIMITS).is_err(),
                 "{:?}",
                 String::from_utf8_lossy(body)
             );
@@ -177,10 +232,10 @@ mod tests {
     #[test]
     fn a_byte_order_mark_before_json_is_skipped() {
         assert_eq!(
-            decode::<Value>(b"\xEF\xBB\xBF[1]", 100).unwrap(),
+            decode::<Value>(b"\xEF\xBB\xBF[1]", LIMITS).unwrap(),
             serde_json::json!([1])
         );
-        assert!(decode::<Value>(b"\xEF\xBB\xBF", 100).is_err());
+        assert!(decode::<Value>(b"\xEF\xBB\xBF", LIMITS).is_err());
     }
 
     #[test]
@@ -220,7 +275,7 @@ mod tests {
             ("planted-secret", "the body is not json at line 1 column 1"),
         ];
         for (text, expected) in table {
-            let error = decode::<Message>(text.as_bytes(), 100).unwrap_err();
+            let error = decode::<Message>(text.as_bytes(), LIMITS).unwrap_err();
             assert!(error.detail().starts_with(expected), "{text}: {error}");
             assert!(
                 !format!("{error} {error:?}").contains("planted"),

@@ -133,6 +133,18 @@ impl<'t> Request<'t> {
         })
     }
 
+    /// Sets a body that is already as it is to be sent, under this media type, or under none.
+    pub fn bytes(self, media_type: Option<&str>, body: Bytes) -> Self {
+        let request = self.change(|parts| {
+            *parts.body_mut() = Some(body.into());
+            Ok(())
+        });
+        match media_type {
+            Some(media_type) => request.header(CONTENT_TYPE.as_str(), media_type),
+            None => request,
+        }
+    }
+
     /// Sets a `multipart/form-data` body of one file: `part` is the form field, `file_name` what the server is told.
     pub fn file(
         mut self,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::body::BodyReader;
 use crate::error::TransportError;
-use crate::json;
+use crate::json::{self, JsonLimits};
 use crate::retry_after::retry_after;
 use crate::sse::{SseEvent, SseParser};
 
@@ -19,7 +19,7 @@ pub struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    pub(crate) max_depth: usize,
+    pub(crate) limits: JsonLimits,
 }
 
 impl Response {
@@ -62,7 +62,7 @@ impl Response {
     ///
     /// `InvalidResponse` with the place of the mistake, never with the content.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TransportError> {
-        json::decode(&self.body, self.max_depth)
+        json::decode(&self.body, self.limits)
     }
 
     /// How long the server asks to wait, at most `cap`: see [`retry_after`].

@@ -52,7 +52,11 @@ impl Chatter {
             Some(Position::After(cursor)) => Some(cursor.decode(&list)?),
             Some(_) => return Err(self.unsupported("list_conversations_backwards")),
         };
-        let (caller, credential) = self.caller_of_principal(cx).await?;
+        // Whoever looks for everybody looks with the backend's own token.
+        let (caller, credential) = match &cx.principal.user {
+            Some(_) => self.caller_of_principal(cx).await?,
+            None => (self.caller(cx, None).await?, None),
+        };
         let generation = self.generation(&caller).await?;
         let mut found = match generation {
             Generation::V0 => self.all_after(&caller, place.as_ref(), order).await?.answer,

@@ -1,6 +1,6 @@
 //! What became of a write whose answer was lost, found by comparing content and times.
 
-use adapterkit::{name_left_out, settle_by_reading};
+use adapterkit::{Chosen, name_left_out, possible, settle_by_reading};
 use backend::{
     Applied, Context, Error, Intent, Kind, Located, Location, Order, Result, Settled, Write,
 };
@@ -8,7 +8,7 @@ use conversation::{ConversationPatch, NewConversation, Time, text_of};
 
 use super::enumerate::{numbered, sent};
 use super::{Chatter, prefix};
-use crate::client::Caller;
+use crate::client::{Access, Caller};
 use crate::config::Generation;
 use crate::error::Effect;
 use crate::mapping::{conversation_to_canonical, create_request, preview};
@@ -70,7 +70,31 @@ impl Chatter {
         intent: &Intent,
         new: &NewConversation,
     ) -> Result<Settled> {
-        let (caller, credential) = self.caller_of_principal(cx).await?;
+        let stored = self.0.stored_tokens.as_deref();
+        let (all, mut looks) = possible(stored, self.name(), &cx.principal, intent).await?;
+        for token in all {
+            looks.take(self.settle_create_with(cx, intent, new, token).await);
+        }
+        looks.end()
+    }
+
+    /// The same among what one token sees; `None`: the backend's own.
+    async fn settle_create_with(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        new: &NewConversation,
+        token: Option<Chosen>,
+    ) -> Result<Settled> {
+        let (access, credential) = match token {
+            Some(stored) => (Access::Token(stored.secret), Some(stored.reference)),
+            None => (Access::Own, None),
+        };
+        let caller = Caller {
+            correlation_id: cx.request_id.clone(),
+            deadline: cx.deadline,
+            access,
+        };
         let generation = self.generation(&caller).await?;
         let projection = preview(&Write::CreateConversation(new.clone()), Some(generation));
         let Write::CreateConversation(projected) = projection.write else {

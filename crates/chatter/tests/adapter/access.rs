@@ -200,3 +200,48 @@ async fn an_end_users_own_token_makes_and_reaches_that_users_conversations() {
         Kind::UpstreamAuth
     );
 }
+
+#[tokio::test]
+async fn callers_of_a_tenant_share_its_token_where_they_have_none_of_their_own() {
+    let fake = FakeChatter::start(Generation::V2).await;
+    let bob = CredentialName::of_user("chatter", "t", "bob");
+    let tokens = Tokens(HashMap::from([
+        (bob.clone(), FakeChatter::TOKEN.into()),
+        (
+            adapterkit::of_tenant("chatter", "t"),
+            FakeChatter::OTHER_TOKEN.into(),
+        ),
+    ]));
+    let own = ChatterCredentials::Token("a token that nobody knows".into());
+    let config = ChatterConfig::new(fake.base_url(), own);
+    let chatter = Chatter::new("chatter", &config, Some(Arc::new(tokens))).unwrap();
+    for (tenant, user, reference) in [
+        ("t", Some("bob"), Some(&*bob.reference)),
+        ("t", Some("ann"), Some("tenant:t")),
+        ("t", None, Some("tenant:t")),
+        ("u", Some("bob"), None),
+    ] {
+        let principal = Principal {
+            tenant: tenant.into(),
+            key: "k".into(),
+            user: user.map(Into::into),
+            scopes: Scope::ALL.to_vec(),
+        };
+        let cx = Context::new(Arc::new(principal), "r", Duration::from_secs(30));
+        let made = chatter
+            .create_conversation(&cx, NewConversation::default())
+            .await;
+        match reference {
+            Some(reference) => {
+                let at = made.unwrap().location;
+                assert_eq!(
+                    at.credential.as_deref(),
+                    Some(reference),
+                    "{tenant} {user:?}"
+                );
+            }
+            // The backend's own is not known there.
+            None => assert_eq!(made.unwrap_err().kind, Kind::UpstreamAuth),
+        }
+    }
+}

@@ -132,6 +132,7 @@ async fn a_create_whose_answer_was_lost_is_found_if_there_is_only_one() {
             .create_conversation(&cx(), new.clone())
             .await
             .unwrap_err();
+        assert_eq!(fake.conversations(), 1, "it was carried out");
         let Settled::Applied(Applied::Conversation(located)) = settled(&chatter, &intent()).await
         else {
             panic!()

@@ -5,16 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use backend::{
-    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
-    ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
-    Page, PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus, Settled,
-    Template, Tool, Write,
+    Backend, Context, Error, Kind, Layer, Location, Page, PageRequest, Precondition, Result,
+    ServiceStatus,
 };
-use conversation::{
-    Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
-    NewConversation, NewMessage, Participant,
-};
-use futures_util::stream::BoxStream;
+use conversation::{Conversation, Message, MessageId, MessagePatch, NewMessage};
 
 /// What stands in the place of `msg_`.
 const FOREIGN: &str = "Antwort-";
@@ -69,21 +63,9 @@ fn down(id: &MessageId) -> MessageId {
 }
 
 #[async_trait]
-impl Backend for Wrapped {
-    fn info(&self) -> &BackendInfo {
-        self.store.info()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-
-    fn preview(&self, write: &Write) -> Projection {
-        self.store.preview(write)
-    }
-
-    async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
-        self.store.create_conversation(cx, new).await
+impl Layer for Wrapped {
+    fn below(&self) -> &dyn Backend {
+        &*self.store
     }
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
@@ -91,43 +73,6 @@ impl Backend for Wrapped {
             return Err(Error::new(Kind::Unavailable, "it cannot be reached"));
         }
         self.store.get_conversation(cx, at).await
-    }
-
-    fn get_conversations<'a>(
-        &'a self,
-        cx: &'a Context,
-        at: &'a [Location],
-    ) -> BoxStream<'a, (usize, Result<Conversation>)> {
-        self.store.get_conversations(cx, at)
-    }
-
-    async fn list_conversations(
-        &self,
-        cx: &Context,
-        query: &ConversationQuery,
-    ) -> Result<ConversationPage> {
-        self.store.list_conversations(cx, query).await
-    }
-
-    async fn update_conversation(
-        &self,
-        cx: &Context,
-        at: &Location,
-        patch: ConversationPatch,
-        precondition: Option<&Precondition>,
-    ) -> Result<Conversation> {
-        self.store
-            .update_conversation(cx, at, patch, precondition)
-            .await
-    }
-
-    async fn delete_conversation(
-        &self,
-        cx: &Context,
-        at: &Location,
-        precondition: Option<&Precondition>,
-    ) -> Result<()> {
-        self.store.delete_conversation(cx, at, precondition).await
     }
 
     async fn list_messages(
@@ -210,83 +155,10 @@ impl Backend for Wrapped {
             .map(|one| self.up(one))
     }
 
-    async fn respond(
-        &self,
-        cx: &Context,
-        at: &Location,
-        request: RespondRequest,
-    ) -> Result<EventStream> {
-        self.store.respond(cx, at, request).await
-    }
-
-    async fn templates(&self, cx: &Context) -> Result<Vec<Template>> {
-        self.store.templates(cx).await
-    }
-
-    async fn tools(&self, cx: &Context) -> Result<Vec<Tool>> {
-        self.store.tools(cx).await
-    }
-
     async fn status(&self, cx: &Context) -> Result<ServiceStatus> {
         if self.faults.status.load(Ordering::SeqCst) {
             return Err(Error::new(Kind::Internal, "sealed with another key"));
         }
         self.store.status(cx).await
-    }
-
-    async fn statistics(&self, cx: &Context) -> Result<ServiceStatus> {
-        self.store.statistics(cx).await
-    }
-
-    async fn list_participants(&self, cx: &Context, at: &Location) -> Result<Vec<Participant>> {
-        self.store.list_participants(cx, at).await
-    }
-
-    async fn add_participants(
-        &self,
-        cx: &Context,
-        at: &Location,
-        new: Vec<Participant>,
-    ) -> Result<Vec<Participant>> {
-        self.store.add_participants(cx, at, new).await
-    }
-
-    async fn remove_participant(
-        &self,
-        cx: &Context,
-        at: &Location,
-        participant: &str,
-    ) -> Result<()> {
-        self.store.remove_participant(cx, at, participant).await
-    }
-
-    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
-        self.store.send_activity(cx, at, activity).await
-    }
-
-    async fn put_attachment(
-        &self,
-        cx: &Context,
-        at: &Location,
-        new: NewAttachment,
-    ) -> Result<Attachment> {
-        self.store.put_attachment(cx, at, new).await
-    }
-
-    async fn open_attachment(
-        &self,
-        cx: &Context,
-        at: &Location,
-        id: &AttachmentId,
-    ) -> Result<AttachmentContent> {
-        self.store.open_attachment(cx, at, id).await
-    }
-
-    async fn health(&self, cx: &Context) -> Health {
-        self.store.health(cx).await
-    }
-
-    async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
-        self.store.settle(cx, intent).await
     }
 }

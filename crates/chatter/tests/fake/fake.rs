@@ -185,6 +185,11 @@ impl FakeChatter {
             .map(|stored| stored.row.clone())
     }
 
+    /// How many conversations are stored, deleted ones included.
+    pub(crate) fn conversations(&self) -> usize {
+        self.server.data().conversations.len()
+    }
+
     /// Makes every token that came from a login worthless.
     pub(crate) fn expire_tokens(&self) {
         self.server.data().tokens.clear();

@@ -25,7 +25,7 @@ impl Convore {
             return Err(self.became_another(operation));
         };
         let participants = participants_of(cx, &new, &cx.intent.simple().to_string());
-        let channel_id = &self.0.channel_id;
+        let channel_id = &self.1.channel_id;
         let label_ids = self
             .label_ids(cx, &new.labels, &[], channel_id, operation)
             .await?;
@@ -35,7 +35,7 @@ impl Convore {
             .create_conversation(cx.deadline, &request)
             .await
             .map_err(|failure| {
-                self.0.labels.forget();
+                self.1.labels.forget();
                 self.failed(failure, operation, Target::Collection, Effect::Write)
             })?;
         let location = self.location(&row);
@@ -51,7 +51,7 @@ impl Convore {
             id: ConversationId::derive(self.name(), &row.id),
             backend: self.name().into(),
             native: row.id.as_str().into(),
-            credential: None,
+            credential: self.1.credential.clone(),
             renamed: false,
         }
     }
@@ -149,7 +149,7 @@ impl Convore {
             .map_err(|failure| {
                 if !request.label_ids.is_absent() {
                     // One of them may be gone.
-                    self.0.labels.forget();
+                    self.1.labels.forget();
                 }
                 self.failed(failure, operation, Target::Conversation, Effect::Write)
             })

@@ -79,13 +79,13 @@ impl Convore {
             return Ok(ids);
         }
         let not_applied = |error: Error| error.outcome(Outcome::NotApplied);
-        if let Some(known) = self.0.labels.known.get(&()) {
+        if let Some(known) = self.1.labels.known.get(&()) {
             missing.retain(|name| take(&known, name, channel_id, &mut ids).is_none());
         }
         if missing.is_empty() {
             return Ok(ids);
         }
-        let alone = tokio::time::timeout_at(cx.deadline.into(), self.0.labels.making.lock());
+        let alone = tokio::time::timeout_at(cx.deadline.into(), self.1.labels.making.lock());
         let _alone = alone.await.map_err(|_| {
             let message = "the labels were not looked up in time, because others are";
             not_applied(Error::new(Kind::Timeout, message).origin(Origin::Gateway))
@@ -101,7 +101,7 @@ impl Convore {
             ids.push(made.id.clone());
             all.entry(name.to_owned()).or_default().push(made);
         }
-        self.0.labels.note(&Arc::new(all));
+        self.1.labels.note(&Arc::new(all));
         Ok(ids)
     }
 

@@ -4,7 +4,10 @@ use adapterkit::{paired, settle_by_reading};
 use backend::{
     Applied, Backend, Context, Error, Intent, Kind, Located, Location, Result, Settled, Write,
 };
-use conversation::{ConversationPatch, Direction, NewConversation, NewMessage, Patch, Time};
+use conversation::{
+    ConversationPatch, Direction, MessageId, MessagePatch, NewConversation, NewMessage, Part,
+    Patch, Time, text_of,
+};
 
 use super::Convore;
 use super::caches::Placed;
@@ -39,6 +42,9 @@ impl Convore {
                 },
                 _,
             ) => Ok(Settled::NotApplied),
+            (Write::UpdateMessage { id, patch }, Some(at)) => {
+                self.settle_edit(cx, intent, at, id, patch).await
+            }
             (
                 Write::DeleteConversation
                 | Write::UpdateMessage { .. }
@@ -80,7 +86,7 @@ impl Convore {
         for row in listing.items {
             let location = self.location(&row);
             let found = self.canonical(&row, &location, OPERATION)?;
-            let looks_alike = row.channel_id == self.0.channel_id
+            let looks_alike = row.channel_id == self.1.channel_id
                 && found.title == wanted.title
                 && found.priority == wanted.priority
                 && wanted
@@ -207,6 +213,34 @@ impl Convore {
         }
     }
 
+    /// An edit writes the words first, and takes files away one by one afterwards: it may have ended in between.
+    async fn settle_edit(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        at: &Location,
+        id: &MessageId,
+        patch: &MessagePatch,
+    ) -> Result<Settled> {
+        let settled = settle_by_reading(self, cx, intent, &self.0.window).await?;
+        let Patch::Set(parts) = &patch.parts else {
+            return Ok(settled);
+        };
+        if settled != Settled::NotApplied {
+            return Ok(settled);
+        }
+        let message = match self.get_message(&cx.fresh(), at, id).await {
+            Ok(message) => message,
+            Err(error) if error.kind == Kind::NotFound => return Ok(settled),
+            Err(error) => return Err(error),
+        };
+        Ok(if words(&message.parts) == words(parts) {
+            Settled::Unknown
+        } else {
+            settled
+        })
+    }
+
     /// All messages of an import: as many as were sent, and no other that could be one of them.
     async fn settle_imports(
         &self,
@@ -280,6 +314,12 @@ impl Convore {
         // What was left out may be it.
         Ok(!complete)
     }
+}
+
+/// The words of a message, without its files.
+fn words(parts: &[Part]) -> String {
+    let texts = parts.iter().filter(|part| matches!(part, Part::Text(_)));
+    text_of(&texts.cloned().collect::<Vec<_>>())
 }
 
 /// How a message that was previewed would look there.

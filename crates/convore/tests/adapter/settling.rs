@@ -74,6 +74,7 @@ async fn a_lost_create_is_found_by_what_it_made() {
             .await
             .unwrap_err();
         assert_eq!(error.outcome, Outcome::Unknown);
+        assert_eq!(fake.conversations(), 1, "it was carried out");
         let Settled::Applied(Applied::Conversation(found)) = settle(&convore, &noted).await else {
             panic!("it was made")
         };

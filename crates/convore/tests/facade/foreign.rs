@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use backend::{
-    Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
-    ConversationQuery, EventStream, Health, Intent, Located, Location, NewAttachment, Page,
-    PageRequest, Precondition, Projection, RespondRequest, Result, ServiceStatus, Settled,
-    Template, Tool, Write,
+    Attachment, Backend, Context, ConversationPage, ConversationQuery, Layer, Located, Location,
+    NewAttachment, Page, PageRequest, Precondition, Result,
 };
 use conversation::{
-    Activity, AttachmentId, Conversation, ConversationPatch, Message, MessageId, MessagePatch,
-    NewConversation, NewMessage, Participant, Priority, Status,
+    Conversation, ConversationPatch, Message, MessageId, MessagePatch, NewConversation, NewMessage,
+    Priority, Status,
 };
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -65,17 +63,9 @@ fn inwards(mut new: NewMessage) -> NewMessage {
 }
 
 #[async_trait::async_trait]
-impl Backend for Foreign {
-    fn info(&self) -> &BackendInfo {
-        self.0.info()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    fn preview(&self, write: &Write) -> Projection {
-        self.0.preview(write)
+impl Layer for Foreign {
+    fn below(&self) -> &dyn Backend {
+        &*self.0
     }
 
     async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
@@ -114,15 +104,6 @@ impl Backend for Foreign {
     ) -> Result<Conversation> {
         let update = self.0.update_conversation(cx, at, patch, precondition);
         update.await.map(strange)
-    }
-
-    async fn delete_conversation(
-        &self,
-        cx: &Context,
-        at: &Location,
-        precondition: Option<&Precondition>,
-    ) -> Result<()> {
-        self.0.delete_conversation(cx, at, precondition).await
     }
 
     async fn list_messages(
@@ -196,57 +177,6 @@ impl Backend for Foreign {
         rated.await.map(outwards)
     }
 
-    async fn respond(
-        &self,
-        cx: &Context,
-        at: &Location,
-        request: RespondRequest,
-    ) -> Result<EventStream> {
-        self.0.respond(cx, at, request).await
-    }
-
-    async fn templates(&self, cx: &Context) -> Result<Vec<Template>> {
-        self.0.templates(cx).await
-    }
-
-    async fn tools(&self, cx: &Context) -> Result<Vec<Tool>> {
-        self.0.tools(cx).await
-    }
-
-    async fn status(&self, cx: &Context) -> Result<ServiceStatus> {
-        self.0.status(cx).await
-    }
-
-    async fn statistics(&self, cx: &Context) -> Result<ServiceStatus> {
-        self.0.statistics(cx).await
-    }
-
-    async fn list_participants(&self, cx: &Context, at: &Location) -> Result<Vec<Participant>> {
-        self.0.list_participants(cx, at).await
-    }
-
-    async fn add_participants(
-        &self,
-        cx: &Context,
-        at: &Location,
-        new: Vec<Participant>,
-    ) -> Result<Vec<Participant>> {
-        self.0.add_participants(cx, at, new).await
-    }
-
-    async fn remove_participant(
-        &self,
-        cx: &Context,
-        at: &Location,
-        participant: &str,
-    ) -> Result<()> {
-        self.0.remove_participant(cx, at, participant).await
-    }
-
-    async fn send_activity(&self, cx: &Context, at: &Location, activity: Activity) -> Result<()> {
-        self.0.send_activity(cx, at, activity).await
-    }
-
     async fn put_attachment(
         &self,
         cx: &Context,
@@ -255,22 +185,5 @@ impl Backend for Foreign {
     ) -> Result<Attachment> {
         new.message_id = new.message_id.as_ref().map(own);
         self.0.put_attachment(cx, at, new).await
-    }
-
-    async fn open_attachment(
-        &self,
-        cx: &Context,
-        at: &Location,
-        id: &AttachmentId,
-    ) -> Result<AttachmentContent> {
-        self.0.open_attachment(cx, at, id).await
-    }
-
-    async fn health(&self, cx: &Context) -> Health {
-        self.0.health(cx).await
-    }
-
-    async fn settle(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
-        self.0.settle(cx, intent).await
     }
 }

@@ -16,7 +16,7 @@ mod messages;
 mod serve;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use convore::wire;
@@ -25,6 +25,11 @@ use testkit::openapi::Description;
 
 use data::Data;
 pub(crate) use faults::Fault;
+
+/// The vendor's description, reduced to what the adapter uses.
+static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
+    Description::parse(include_str!("../fixtures/openapi.json")).expect("the reduced description")
+});
 
 /// In which order lists come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +109,6 @@ pub(crate) struct SeenRequest {
 /// What the handlers share.
 pub(crate) struct Server {
     options: FakeOptions,
-    description: Description,
     data: Mutex<Data>,
 }
 
@@ -138,11 +142,9 @@ impl FakeConvore {
             .await
             .expect("a free loopback port");
         let address = listener.local_addr().expect("a bound address");
-        let description = include_str!("../fixtures/openapi.json");
         let budget = options.requests_per_minute.map(Budget::per_minute);
         let server = Arc::new(Server {
             options,
-            description: Description::parse(description).expect("the reduced description"),
             data: Mutex::new(Data::new(budget)),
         });
         let task = tokio::spawn(serve::serve(listener, Arc::clone(&server)));
@@ -176,6 +178,11 @@ impl FakeConvore {
     /// A stored conversation.
     pub(crate) fn conversation(&self, id: &str) -> Option<wire::Conversation> {
         self.server.data().conversations.get(id).cloned()
+    }
+
+    /// How many conversations are stored.
+    pub(crate) fn conversations(&self) -> usize {
+        self.server.data().conversations.len()
     }
 
     /// Changes a stored conversation, as somebody else would.

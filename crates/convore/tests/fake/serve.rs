@@ -14,7 +14,9 @@ use serde_json::Value;
 
 use super::answer::{Answer, Query, Refusal};
 use super::faults::Fault;
-use super::{FakeConvore, SeenRequest, Server, attachments, conversations, labels, messages};
+use super::{
+    DESCRIPTION, FakeConvore, SeenRequest, Server, attachments, conversations, labels, messages,
+};
 use testkit::budget::retry_after_seconds;
 use testkit::cuttable::{Connection, CuttableListener};
 
@@ -78,10 +80,7 @@ async fn answer(
         .path_and_query()
         .map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
     let method = parts.method.to_string();
-    let violations =
-        server
-            .description
-            .check_request(&method, &path_and_query, &parts.headers, &body);
+    let violations = DESCRIPTION.check_request(&method, &path_and_query, &parts.headers, &body);
     let fault = {
         let mut data = server.data();
         data.violations.extend(violations);
@@ -140,7 +139,7 @@ async fn carry_out(call: &Call, fault: Option<Fault>, connection: &Connection) -
     // An empty cursor breaks the description on purpose.
     let is_described = answer.status == 200 && !call.server.options.ends_with_empty_cursor;
     if is_described && answer.content_type == "application/json" {
-        let violations = call.server.description.check_response(
+        let violations = DESCRIPTION.check_response(
             &call.method,
             &call.path_and_query,
             answer.status,

@@ -1,6 +1,7 @@
 //! Conversations: create, read, delete.
 
 use adapterkit::Failure;
+use backend::ports::CredentialName;
 use backend::{Context, Error, Kind, Located, Location, Outcome, Precondition, Result, Write};
 use conversation::{Conversation, ConversationId, ConversationPatch, NewConversation};
 
@@ -30,6 +31,11 @@ impl Datamonkey {
             deadline: cx.deadline,
             token: None,
         };
+        if let Some((tenant, identity)) = self.tenant_identity(cx).await? {
+            return self
+                .create_as_tenant(&caller, &tenant, &identity, body)
+                .await;
+        }
         let user = self.user_name(cx);
         let (mut identity, is_new) = self.identity_for_create(&caller, &user).await?;
         if !is_new {
@@ -61,6 +67,24 @@ impl Datamonkey {
             }
         }
         self.located(&created, &identity, body)
+    }
+
+    /// With the token that an operator has set for the tenant. It is never replaced by another of the server's making.
+    async fn create_as_tenant(
+        &self,
+        caller: &Caller,
+        tenant: &CredentialName,
+        identity: &Identity,
+        body: &CreateRequest,
+    ) -> Result<Located> {
+        let mut created = self
+            .create_with(caller, identity, body)
+            .await
+            .map_err(|failure| self.failed(failure, CREATE, Call::Create, None))?;
+        match created.new_token.take() {
+            Some(secret) => Err(self.replaced_again(caller, tenant, &created, secret).await),
+            None => self.located(&created, identity, body),
+        }
     }
 
     async fn create_with(

@@ -7,7 +7,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering;
 
-use adapterkit::Failure;
+use adapterkit::{Failure, of_tenant};
 use backend::ports::CredentialName;
 use backend::{Context, Error, Kind, Location, Outcome, Result};
 use conversation::Time;
@@ -153,7 +153,10 @@ impl Datamonkey {
             let message = "the token of this conversation's user is missing or cannot be read";
             return Err(Error::new(Kind::UpstreamAuth, message).at(self.name(), operation));
         };
-        let token = self.usable(stored)?.ok_or_else(|| self.ended(operation))?;
+        let token = match self.replaced_by_operator(&name).await? {
+            Some(token) => token,
+            None => self.usable(stored)?.ok_or_else(|| self.ended(operation))?,
+        };
         Ok(Reach {
             caller: Caller {
                 deadline: cx.deadline,
@@ -162,6 +165,26 @@ impl Datamonkey {
             at,
             operation,
         })
+    }
+
+    /// The token that has been set since for the same user of the vendor, where the server takes it: the next call is made
+    /// with it.
+    async fn replaced_by_operator(&self, name: &CredentialName) -> Result<Option<Token>> {
+        let Some((subject, of)) = name.reference.split_once('@') else {
+            return Ok(None);
+        };
+        if !is_subject(subject) {
+            return Ok(None);
+        }
+        let of = CredentialName {
+            backend: name.backend.clone(),
+            reference: of.into(),
+        };
+        let set = self.stored(&of).await?;
+        match set.filter(|token| token.subject == subject) {
+            Some(token) => self.usable(token),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn ended(&self, operation: &'static str) -> Error {
@@ -190,6 +213,20 @@ impl Datamonkey {
             return Ok((identity, false));
         }
         Ok((self.bootstrap(caller, user).await?, true))
+    }
+
+    /// The identity that the tenant's callers share, where its token lives long enough; `None` where there is none, or
+    /// the caller has one of their own.
+    pub(super) async fn tenant_identity(
+        &self,
+        cx: &Context,
+    ) -> Result<Option<(CredentialName, Identity)>> {
+        if self.stored(&self.user_name(cx)).await?.is_some() {
+            return Ok(None);
+        }
+        let tenant = of_tenant(self.name(), &cx.principal.tenant);
+        let identity = self.long_living(&tenant).await?;
+        Ok(identity.map(|identity| (tenant, identity)))
     }
 
     async fn hold(&self, caller: &Caller, user: &CredentialName) -> Result<MutexGuard<'_, ()>> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use adapterkit::settle_by_reading;
+use adapterkit::{of_tenant, settle_by_reading};
 use backend::ports::CredentialName;
 use backend::{Applied, Context, Error, Intent, Kind, Located, Location, Result, Settled, Write};
 use conversation::{NewConversation, Time, text_of};
@@ -81,8 +81,13 @@ impl Datamonkey {
             return Ok(Settled::Unknown);
         };
         let title = create_request(&projected).title.into_value();
-        let user = self.user_name(cx);
-        let (identities, mut all_seen) = self.identities_since(&user, intent.started_at).await?;
+        let (mut identities, mut all_seen) = self
+            .identities_since(&self.user_name(cx), intent.started_at)
+            .await?;
+        let tenant = of_tenant(self.name(), &cx.principal.tenant);
+        let (shared, shared_seen) = self.identities_since(&tenant, intent.started_at).await?;
+        identities.extend(shared);
+        all_seen &= shared_seen;
         let bootstraps = self.0.credentials.bootstraps(self.name()).await?;
         let hidden: HashSet<Box<str>> = bootstraps
             .into_iter()

@@ -565,3 +565,41 @@ async fn a_token_that_cannot_be_opened_has_sent_nothing() {
     }
     assert_eq!(pair.asked().len(), asked);
 }
+
+#[tokio::test]
+async fn callers_without_a_token_of_their_own_share_the_tenants_and_never_lose_it() {
+    let pair = Pair::new().await;
+    // Somebody has one from before.
+    let early = pair.create_as(&cx_of("eve")).await;
+    let shared = pair.fake.sign("operator", None);
+    let tenant = adapterkit::of_tenant(NAME, "t");
+    let secret = shared.into();
+    pair.credentials.put(&tenant, &secret).await.unwrap();
+    let ada = pair.create_as(&cx_of("ada")).await;
+    let bob = pair.create_as(&cx_of("bob")).await;
+    for at in [&ada, &bob] {
+        assert_eq!(at.credential.as_deref(), Some("operator@tenant:t"));
+        ask(&pair.datamonkey, at, "hello").await;
+    }
+    let again = pair.create_as(&cx_of("eve")).await;
+    assert_eq!(again.credential, early.credential);
+    // What one caller of the tenant has made is not found for another by looking.
+    assert!(pair.listed(&cx_of("ada")).await.is_empty());
+
+    // A new one for the same user of the vendor is the next call's.
+    let newer = pair.fake.sign("operator", Some(3 * 86_400));
+    let secret = newer.clone().into();
+    pair.credentials.put(&tenant, &secret).await.unwrap();
+    pair.datamonkey.get_conversation(&cx(), &ada).await.unwrap();
+    let requests = pair.fake.requests();
+    assert_eq!(requests.last().unwrap().token.as_deref(), Some(&*newer));
+
+    // One that has ended is no choice any more; it is kept for the operator to replace.
+    let ended = pair.fake.sign("operator", Some(-3600));
+    let secret = ended.clone().into();
+    pair.credentials.put(&tenant, &secret).await.unwrap();
+    let cid = pair.create_as(&cx_of("cid")).await;
+    assert_ne!(cid.credential.as_deref(), Some("operator@tenant:t"));
+    let kept = pair.credentials.get(&tenant).await.unwrap().unwrap();
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&kept), ended);
+}

@@ -217,3 +217,31 @@ async fn one_bad_record_leaves_the_others_and_unknown_words_are_kept() {
     assert_eq!(messages[0].role, Role::System);
     assert!(messages[2].extensions["datamonkey"].contains_key("mood"));
 }
+
+#[tokio::test]
+async fn a_long_history_comes_in_one_answer_and_is_read() {
+    // The vendor has no pages, and took messages of 10 MB where it was measured.
+    let pair = Pair::new().await;
+    let at = pair.create().await;
+    for (number, letter) in ["a", "b", "c"].into_iter().enumerate() {
+        let text = letter.repeat(9 * 1024 * 1024);
+        pair.fake
+            .store(&at.native, "user", &text, number as i64 + 1);
+    }
+    let messages = all(&pair.datamonkey, &at).await;
+    let lengths: Vec<usize> = texts(&messages).iter().map(String::len).collect();
+    assert_eq!(lengths, [9 * 1024 * 1024; 3]);
+}
+
+#[tokio::test]
+async fn a_history_of_many_short_messages_is_read() {
+    let pair = Pair::new().await;
+    let at = pair.create().await;
+    // Three members each: more values than an answer of a vendor with pages may hold.
+    let one = r#"{"role":"user","content":"a","timestamp":1}"#;
+    let body = format!(r#"{{"messages":[{}]}}"#, vec![one; 150_000].join(","));
+    pair.fake
+        .inject(Operation::Messages, Fault::json(200, &body));
+    let found = page(&pair.datamonkey, &at, PageRequest::first(10)).await;
+    assert_eq!(found.items.len(), 10);
+}

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use backend::{Error, Kind, Origin, Outcome, Retry, Upstream};
+use backend::{Error, Kind, Obstacle, Origin, Outcome, Retry, Upstream};
 use secrecy::{ExposeSecret as _, SecretString};
 use transport::{Response, TransportError, TransportErrorKind};
 
@@ -22,9 +22,15 @@ pub(super) fn from_transport(error: TransportError) -> Error {
         TransportErrorKind::Timeout(_) => {
             Error::new(Kind::Timeout, "the model's server did not answer in time")
         }
-        TransportErrorKind::Dns | TransportErrorKind::Connect | TransportErrorKind::Tls => {
+        kind
+        @ (TransportErrorKind::Dns | TransportErrorKind::Connect | TransportErrorKind::Tls) => {
             let message = "the model's server cannot be reached: check the responder's base url";
-            Error::new(Kind::Unavailable, message).origin(Origin::Network)
+            let error = Error::new(Kind::Unavailable, message).origin(Origin::Network);
+            match kind {
+                TransportErrorKind::Dns => error.obstacle(Obstacle::Name),
+                TransportErrorKind::Tls => error.obstacle(Obstacle::Trust),
+                _ => error,
+            }
         }
         TransportErrorKind::ConnectionLost => {
             let message = "the connection to the model's server was lost";

@@ -131,7 +131,7 @@ impl Sunshine {
                 id: ConversationId::derive(self.name(), native),
                 backend: self.name().into(),
                 native: native.into(),
-                credential: None,
+                credential: self.credential(),
                 renamed: false,
             },
             conversation,

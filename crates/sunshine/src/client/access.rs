@@ -45,6 +45,27 @@ impl Access {
         }
     }
 
+    /// Another credential, used as this one is: `<key id>:<secret>`, or a token.
+    pub(super) fn with_secret(&self, stored: &SecretString) -> Self {
+        let text = stored.expose_secret();
+        // No token of the vendor's holds a colon, and no key's id does.
+        let credentials = match (text.split_once(':'), &self.credentials) {
+            (None, _) => SunshineCredentials::Token(stored.clone()),
+            (Some((key_id, secret)), SunshineCredentials::Jwt { scope, .. }) => {
+                SunshineCredentials::Jwt {
+                    key_id: key_id.to_owned(),
+                    secret: secret.into(),
+                    scope: *scope,
+                }
+            }
+            (Some((key_id, secret)), _) => SunshineCredentials::Basic {
+                key_id: key_id.to_owned(),
+                secret: secret.into(),
+            },
+        };
+        Self::new(credentials)
+    }
+
     /// The request with what it needs.
     pub(super) async fn apply<'t>(&self, request: Request<'t>) -> Request<'t> {
         match &self.credentials {

@@ -84,6 +84,17 @@ async fn a_signed_token_opens_as_long_as_it_and_its_key_are_good() {
         let past = json!({"scope": "app", "exp": now - seconds});
         assert_eq!(ask(&token(&key.id, secret, &past)).await, 401);
     }
+    assert_eq!(
+        ask(&token(&key.id, secret, &json!({"scope": "app", "exp": 1}))).await,
+        401
+    );
+    // Made by a clock that is ahead of ours, by a little and by more than clocks differ.
+    for (seconds, status) in [(0, 404), (240, 404), (3_600, 401)] {
+        let (from, to) = (now + seconds, now + seconds + 3_600);
+        let early = json!({"scope": "app", "nbf": from, "iat": from, "exp": to});
+        let answer = ask(&token(&key.id, secret, &early)).await;
+        assert_eq!(answer, status, "{seconds} s ahead");
+    }
 }
 
 #[tokio::test]

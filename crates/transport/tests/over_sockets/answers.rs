@@ -224,6 +224,36 @@ async fn bodies_at_the_limit_are_read() {
 }
 
 #[tokio::test]
+async fn json_has_a_limit_of_its_own() {
+    let body = format!("\"{}\"", "x".repeat(99_998));
+    let fake = Fake::always(vec![Step::Send(answer("200 OK", "", body.as_bytes()))]).await;
+    let config = TransportConfig {
+        response_max_bytes: 100_000,
+        json_max_bytes: 99_999,
+        ..TransportConfig::default()
+    };
+    let transport = fake.transport_with(config);
+    let error = transport.get(&["x"]).send().await.unwrap_err();
+    assert_eq!(error.kind(), TransportErrorKind::BodyTooLarge, "{error}");
+    let file = transport.get(&["x"]).accept("*/*").send().await.unwrap();
+    assert_eq!(file.body().len(), 100_000);
+}
+
+#[tokio::test]
+async fn json_of_too_many_values_is_no_answer() {
+    let body = format!("[{}1]", "1,".repeat(1_000));
+    let fake = Fake::always(vec![Step::Send(answer("200 OK", "", body.as_bytes()))]).await;
+    let config = TransportConfig {
+        json_max_values: 1_000,
+        ..TransportConfig::default()
+    };
+    let transport = fake.transport_with(config);
+    let response = transport.get(&["x"]).send().await.unwrap();
+    let error = response.json::<serde_json::Value>().unwrap_err();
+    assert_eq!(error.kind(), TransportErrorKind::InvalidResponse, "{error}");
+}
+
+#[tokio::test]
 async fn a_gzip_bomb_is_stopped_at_the_limit() {
     let bomb = gzip(&vec![0; 20_000_000]);
     assert!(

@@ -9,6 +9,7 @@ mod connections;
 mod failures;
 mod fake;
 mod pieces;
+mod records;
 mod requests;
 mod streams;
 mod tls;
