@@ -39,7 +39,7 @@ impl Overlay {
         );
         fidelity::allow(cx, self.name(), &fate)?;
         let kept = self.kept(at).await?;
-        self.held_conversation(cx, at, kept).await?;
+        self.held_conversation(&cx.fresh(), at, kept).await?;
         cx.trace.note_fates(&at.id.to_string(), vec![fate]);
         Ok(())
     }

@@ -114,7 +114,8 @@ impl Overlay {
         self.lay_conversation(cx, at, held, &kept).await
     }
 
-    /// The conversation as the backend holds it; where access has ended, as it last showed it.
+    /// The conversation as the backend holds it; where access has ended, and for a reader where the backend is down, as it
+    /// last showed it.
     pub(crate) async fn held_conversation(
         &self,
         cx: &Context,
@@ -127,7 +128,7 @@ impl Overlay {
         match self.below().get_conversation(&under(cx), at).await {
             Ok(held) => Ok((held, kept)),
             Err(error) if self.has_ended(&kept, &error) => copied(self.note_ended(cx, at).await?),
-            Err(error) => Err(error),
+            Err(error) => Ok((Self::copy_of_down(cx, &kept, error)?, kept)),
         }
     }
 

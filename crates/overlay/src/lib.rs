@@ -37,6 +37,7 @@ mod attachments;
 mod backend;
 mod capabilities;
 mod conversations;
+mod copies;
 mod cursor;
 mod edits;
 mod fidelity;

@@ -24,7 +24,10 @@ impl Overlay {
             Some(Position::After(_) | Position::Before(_)) => Why::WalkGoesOn,
             Some(Position::AfterMessage(_) | Position::BeforeMessage(_)) | None => Why::Read,
         };
-        let kept = self.refreshed_for(cx, at, why).await?;
+        let kept = match self.refreshed_for(cx, at, why).await {
+            Ok(kept) => kept,
+            Err(error) => self.kept_of_down(cx, at, error).await?,
+        };
         let list = list_name(self.name(), at, page.order);
         let shown = if kept.index.is_some() {
             self.page_of_index(cx, at, page, &list).await
@@ -173,8 +176,14 @@ impl Overlay {
         at: &Location,
         id: &MessageId,
     ) -> Result<Message> {
-        let kept = self.knowing(cx, at, id).await?;
-        let found = self.held(cx, at, &kept, id).await?;
+        let kept = match self.knowing(cx, at, id).await {
+            Ok(kept) => kept,
+            Err(error) => self.kept_of_down(cx, at, error).await?,
+        };
+        let found = match self.held(cx, at, &kept, id).await {
+            Ok(found) => found,
+            Err(error) => self.held_of_down(cx, at, &kept, id, error).await?,
+        };
         if let Held::Ours(row) = &found {
             note_kept(cx, row);
         }

@@ -19,7 +19,7 @@ struct Inner {
     state: Arc<dyn OverlayState>,
     blobs: Arc<dyn Blobs>,
     directory: Arc<dyn Directory>,
-    cache: KeptCache,
+    cache: Arc<KeptCache>,
 }
 
 impl fmt::Debug for Overlay {
@@ -42,7 +42,7 @@ impl Overlay {
         blobs: Arc<dyn Blobs>,
         directory: Arc<dyn Directory>,
     ) -> Self {
-        let cache = KeptCache::new(settings.cache_max_bytes);
+        let cache = Arc::new(KeptCache::new(settings.cache_max_bytes));
         Self(Arc::new(Inner {
             below,
             settings,
@@ -50,6 +50,21 @@ impl Overlay {
             blobs,
             directory,
             cache,
+        }))
+    }
+
+    /// The same overlay in the place of another one over the same backend and state, some of whose requests still run: both
+    /// hold the same rows in memory, as many as the former one may, so that neither shows what the other has changed.
+    #[must_use]
+    pub fn succeeding(self, former: &Overlay) -> Self {
+        let inner = &self.0;
+        Self(Arc::new(Inner {
+            below: Arc::clone(&inner.below),
+            settings: inner.settings.clone(),
+            state: Arc::clone(&inner.state),
+            blobs: Arc::clone(&inner.blobs),
+            directory: Arc::clone(&inner.directory),
+            cache: Arc::clone(&former.0.cache),
         }))
     }
 

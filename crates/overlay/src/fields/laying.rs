@@ -17,6 +17,14 @@ impl Overlay {
         }
     }
 
+    /// What decides it of an answer to this call: one that was given in place of a backend that is down tells nothing.
+    fn rules_of(&self, cx: &Context) -> Rules {
+        Rules {
+            is_current: cx.trace.stale().is_none(),
+            ..self.rules()
+        }
+    }
+
     /// The same for what may come from a cache.
     fn rules_of_cached(&self) -> Rules {
         Rules {
@@ -34,13 +42,16 @@ impl Overlay {
         held: Conversation,
         kept: &Kept,
     ) -> Result<Conversation> {
-        let copy = self.copy_of(&held, kept);
+        let rules = self.rules_of(cx);
+        let copy = self.copy_of(&held, kept).filter(|_| rules.is_current);
         if kept.fields.is_empty() && copy.is_none() {
             return Ok(growth(held, kept));
         }
-        let Laid { object, seen } = super::lay_conversation(held, &kept.fields, &self.rules())?;
+        let Laid { object, seen } = super::lay_conversation(held, &kept.fields, &rules)?;
         fidelity::note_seen(cx, &at.id.to_string(), &seen);
-        self.mark(cx, at, &seen, copy).await;
+        if rules.is_current {
+            self.mark(cx, at, &seen, copy).await;
+        }
         Ok(growth(object, kept))
     }
 
@@ -88,7 +99,7 @@ impl Overlay {
         kept: &Kept,
         held: Vec<Message>,
     ) -> Result<Vec<Message>> {
-        self.lay_all(cx, at, kept, held, self.rules()).await
+        self.lay_all(cx, at, kept, held, self.rules_of(cx)).await
     }
 
     /// Like [`Overlay::lay_messages`], for copies: what is kept is shown, and nothing is marked.

@@ -40,7 +40,9 @@ impl Overlay {
         why: Why,
     ) -> Result<Option<Look>> {
         let capabilities = self.below().capabilities();
-        let cx = &under(cx);
+        let is_fresh = cx.freshness == Freshness::Fresh;
+        // What is learned here changes rows: never from memory.
+        let cx = &under(&cx.fresh());
         let began = Time::now();
         let index = kept
             .index
@@ -56,7 +58,6 @@ impl Overlay {
             .as_ref()
             .filter(|_| capabilities.change_mark)
             .map(mark_of);
-        let is_fresh = cx.freshness == Freshness::Fresh;
         let max_age = self.settings().index_max_age;
         let is_young = index.is_some_and(|index| is_younger(index.read_at, began, max_age));
         let stands_still = index.is_some_and(|index| index.mark == mark);

@@ -13,6 +13,7 @@ mod chatty;
 mod conformance;
 mod copies;
 mod crashes;
+mod down;
 mod edits;
 mod growth;
 mod lists;
