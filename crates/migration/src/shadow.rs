@@ -81,8 +81,9 @@ impl Shadow {
     }
 }
 
-/// Compares; what differs is copied and compared once more, because a write may be on its way to the copy. One that is
-/// written to all the time is compared until it holds still for a moment.
+/// Compares; what differs is copied and compared again, because a write may be on its way to the copy. One that is
+/// written to all the time is compared until it holds still for a moment. A vendor's times may be too coarse to tell that
+/// it did not, so a difference counts when another copy leaves it as it was.
 async fn judge(run: &Run, id: ConversationId) -> Result<Verdict> {
     let subject = match run.lives(id).await? {
         Lives::AtSource(_, subject) => subject,
@@ -104,6 +105,7 @@ async fn judge(run: &Run, id: ConversationId) -> Result<Verdict> {
         Sign::Failed => return Ok(Verdict::Failed),
         Sign::Missing | Sign::Extra | Sign::Different => {}
     }
+    let mut known = None;
     for _ in 0..TRIES_MAX {
         let Ok(before) = last_change(run, &subject).await else {
             return Ok(Verdict::Failed);
@@ -123,9 +125,11 @@ async fn judge(run: &Run, id: ConversationId) -> Result<Verdict> {
             return Ok(Verdict::Failed);
         };
         // The source held still from before the copy until after the comparison.
-        if before == after {
+        let held_still = before == after;
+        if held_still && known.as_ref() == Some(&compared.findings) {
             return Ok(Verdict::Different(compared.findings));
         }
+        known = held_still.then_some(compared.findings);
     }
     Ok(Verdict::Nothing)
 }
@@ -139,4 +143,62 @@ async fn last_change(run: &Run, subject: &Subject) -> Result<(conversation::Time
         now.updated_at,
         now.counts.and_then(|counts| counts.messages),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use backend::Order;
+    use conversation::text_of;
+
+    use super::*;
+    use crate::copy::copy_all;
+    use crate::progress::Counters;
+    use crate::testing::{Changed, World, cx, said, spec};
+
+    #[tokio::test]
+    async fn what_arrives_between_a_copy_and_its_comparison_is_no_difference() {
+        let mut world = World::new();
+        let at = world.talk(3).await;
+        let run = world.migration().await;
+        copy_all(&run, &Counters::default()).await.unwrap();
+        world.say(&at, vec![said(3, "late")]).await;
+        // The first copy comes too early to see it, each comparison sees it, and the vendor's times do not move.
+        let copies = AtomicU64::new(0);
+        world.wrap("old", |below| {
+            let showing = Changed::new(below).showing(move |request, mut page| {
+                if request.order == Order::Asc {
+                    let first = u64::from(request.position.is_none());
+                    if copies.fetch_add(first, Ordering::Relaxed) + first == 1 {
+                        page.items.retain(|one| text_of(&one.parts) != "late");
+                    }
+                }
+                page
+            });
+            showing.shared()
+        });
+        let run = world.run(run.migration, spec());
+        assert_eq!(judge(&run, at.id).await.unwrap(), Verdict::Same);
+    }
+
+    #[tokio::test]
+    async fn what_another_copy_leaves_as_it_was_is_a_difference() {
+        let world = World::new();
+        let at = world.talk(3).await;
+        let run = world.migration().await;
+        copy_all(&run, &Counters::default()).await.unwrap();
+        assert_eq!(judge(&run, at.id).await.unwrap(), Verdict::Same);
+        let place = run.place(at.id, &run.to).await.unwrap().unwrap();
+        let words = vec![said(9, "nobody said that at the source")];
+        let put = world
+            .end("new")
+            .import_messages(&cx(), &place, words)
+            .await
+            .unwrap();
+        assert!(put.iter().all(Result::is_ok));
+        let verdict = judge(&run, at.id).await.unwrap();
+        let Verdict::Different(findings) = verdict else {
+            panic!("{verdict:?}");
+        };
+        assert_eq!(findings.len(), 1, "{findings:?}");
+    }
 }
