@@ -2,19 +2,23 @@
 
 mod archive;
 mod arguments;
+mod backends;
 mod banner;
 mod beside;
 mod client;
 mod config_command;
 mod credentials;
 mod demo;
+mod doctor;
 mod ending;
 mod erase;
 mod keys;
 mod listings;
+mod live;
 mod migrate;
 pub(crate) mod print;
 mod progress;
+mod routes;
 mod serve;
 mod shown;
 mod signals;
@@ -25,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::arguments::{Arguments, Command, ConfigCommand};
+use self::arguments::{Arguments, Command, ConfigCommand, RoutesCommand};
 use self::ending::Ending;
 use crate::failure::Failure;
 
@@ -33,6 +37,7 @@ use crate::failure::Failure;
 ///
 /// Exit codes: 0 done or stopped cleanly, 1 failed while running, 2 wrong configuration or usage. Commands on
 /// conversations, which run for long: 1 done with exceptions, 5 failed for now, 6 failed until something is changed.
+/// `doctor` and `backends test`: 3 something does not work.
 pub fn run() -> ExitCode {
     crate::telemetry::hide_panic_messages();
     let arguments = Arguments::parse();
@@ -49,6 +54,8 @@ fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Migrate(command) => return on_conversations(migrate::run(&command, &variables)),
         Command::Export(flags) => return on_conversations(archive::export(&flags, &variables)),
         Command::Import(flags) => return on_conversations(archive::import(&flags, &variables)),
+        Command::Backends(flags) => return backends::run(&flags, &variables),
+        Command::Doctor(flags) => return doctor::run(&flags, &variables),
         Command::Verify(flags) => return on_conversations(archive::verify(&flags)),
         Command::Erase(flags) => return on_conversations(erase::run(&flags, &variables)),
         Command::Serve(flags) => serve::run(&flags.to_flags(), &variables),
@@ -56,12 +63,19 @@ fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
             config_command::check(&flags.to_flags(), &variables)
         }
         Command::Config(ConfigCommand::Show(show)) => config_command::show(&show, &variables),
+        Command::Config(ConfigCommand::Diff(flags)) => live::diff(&flags, &variables),
+        Command::Config(ConfigCommand::Reload(flags)) => live::reload(&flags, &variables),
+        Command::Config(ConfigCommand::History(flags)) => live::history(&flags, &variables),
+        Command::Config(ConfigCommand::Rollback(flags)) => live::rollback(&flags, &variables),
         Command::Keys(command) => keys::run(&command, &variables),
         Command::Credentials(command) => credentials::run(&command, &variables),
         Command::Demo(flags) => demo::run(&flags),
         Command::Simulate(flags) => simulate::run(&flags),
-        Command::Backends(listing) => listings::backends(&listing, &variables),
-        Command::Routes(listing) => listings::routes(&listing, &variables),
+        Command::Routes(routes) => match &routes.command {
+            None => listings::routes(&routes.listing, &variables),
+            Some(RoutesCommand::Explain(flags)) => routes::explain(flags, &variables),
+        },
+        Command::Shadows(flags) => routes::shadows(&flags, &variables),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 //! then flags. See [`load`] for the order and [`diagnose`] for how a mistake is reported.
 
 mod backend;
+pub(crate) mod changes;
 mod check;
 mod choice;
 pub mod diagnose;
@@ -18,6 +19,7 @@ pub mod load;
 mod migration;
 mod name;
 mod places;
+pub(crate) mod reading;
 mod responder;
 mod route;
 mod secret;
@@ -41,14 +43,14 @@ pub use self::facades::{
     FacadesConfig, SunshineFacadeConfig,
 };
 pub use self::kinds::{
-    BackendKind, ContextKind, DiscoveryKind, DriftKind, GenerationKind, ImportKind, ResponderKind,
-    SignInKind, TokenLimitKind,
+    BackendKind, ContextKind, DiscoveryKind, DriftKind, GenerationKind, ImportKind, RequireKind,
+    ResponderKind, SignInKind, TokenLimitKind,
 };
 pub use self::limits::LimitsConfig;
 pub use self::migration::MigrationConfig;
 pub use self::name::Name;
 pub use self::responder::ResponderConfig;
-pub use self::route::{RouteConfig, WhenConfig};
+pub use self::route::{RouteConfig, ShadowConfig, ShareConfig, Shares, WhenConfig};
 pub use self::secret::Secret;
 pub use self::server::ServerConfig;
 pub use self::store::{StoreConfig, SynchronousKind};
@@ -66,7 +68,7 @@ pub fn known_keys() -> Result<Vec<String>, serde_json::Error> {
 }
 
 /// Everything an operator can set. An empty file is a valid configuration.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {
     /// Where a new conversation lives when no header and no route chose: the name of a backend.

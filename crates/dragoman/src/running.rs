@@ -5,29 +5,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Kind;
-use backend::ports::{Idempotency, Keys};
+use backend::ports::{Explanations, Idempotency, Keys};
 use conversation::Time;
-use keys::KeyCheck;
 use migration::Migrations;
-use server::{ServeReport, Shutdown};
+use server::{Application, ServeReport, Shutdown};
 use store::{Serving, State};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::config::Configuration;
+use crate::config::load::Loaded;
+use crate::config::reading::Layers;
 use crate::failure::Failure;
+use crate::live::attempts::Attempts;
+use crate::live::handle::Handle;
+use crate::live::{Hangups, Live, Tools, keep_watching};
 use crate::state::OpenState;
 use crate::telemetry::Telemetry;
+use crate::wiring::readiness::GatewayReadiness;
+use crate::wiring::{Standing, Unbuildable};
 use crate::{recovery, wiring};
 
+/// How long the explanation of a request is kept: as long as it is shown, an hour.
+const EXPLANATIONS_KEPT_MICROS: i64 = 60 * 60 * 1_000_000;
 /// How often stored answers of idempotency keys are looked through for expired ones.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What a gateway is started for.
-pub(crate) enum Purpose {
-    /// To serve callers: it goes on with what earlier processes left.
-    Serving,
+pub(crate) enum Purpose<'a> {
+    /// To serve callers: it goes on with what earlier processes left, and follows its configuration.
+    Serving {
+        /// The configuration.
+        loaded: &'a Loaded,
+        /// Where it comes from.
+        layers: Layers,
+    },
     /// For one command: it does what it is asked, and nothing by itself.
     Command {
         /// The keys that open it.
@@ -39,6 +52,8 @@ pub(crate) enum Purpose {
 pub(crate) struct Running {
     open: OpenState,
     migrations: Migrations,
+    /// The configuration as it is now; absent where it stays as it was.
+    _live: Option<Arc<Live>>,
     shutdown: Shutdown,
     address: SocketAddr,
     server: JoinHandle<ServeReport>,
@@ -56,46 +71,76 @@ impl Running {
         listener: TcpListener,
         open: OpenState,
         telemetry: &Telemetry,
-        purpose: Purpose,
+        purpose: Purpose<'_>,
         command: &str,
     ) -> Result<Self, Failure> {
         let address = listener.local_addr().map_err(Failure::runtime)?;
         let shutdown = Shutdown::new();
-        let wired = wiring::gateway(
+        let attempts = Arc::new(Attempts::started());
+        let readiness = GatewayReadiness {
+            store: open.store.clone(),
+            attempts: Arc::clone(&attempts),
+        };
+        let standing = Standing::new(
             configuration,
             &open,
             telemetry.metrics(),
             &shutdown,
+            Arc::new(readiness),
             &holder(command),
-        )
-        .await
-        .map_err(cannot_wire)?;
-        let mut gateway = wired.gateway;
+        );
+        let handle = Arc::new(Handle::default());
+        let standing = match &purpose {
+            Purpose::Serving { .. } => standing.configured_by(Arc::clone(&handle) as _),
+            Purpose::Command { keys } => standing.of_command(Arc::clone(keys)),
+        };
+        let prepared = wiring::prepare(configuration, &standing, None);
+        let prepared = prepared.map_err(cannot_wire)?;
+        let bound = prepared.bind(&standing).await;
+        bound.map_err(cannot_wire)?;
+        let linker = telemetry.linker();
+        let application = linker.linked(prepared.gateway().clone().into_router()?);
+        let application = Application::from(application);
+        let generation = prepared.begin(&standing);
+        let traffic = Arc::clone(generation.traffic());
+        let migrations = standing.migrations().clone();
         let mut limits = wiring::serve_limits(configuration);
-        let (router, migrations) = (wired.router, wired.migrations);
         tokio::spawn(telemetry.keep_up());
-        match purpose {
-            Purpose::Serving => {
+        let live = match purpose {
+            Purpose::Serving { loaded, layers } => {
+                let tools = Tools {
+                    layers,
+                    standing,
+                    log_level: telemetry.log_level(),
+                    linker,
+                    attempts,
+                    state: Arc::clone(&open.state),
+                };
+                let live = Live::begin(tools, application.clone(), generation, loaded).await;
+                let live = live.map_err(Failure::runtime)?;
+                handle.know(&live);
+                let hangups = Hangups::new().map_err(|error| {
+                    Failure::runtime(format!("signals cannot be received: {error}"))
+                })?;
+                tokio::spawn(keep_watching(Arc::clone(&live), hangups, shutdown.clone()));
                 tokio::spawn(forget_expired(Arc::clone(&open.state)));
+                tokio::spawn(recovery::keep_counting_doubts(Arc::clone(&open.state) as _));
                 tokio::spawn(recovery::keep_recovering(
-                    Arc::clone(&router),
+                    Arc::clone(&traffic),
                     shutdown.clone(),
                 ));
-                let started = migrations.start(router).await;
+                let started = migrations.start(traffic).await;
                 started.map_err(Failure::runtime)?;
+                Some(live)
             }
-            Purpose::Command { keys } => {
-                gateway.key_check = KeyCheck::new(Arc::clone(&keys));
-                gateway.keys = keys;
-                // Nobody but the command calls it.
-                gateway.facades.clear();
+            Purpose::Command { .. } => {
                 // No load balancer looks at it.
                 limits.drain_delay = Duration::ZERO;
-                migrations.attach(router).map_err(Failure::runtime)?;
+                migrations.attach(traffic).map_err(Failure::runtime)?;
+                None
             }
-        }
+        };
         let stop_deadline = limits.shutdown_deadline;
-        let application = gateway.into_router()?;
         let server = tokio::spawn(server::serve(
             listener,
             application,
@@ -113,6 +158,7 @@ impl Running {
         Ok(Self {
             open,
             migrations,
+            _live: live,
             shutdown,
             address,
             server,
@@ -201,11 +247,15 @@ async fn forget_expired(state: Arc<State>) {
                 tracing::warn!(%error, "expired idempotency records could not be removed");
             }
         }
+        let explained_before = Time::now().saturating_add_micros(-EXPLANATIONS_KEPT_MICROS);
+        if let Err(error) = state.forget_before(explained_before).await {
+            tracing::warn!(%error, "old explanations could not be removed");
+        }
     }
 }
 
 /// A backend whose name or address cannot be used is a mistake of the configuration.
-fn cannot_wire(error: backend::Error) -> Failure {
+fn cannot_wire(Unbuildable { error, .. }: Unbuildable) -> Failure {
     match error.kind {
         Kind::InvalidRequest | Kind::Conflict => Failure::Usage {
             message: error.to_string(),

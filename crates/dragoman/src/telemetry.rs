@@ -1,14 +1,26 @@
-//! Logs and metrics of the process: who writes them, in which form, and what never gets in.
+//! Logs, metrics and traces of the process: who writes them, in which form, and what never gets in.
 
+mod collector;
+mod described;
+mod spans;
+mod traces;
+
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
+pub use self::described::{METRICS, Metric, MetricKind};
+use self::traces::Traces;
+pub use self::traces::TracesError;
 use crate::config::{LogFormat, TelemetryConfig};
 
 /// Log lines that wait for a slow reader; beyond it lines are dropped, requests are not slowed.
@@ -45,29 +57,89 @@ const QUIET_LIBRARIES: [&str; 7] = [
 #[derive(Debug)]
 pub struct Telemetry {
     metrics: PrometheusHandle,
-    dropped_lines: ErrorCounter,
+    dropped_lines: DroppedLines,
+    level: LogLevel,
+    // Before the log's end, which it may still need.
+    traces: Option<Traces>,
     _writer: WorkerGuard,
+}
+
+/// Links the requests of applications to the traces of their callers.
+#[derive(Debug, Clone, Copy)]
+pub struct Linker {
+    /// Whether traces are exported.
+    exports: bool,
+}
+
+impl Linker {
+    /// The application with its requests linked.
+    pub fn linked(self, application: axum::Router) -> axum::Router {
+        match self.exports {
+            true => traces::linked(application),
+            false => application,
+        }
+    }
+}
+
+/// What is logged, changed while the process runs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
+
+impl LogLevel {
+    /// Logs by other directives from now on.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Level`] if they cannot be read; then everything stays as it was.
+    pub fn set(&self, level: &str) -> Result<(), TelemetryError> {
+        Ok(self.0.reload(filter(level)?)?)
+    }
 }
 
 /// The log's end: the writing thread flushes when no line waits, and lets the next ones gather after that.
 #[derive(Debug)]
-struct BatchedLines<W: Write>(BufWriter<W>);
+struct BatchedLines<W: Write> {
+    lines: BufWriter<W>,
+    /// How many could not be written.
+    failed: Arc<AtomicU64>,
+}
 
 impl<W: Write> BatchedLines<W> {
-    fn new(inner: W) -> Self {
-        Self(BufWriter::with_capacity(LOG_BATCH_BYTES, inner))
+    fn new(inner: W, failed: Arc<AtomicU64>) -> Self {
+        Self {
+            lines: BufWriter::with_capacity(LOG_BATCH_BYTES, inner),
+            failed,
+        }
     }
 }
 
 impl<W: Write> Write for BatchedLines<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        // Each line comes in one piece, and nobody else is told that it is lost.
+        self.lines.write(bytes).inspect_err(|_| {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()?;
+        // What cannot be written stays where it is, until there is no more room for other lines: those are counted.
+        drop(self.lines.flush());
         std::thread::sleep(LOG_BATCH_PAUSE);
         Ok(())
+    }
+}
+
+/// How many log lines were lost so far.
+#[derive(Debug, Clone)]
+struct DroppedLines {
+    /// Too many waited already.
+    waiting: ErrorCounter,
+    /// Standard error took none.
+    failed: Arc<AtomicU64>,
+}
+
+impl DroppedLines {
+    fn count(&self) -> u64 {
+        self.waiting.dropped_lines() as u64 + self.failed.load(Ordering::Relaxed)
     }
 }
 
@@ -77,6 +149,12 @@ pub enum TelemetryError {
     /// The level or the directives cannot be read.
     #[error("the log level cannot be used: {0}")]
     Level(#[from] tracing_subscriber::filter::ParseError),
+    /// What is logged cannot be changed any more.
+    #[error("the log level cannot be changed: {0}")]
+    Reload(#[from] reload::Error),
+    /// Traces cannot be exported as the environment says.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// Something else in the process logs already.
     #[error("logging cannot be started: {0}")]
     Log(#[from] tracing_subscriber::util::TryInitError),
@@ -90,35 +168,67 @@ pub enum TelemetryError {
 /// # Errors
 /// If the level cannot be read, or if it was started before.
 pub fn start(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
-    let filter = filter(&config.log_level)?;
+    start_all(config, None)
+}
+
+/// Whether the variables of OpenTelemetry name a collector.
+///
+/// # Errors
+/// Where they cannot be used.
+pub fn check_traces(variables: &BTreeMap<String, String>) -> Result<bool, TracesError> {
+    traces::check(variables)
+}
+
+/// Like [`start`]; traces are exported too where the variables of OpenTelemetry name a collector.
+///
+/// # Errors
+/// Also where those variables cannot be used.
+pub fn start_with_traces(
+    config: &TelemetryConfig,
+    variables: &BTreeMap<String, String>,
+) -> Result<Telemetry, TelemetryError> {
+    start_all(config, Traces::start(variables)?)
+}
+
+fn start_all(
+    config: &TelemetryConfig,
+    traces: Option<Traces>,
+) -> Result<Telemetry, TelemetryError> {
+    let (filter, level) = reload::Layer::new(filter(&config.log_level)?);
+    let failed = Arc::new(AtomicU64::new(0));
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(LOG_LINES_WAITING_MAX)
         .lossy(true)
         .thread_name("log-writer")
-        .finish(BatchedLines::new(std::io::stderr()));
-    let dropped_lines = writer.error_counter();
+        .finish(BatchedLines::new(std::io::stderr(), Arc::clone(&failed)));
+    let waiting = writer.error_counter();
+    let dropped_lines = DroppedLines { waiting, failed };
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer);
-    if pretty(config.log_format, terminal) {
-        builder.with_ansi(terminal).finish().try_init()?;
+    let lines = fmt::layer().with_writer(writer);
+    let lines = if pretty(config.log_format, terminal) {
+        lines.with_ansi(terminal).with_filter(filter).boxed()
     } else {
-        builder
+        lines
             .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
-            .finish()
-            .try_init()?;
-    }
+            .with_filter(filter)
+            .boxed()
+    };
+    let mut layers = vec![lines];
+    layers.extend(traces.as_ref().map(Traces::layer));
+    tracing_subscriber::registry().with(layers).try_init()?;
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &TIME_BUCKETS)?
         .install_recorder()?;
+    described::describe();
     metrics::gauge!("dragoman_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(Telemetry {
         metrics,
         dropped_lines,
+        level: LogLevel(level),
+        traces,
         _writer: guard,
     })
 }
@@ -145,8 +255,21 @@ impl Telemetry {
         &self.metrics
     }
 
+    /// What is logged, to be changed while the process runs.
+    pub fn log_level(&self) -> LogLevel {
+        self.level.clone()
+    }
+
+    /// What links the requests of an application to the traces of their callers, and leaves it as it is where no traces are
+    /// exported.
+    pub fn linker(&self) -> Linker {
+        Linker {
+            exports: self.traces.is_some(),
+        }
+    }
+
     /// Keeps the samples of the exporter from piling up, and tells how many log lines a slow
-    /// reader has cost, until the runtime ends.
+    /// reader, or one that is gone, has cost, until the runtime ends.
     pub fn keep_up(&self) -> impl Future<Output = ()> + Send + 'static {
         let (metrics, dropped_lines) = (self.metrics.clone(), self.dropped_lines.clone());
         async move {
@@ -154,8 +277,8 @@ impl Telemetry {
             loop {
                 interval.tick().await;
                 metrics.run_upkeep();
-                metrics::counter!("log_lines_dropped_total")
-                    .absolute(dropped_lines.dropped_lines() as u64);
+                metrics::counter!("dragoman_log_lines_dropped_total")
+                    .absolute(dropped_lines.count());
             }
         }
     }

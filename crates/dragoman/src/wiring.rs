@@ -1,129 +1,338 @@
 //! Puts the parts together: store, state, backends, router, server. The only place that names every adapter.
+//!
+//! What lives as long as the process is [`Standing`]. What follows from one configuration is a [`Generation`]: it is built
+//! beside the one in use, takes over what that one remembers, and then takes its place.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use backend::Backend;
+use backend::ports::Keys;
+use keys::KeyCheck;
 use metrics_exporter_prometheus::PrometheusHandle;
-use migration::{Endpoint, Migrations, Parts, Settings};
-use routing::{Discovery, Router, RouterSettings, Rule, Slot, When};
+use migration::{Endpoint, Ends, Migrations, Parts, Settings};
+use routing::Router;
 use server::{
-    Gateway, MetricsPage, Mounted, Readiness, ReadinessCheck, RequestLimits, ServeLimits, Shutdown,
-    StreamLimits,
+    Configuring, Explaining, Gateway, InWork, MetricsPage, PassthroughPace, Readiness, Shutdown,
 };
-use store::Store;
+use store::{State, Store};
 
-use crate::config::{BackendConfig, Configuration, DiscoveryKind, RouteConfig};
+use crate::config::{Configuration, DiscoveryKind};
+use crate::live::current::Current;
+use crate::live::traffic::CurrentRouter;
 use crate::state::OpenState;
 
 pub(crate) mod facades;
+mod limits;
+pub(crate) mod readiness;
+mod routes;
 mod stacks;
 mod vendors;
 
-/// The parts of a running gateway.
-pub(crate) struct Wired {
-    /// What the server is given.
-    pub(crate) gateway: Gateway,
-    /// The router, for what runs beside the server.
-    pub(crate) router: Arc<Router>,
-    /// Migrations over the same backends; nothing of them runs yet.
-    pub(crate) migrations: Migrations,
+pub(crate) use self::limits::serve_limits;
+pub(crate) use self::stacks::{Unbuildable, bare};
+pub(crate) use self::vendors::transport;
+
+/// What lives as long as the process, under every configuration.
+#[derive(Clone)]
+pub(crate) struct Standing {
+    store: Store,
+    state: Arc<State>,
+    metrics: PrometheusHandle,
+    keys: Arc<dyn Keys>,
+    key_check: KeyCheck,
+    serves_facades: bool,
+    readiness: Arc<dyn Readiness>,
+    configuring: Option<Arc<dyn Configuring>>,
+    in_work: InWork,
+    explaining: Explaining,
+    passthrough_pace: PassthroughPace,
+    /// The backends as migrations see them now.
+    ends: Ends,
+    migrations: Migrations,
+    shutdown: Shutdown,
 }
 
-/// Builds the whole gateway. `holder` says in words who runs migrations here.
+impl Standing {
+    /// What a gateway stands on that serves callers. Nothing of it runs yet. `holder` says in words who runs migrations.
+    pub(crate) fn new(
+        configuration: &Configuration,
+        open: &OpenState,
+        metrics: &PrometheusHandle,
+        shutdown: &Shutdown,
+        readiness: Arc<dyn Readiness>,
+        holder: &str,
+    ) -> Self {
+        let state = &open.state;
+        let ends = Ends::default();
+        let migrations = Migrations::new(Parts {
+            ends: ends.clone(),
+            ledger: Arc::clone(state) as _,
+            intents: Arc::clone(state) as _,
+            directory: Arc::clone(state) as _,
+            leases: Arc::clone(state) as _,
+            overlay_state: Arc::clone(state) as _,
+            erasure: Arc::clone(state) as _,
+            settings: migration_settings(configuration, holder),
+        });
+        Self {
+            store: open.store.clone(),
+            state: Arc::clone(state),
+            metrics: metrics.clone(),
+            keys: Arc::clone(state) as _,
+            key_check: KeyCheck::new(Arc::clone(state) as _),
+            serves_facades: true,
+            readiness,
+            configuring: None,
+            in_work: InWork::default(),
+            explaining: Explaining::new(Arc::clone(state) as _),
+            passthrough_pace: PassthroughPace::default(),
+            ends,
+            migrations,
+            shutdown: shutdown.clone(),
+        }
+    }
+
+    /// The same for one command: these keys open it, and nobody else calls it.
+    pub(crate) fn of_command(self, keys: Arc<dyn Keys>) -> Self {
+        Self {
+            key_check: KeyCheck::new(Arc::clone(&keys)),
+            keys,
+            serves_facades: false,
+            ..self
+        }
+    }
+
+    /// The same where the configuration can be replaced.
+    pub(crate) fn configured_by(self, configuring: Arc<dyn Configuring>) -> Self {
+        Self {
+            configuring: Some(configuring),
+            ..self
+        }
+    }
+
+    /// Migrations over the backends.
+    pub(crate) fn migrations(&self) -> &Migrations {
+        &self.migrations
+    }
+}
+
+/// What follows from one configuration.
+pub(crate) struct Generation {
+    configuration: Configuration,
+    backends: Vec<stacks::Built>,
+    /// Every backend that was configured since the process started, as it was last: one that comes back remembers.
+    known: Vec<stacks::Built>,
+    router: Arc<Router>,
+    facades: facades::Enabled,
+    handles: Handles,
+    gateway: Gateway,
+}
+
+/// What outlives a generation is given these, and not what stands behind them now.
+#[derive(Debug, Clone)]
+struct Handles {
+    /// Each backend by its name.
+    stacks: BTreeMap<Box<str>, Arc<Current>>,
+    /// The router, as migrations and recovery know it.
+    traffic: Arc<CurrentRouter>,
+    /// The router, as facades know it.
+    entry: Arc<Current>,
+}
+
+/// A generation that is built, and not in use yet.
+pub(crate) struct Prepared(Generation);
+
+/// Builds what follows from a configuration. Whoever the one in use serves notices nothing, and nobody is called.
 ///
 /// # Errors
-/// Where a backend cannot be built, or its name belongs to another server by now.
-pub(crate) async fn gateway(
+/// Where a backend cannot be built.
+pub(crate) fn prepare(
     configuration: &Configuration,
-    open: &OpenState,
-    metrics: &PrometheusHandle,
-    shutdown: &Shutdown,
-    holder: &str,
-) -> backend::Result<Wired> {
-    let state = &open.state;
-    let backends = stacks::backends(configuration, &open.store, state).await?;
-    let slots = configuration
-        .backends
+    standing: &Standing,
+    former: Option<&Generation>,
+) -> Result<Prepared, Unbuildable> {
+    let state = &standing.state;
+    let earlier = former.map_or(&[][..], |former| &former.known);
+    let backends = stacks::backends(configuration, &standing.store, state, earlier)?;
+    let mut known = backends.clone();
+    known.extend(earlier.iter().filter_map(|built| {
+        let is_back = |one: &stacks::Built| one.config.name == built.config.name;
+        (!backends.iter().any(is_back)).then(|| built.clone())
+    }));
+    let slots = backends
         .iter()
-        .zip(&backends)
-        .map(|(config, mounted)| slot(config, Arc::clone(&mounted.stack)))
+        .map(|built| routes::slot(&built.config, &built.mounted))
         .collect();
-    let router = Router::new(
-        slots,
-        router_settings(configuration),
-        Arc::clone(state) as _,
-        Arc::clone(state) as _,
-        Arc::clone(state) as _,
-    )?;
-    let router = Arc::new(router.following(Arc::clone(state) as _, Arc::clone(state) as _));
-    let migrations = Migrations::new(Parts {
-        ends: ends(configuration, &backends),
-        ledger: Arc::clone(state) as _,
-        intents: Arc::clone(state) as _,
-        directory: Arc::clone(state) as _,
-        leases: Arc::clone(state) as _,
-        overlay_state: Arc::clone(state) as _,
-        erasure: Arc::clone(state) as _,
-        settings: migration_settings(configuration, holder),
-    });
-    let key_check = keys::KeyCheck::new(Arc::clone(state) as _);
-    let shared = facades::Shared {
-        backend: Arc::clone(&router) as _,
-        state: Arc::clone(state),
-        keys: key_check.clone(),
-        limits: request_limits(configuration),
-        detached: shutdown.detached().clone(),
+    let settings = routes::settings(configuration);
+    let router = match former {
+        Some(former) => former.router.succeeded_by(slots, settings)?,
+        None => Router::new(
+            slots,
+            settings,
+            Arc::clone(state) as _,
+            Arc::clone(state) as _,
+            Arc::clone(state) as _,
+        )?
+        .following(Arc::clone(state) as _, Arc::clone(state) as _)
+        .shadowing(Arc::clone(state) as _, Arc::clone(state) as _),
     };
+    let router = Arc::new(router);
+    let handles = handles(&backends, &router, former);
+    let limits = limits::request_limits(configuration);
+    let facades = match standing.serves_facades {
+        true => {
+            let shared = facades::Shared {
+                backend: standing.explaining.over(Arc::clone(&handles.entry) as _),
+                state: Arc::clone(state),
+                keys: standing.key_check.clone(),
+                limits: limits.clone(),
+                detached: standing.shutdown.detached().clone(),
+            };
+            let former = former.map(|former| (&former.configuration, &former.facades));
+            facades::enabled(configuration, &backends, &shared, former)?
+        }
+        false => facades::Enabled::default(),
+    };
+    let expose = &configuration.expose;
     let gateway = Gateway {
         router: Arc::clone(&router) as _,
-        backends,
+        backends: backends.iter().map(|built| built.mounted.clone()).collect(),
         translators: stacks::translators(),
-        keys: Arc::clone(state) as _,
-        key_check,
+        keys: Arc::clone(&standing.keys),
+        key_check: standing.key_check.clone(),
         idempotency: Arc::clone(state) as _,
         overlay_state: Arc::clone(state) as _,
         intents: Arc::clone(state) as _,
         directory: Arc::clone(state) as _,
         leases: Arc::clone(state) as _,
-        migrations: migrations.clone(),
+        migrations: standing.migrations.clone(),
         route_overrides: Arc::clone(state) as _,
         routes: Arc::clone(&router) as _,
         shadows: Arc::clone(state) as _,
-        explanations: Arc::clone(state) as _,
+        explaining: standing.explaining.clone(),
+        passthrough_pace: standing.passthrough_pace.clone(),
+        credentials: Arc::clone(state) as _,
         audit: Arc::clone(state) as _,
-        facades: facades::enabled(configuration, &shared)?,
-        readiness: Arc::new(StoreReadiness(open.store.clone())),
-        metrics: configuration.expose.metrics.then(|| metrics_page(metrics)),
-        docs: configuration.expose.docs,
-        limits: request_limits(configuration),
-        streams: stream_limits(configuration),
-        shutdown: shutdown.clone(),
+        configuring: standing.configuring.clone(),
+        facades: facades.all.clone(),
+        readiness: Arc::clone(&standing.readiness),
+        metrics: expose.metrics.then(|| metrics_page(&standing.metrics)),
+        docs: expose.docs,
+        limits,
+        streams: limits::stream_limits(configuration),
+        in_work: standing.in_work.clone(),
+        shutdown: standing.shutdown.clone(),
     };
-    Ok(Wired {
-        gateway,
+    Ok(Prepared(Generation {
+        configuration: configuration.clone(),
+        backends,
+        known,
         router,
-        migrations,
-    })
+        facades,
+        handles,
+        gateway,
+    }))
 }
 
-/// The backends as migrations see them: the same stacks as the router's.
-fn ends(configuration: &Configuration, backends: &[Mounted]) -> BTreeMap<Box<str>, Endpoint> {
-    configuration
-        .backends
-        .iter()
-        .zip(backends)
-        .map(|(config, mounted)| {
-            let endpoint = Endpoint {
-                stack: Arc::clone(&mounted.stack),
-                requests_per_minute: config.requests_per_minute,
-                discovers: config.effective_discovery() == DiscoveryKind::OnList,
-            };
-            (config.name.as_str().into(), endpoint)
-        })
-        .collect()
+impl Prepared {
+    /// What the server is given.
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.0.gateway
+    }
+
+    /// Whether every backend's name could be bound to its server. Writes nothing.
+    ///
+    /// # Errors
+    /// [`backend::Kind::Conflict`] where one is bound to another server; else those of the state.
+    pub(crate) fn may_bind(&self, standing: &Standing) -> Result<(), Unbuildable> {
+        stacks::may_bind(&self.0.backends, &standing.state)
+    }
+
+    /// Binds every backend's name to its server, for ever: all of them or none.
+    ///
+    /// # Errors
+    /// As [`Prepared::may_bind`].
+    pub(crate) async fn bind(&self, standing: &Standing) -> Result<(), Unbuildable> {
+        stacks::bind(&self.0.backends, &standing.state).await
+    }
+
+    /// Takes its place: what outlives generations uses it from now on.
+    pub(crate) fn begin(self, standing: &Standing) -> Generation {
+        let Handles {
+            stacks,
+            traffic,
+            entry,
+        } = &self.0.handles;
+        for built in &self.0.backends {
+            if let Some(current) = stacks.get(built.config.name.as_str()) {
+                current.replace(Arc::clone(&built.mounted.stack));
+            }
+        }
+        standing.ends.replace(ends(&self.0.backends, stacks));
+        traffic.replace(Arc::clone(&self.0.router));
+        entry.replace(Arc::clone(&self.0.router) as _);
+        self.0
+    }
+}
+
+impl Generation {
+    /// The configuration that it follows from.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// The router of this generation and of each that follows, for what outlives them.
+    pub(crate) fn traffic(&self) -> &Arc<CurrentRouter> {
+        &self.handles.traffic
+    }
+}
+
+/// The former generation's handles, and new ones for new backends.
+fn handles(
+    backends: &[stacks::Built],
+    router: &Arc<Router>,
+    former: Option<&Generation>,
+) -> Handles {
+    let known = former.map(|former| &former.handles);
+    // One that is configured no more keeps its handle: a job that has it goes on with it when it comes back.
+    let mut stacks = known.map_or_else(BTreeMap::new, |handles| handles.stacks.clone());
+    for built in backends {
+        let stack = &built.mounted.stack;
+        stacks
+            .entry(built.config.name.as_str().into())
+            .or_insert_with(|| Arc::new(Current::new(Arc::clone(stack))));
+    }
+    Handles {
+        stacks,
+        traffic: known.map_or_else(
+            || Arc::new(CurrentRouter::new(Arc::clone(router))),
+            |handles| Arc::clone(&handles.traffic),
+        ),
+        entry: known.map_or_else(
+            || Arc::new(Current::new(Arc::clone(router) as Arc<dyn Backend>)),
+            |handles| Arc::clone(&handles.entry),
+        ),
+    }
+}
+
+/// The backends as migrations see them: what stands for them now, also for a job that runs for days.
+fn ends(
+    backends: &[stacks::Built],
+    stacks: &BTreeMap<Box<str>, Arc<Current>>,
+) -> BTreeMap<Box<str>, Endpoint> {
+    let ends = backends.iter().filter_map(|built| {
+        let config = &built.config;
+        let name: Box<str> = config.name.as_str().into();
+        let endpoint = Endpoint {
+            stack: Arc::clone(stacks.get(&name)?) as _,
+            requests_per_minute: config.requests_per_minute,
+            discovers: config.effective_discovery() == DiscoveryKind::OnList,
+        };
+        Some((name, endpoint))
+    });
+    ends.collect()
 }
 
 fn migration_settings(configuration: &Configuration, holder: &str) -> Settings {
@@ -139,136 +348,16 @@ fn migration_settings(configuration: &Configuration, holder: &str) -> Settings {
     }
 }
 
-fn slot(config: &BackendConfig, backend: Arc<dyn Backend>) -> Slot {
-    let discovery = match config.effective_discovery() {
-        DiscoveryKind::OnList => Discovery::OnList,
-        DiscoveryKind::Off => Discovery::Off,
-    };
-    let tenant = config.default_tenant.as_ref();
-    Slot::new(
-        backend,
-        discovery,
-        tenant.map(|tenant| tenant.as_str().into()),
-    )
-}
-
-fn router_settings(configuration: &Configuration) -> RouterSettings {
-    let directory = &configuration.directory;
-    RouterSettings {
-        rules: configuration
-            .routes
-            .iter()
-            .enumerate()
-            .map(|(position, route)| rule(position, route))
-            .collect(),
-        hydrate_budget: Duration::from_millis(directory.hydrate_budget_ms),
-        discover_interval: Duration::from_secs(directory.discover_interval_seconds),
-        ..RouterSettings::new(configuration.default_backend.as_str())
-    }
-}
-
-fn rule(position: usize, route: &RouteConfig) -> Rule {
-    let when = &route.when;
-    let text = |value: &Option<String>| value.as_deref().map(Into::into);
-    Rule {
-        name: route.effective_name(position).into(),
-        when: When {
-            tenant: text(&when.tenant),
-            key: text(&when.key),
-            kind: text(&when.kind),
-            label: text(&when.label),
-            metadata: when
-                .metadata
-                .iter()
-                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
-                .collect(),
-            header: when
-                .header
-                .iter()
-                .map(|(name, value)| (name.to_ascii_lowercase().into(), value.as_str().into()))
-                .collect(),
-        },
-        to: route.to.as_str().into(),
-    }
-}
-
 fn metrics_page(metrics: &PrometheusHandle) -> MetricsPage {
     let metrics = metrics.clone();
     Arc::new(move || metrics.render())
 }
 
-/// Limits of the listening socket and its connections.
-pub(crate) fn serve_limits(configuration: &Configuration) -> ServeLimits {
-    let (limits, timeouts) = (&configuration.limits, &configuration.timeouts);
-    ServeLimits {
-        connections_max: limits.connections_max,
-        connections_per_address_max: limits.connections_per_address_max,
-        header_timeout: Duration::from_secs(timeouts.head_seconds),
-        idle_timeout: Duration::from_secs(timeouts.idle_connection_seconds),
-        write_stall_timeout: Duration::from_secs(timeouts.write_stall_seconds),
-        headers_max: limits.headers_max,
-        header_bytes_max: limits.head_max_bytes,
-        drain_delay: Duration::from_secs(timeouts.drain_seconds),
-        stream_grace: Duration::from_secs(timeouts.stream_grace_seconds),
-        shutdown_deadline: Duration::from_secs(timeouts.shutdown_seconds),
-        ..ServeLimits::default()
-    }
-}
-
-fn request_limits(configuration: &Configuration) -> RequestLimits {
-    let (limits, timeouts) = (&configuration.limits, &configuration.timeouts);
-    RequestLimits {
-        uri_bytes_max: limits.uri_max_bytes,
-        body_bytes_max: limits.body_max_bytes,
-        import_bytes_max: limits.import_max_bytes,
-        attachment_bytes_max: limits.attachment_max_bytes,
-        body_idle_timeout: Duration::from_secs(timeouts.body_idle_seconds),
-        body_total_timeout: Duration::from_secs(timeouts.body_seconds),
-        json_depth_max: limits.json_max_depth,
-        requests_max: limits.requests_max,
-        request_timeout: Duration::from_secs(timeouts.request_seconds),
-        respond_timeout: Duration::from_secs(timeouts.respond_seconds),
-        idempotency_retention: Duration::from_secs(timeouts.idempotency_seconds),
-    }
-}
-
-fn stream_limits(configuration: &Configuration) -> StreamLimits {
-    let streams = &configuration.streams;
-    StreamLimits {
-        heartbeat: Duration::from_secs(streams.heartbeat_seconds),
-        header_wait: Duration::from_secs(streams.header_wait_seconds),
-        stall: Duration::from_secs(streams.stall_seconds),
-        replay_bytes_max: streams.replay_max_bytes,
-    }
-}
-
-/// Ready means that the database can be read and written.
-#[derive(Debug)]
-struct StoreReadiness(Store);
-
-#[async_trait]
-impl Readiness for StoreReadiness {
-    async fn check(&self) -> Vec<ReadinessCheck> {
-        let (ok, detail) = match self.0.status() {
-            Ok(status) => (
-                true,
-                format!(
-                    "SQLite {}, schema {}",
-                    status.sqlite_version, status.schema_version
-                ),
-            ),
-            Err(error) => (false, error.to_string()),
-        };
-        vec![ReadinessCheck {
-            name: "store".to_owned(),
-            ok,
-            detail,
-        }]
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use server::{RequestLimits, ServeLimits, StreamLimits};
+
+    use super::limits::{request_limits, stream_limits};
     use super::*;
 
     #[test]
@@ -288,8 +377,8 @@ mod tests {
                 format!("{:?}", StreamLimits::default()),
             ),
             (
-                format!("{:?}", router_settings(&configuration)),
-                format!("{:?}", RouterSettings::new("store")),
+                format!("{:?}", routes::settings(&configuration)),
+                format!("{:?}", routing::RouterSettings::new("store")),
             ),
             (
                 format!("{:?}", migration_settings(&configuration, "this process")),
@@ -299,27 +388,5 @@ mod tests {
         for (ours, theirs) in pairs {
             assert_eq!(ours, theirs);
         }
-    }
-
-    #[test]
-    fn rules_carry_every_condition() {
-        let route: RouteConfig = toml::from_str(
-            "to = \"store\"\n[when]\ntenant = \"t\"\nkey = \"k\"\nkind = \"mail\"\nlabel = \"l\"\n\
-             metadata = { Plan = \"pro\" }\nheader = { X-Region = \"eu\" }\n",
-        )
-        .unwrap();
-        let expected = Rule {
-            name: "route-2".into(),
-            when: When {
-                tenant: Some("t".into()),
-                key: Some("k".into()),
-                kind: Some("mail".into()),
-                label: Some("l".into()),
-                metadata: vec![("Plan".into(), "pro".into())],
-                header: vec![("x-region".into(), "eu".into())],
-            },
-            to: "store".into(),
-        };
-        assert_eq!(rule(1, &route), expected);
     }
 }

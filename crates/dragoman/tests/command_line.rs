@@ -30,12 +30,16 @@ fn folder() -> TempDir {
 
 #[test]
 fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
-    let commands: [&[&str]; 32] = [
+    let commands: [&[&str]; 40] = [
         &[],
         &["serve"],
         &["config"],
         &["config", "check"],
         &["config", "show"],
+        &["config", "diff"],
+        &["config", "reload"],
+        &["config", "history"],
+        &["config", "rollback"],
         &["keys"],
         &["keys", "create"],
         &["keys", "list"],
@@ -62,7 +66,11 @@ fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
         &["demo"],
         &["simulate"],
         &["backends"],
+        &["backends", "test"],
+        &["doctor"],
         &["routes"],
+        &["routes", "explain"],
+        &["shadows"],
     ];
     let mut all = String::new();
     for command in commands {

@@ -111,6 +111,51 @@ fn dangling_references_are_shown_with_their_lines() {
 }
 
 #[test]
+fn a_rule_says_what_is_wrong_in_its_shares_its_fallback_and_its_shadow() {
+    let store = "[[backend]]\nname = \"store\"\nkind = \"store\"\n\n";
+    let all = "[[route]]\nto = [{ backend = \"store\", weight = 0 }, { backend = \"stor\", weight = 0 }, { backend = \"store\", weight = 0 }]\nfallback = [\"store\", \"store\", \"none\"]\nshadow = { backend = \"gone\", sample = 1.5 }\nwhen = { via = \"mail\" }\n";
+    let shares = "[[route]]\nto = [{ backend = \"store\" }]\n";
+    let keys = "[[route]]\nto = [{ backend = \"store\", wieght = 1 }]\nfallback = \"store\"\n";
+    let cases: [(&str, &[&str]); 3] = [
+        (
+            all,
+            &[
+                "`route[0].to[1].backend`: no backend is called `stor`",
+                "`route[0].to[2].backend`: `store` is named before",
+                "`route[0].to` leads nowhere: no weight is above 0",
+                "`route[0].fallback[1]`: `store` is named before",
+                "`route[0].fallback[2]`: no backend is called `none`",
+                "`route[0].shadow.backend`: no backend is called `gone`",
+                "`route[0].shadow.sample` is 1.5, it must be between 0 and 1",
+                "known ways: normalized, chatter, datamonkey, sunshine, convore",
+                "gateway.toml:9:16",
+            ],
+        ),
+        (
+            shares,
+            &[
+                "`route[0].to[0]`: the key `weight` is missing",
+                "gateway.toml:6:7",
+            ],
+        ),
+        (
+            keys,
+            &[
+                "unknown key `wieght` in `route[0].to[0]`",
+                "did you mean `weight`?",
+                "`route[0].fallback` takes an array of strings, not a string",
+            ],
+        ),
+    ];
+    for (rule, told) in cases {
+        let report = report(&format!("{store}{rule}"), &[]);
+        for words in told {
+            assert!(report.contains(words), "{words}: {report}");
+        }
+    }
+}
+
+#[test]
 fn keys_of_the_other_kind_are_refused() {
     insta::assert_snapshot!(report(
         "[[backend]]\nname = \"store\"\nkind = \"store\"\nbase_url = \"http://127.0.0.1:1\"\n\n[[backend]]\nname = \"vendor\"\nkind = \"chatter\"\nresponder = \"echo\"\n",

@@ -142,8 +142,8 @@ fn annotated_file_names_every_key_with_its_default() {
             "route.when.header" => "route.when.header.x-region".to_owned(),
             _ => key,
         })
-        // The one key with two forms: the file shows the word on its first backend, the table on its last.
-        .chain(["backend.responder".to_owned()])
+        // The two keys with two forms: the file shows the word on its first backend and route, the other on its last.
+        .chain(["backend.responder".to_owned(), "route.to".to_owned()])
         .collect();
     assert_eq!(named, known);
 

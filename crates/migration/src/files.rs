@@ -29,7 +29,7 @@ pub(crate) async fn elsewhere(
             renamed: true,
             ..place
         };
-        match run.end(endpoint, subject).attachment(&place, id).await {
+        match run.end(&endpoint, subject).attachment(&place, id).await {
             Ok(Some(content)) => return Ok(Some((place.backend, content))),
             Err(error) if error.is_temporary() => return Err(error),
             Ok(None) | Err(_) => {}

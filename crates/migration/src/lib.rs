@@ -41,7 +41,7 @@ mod watches;
 mod work;
 
 pub use erase::{ConversationReceipt, Holding, PlaceOutcome, PlaceReceipt, Receipt};
-pub use parts::{Endpoint, Parts, Settings};
+pub use parts::{Endpoint, Ends, Parts, Settings};
 pub use reasons::{Reason, words};
 pub use service::{CopyOptions, Migrations, SwitchOptions};
 pub use status::{

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use backend::Backend;
 use backend::ports::{Directory, Erasure, Intents, Leases, Ledger, OverlayState};
 
@@ -19,11 +20,57 @@ pub struct Endpoint {
     pub discovers: bool,
 }
 
+/// Every backend by its name, as configured now. Cheap to clone; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Ends(Arc<ArcSwap<BTreeMap<Box<str>, Endpoint>>>);
+
+impl Ends {
+    /// These backends.
+    #[must_use]
+    pub fn new(ends: BTreeMap<Box<str>, Endpoint>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(ends)))
+    }
+
+    /// From now on these backends. A job that runs keeps the endpoints that it began with.
+    pub fn replace(&self, ends: BTreeMap<Box<str>, Endpoint>) {
+        self.0.store(Arc::new(ends));
+    }
+
+    /// The backend of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Endpoint> {
+        self.0.load().get(name).cloned()
+    }
+
+    /// The same, with one more of this name or another in its place.
+    #[cfg(test)]
+    pub(crate) fn put(&self, name: &str, end: Endpoint) {
+        let mut ends = (**self.0.load()).clone();
+        ends.insert(name.into(), end);
+        self.replace(ends);
+    }
+
+    /// The same without this one, which is given back.
+    #[cfg(test)]
+    pub(crate) fn take(&self, name: &str) -> Option<Endpoint> {
+        let mut ends = (**self.0.load()).clone();
+        let taken = ends.remove(name);
+        self.replace(ends);
+        taken
+    }
+
+    /// The names, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<Box<str>> {
+        self.0.load().keys().cloned().collect()
+    }
+}
+
 /// What migrations stand on.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// Every backend by its name.
-    pub ends: BTreeMap<Box<str>, Endpoint>,
+    pub ends: Ends,
     /// What migrations have done.
     pub ledger: Arc<dyn Ledger>,
     /// Writes that were begun.

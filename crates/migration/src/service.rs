@@ -76,7 +76,7 @@ impl Service {
         stop: CancellationToken,
     ) -> Result<Run> {
         let end = |name: &str| -> Result<Endpoint> {
-            self.parts.ends.get(name).cloned().ok_or_else(|| {
+            self.parts.ends.get(name).ok_or_else(|| {
                 Error::new(
                     Kind::Unavailable,
                     format!(

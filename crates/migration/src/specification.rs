@@ -35,9 +35,9 @@ pub(crate) fn check(spec: &MigrationSpec, parts: &Parts) -> Result<()> {
             value: u64::try_from(value).ok(),
         })
     };
-    let known: Vec<&str> = parts.ends.keys().map(|name| &**name).collect();
+    let known = parts.ends.names();
     for (pointer, name) in [("/from", &spec.from), ("/to", &spec.to)] {
-        if !parts.ends.contains_key(name) {
+        if !known.contains(name) {
             let detail = format!(
                 "there is no backend `{name}`; there are: {}",
                 known.join(", ")

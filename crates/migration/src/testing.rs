@@ -19,7 +19,7 @@ use layers::Renamed;
 use store::{SealingKey, State, Store, StoreConfig};
 use tokio_util::sync::CancellationToken;
 
-use crate::parts::{Endpoint, Parts, Settings};
+use crate::parts::{Endpoint, Ends, Parts, Settings};
 use crate::plan::{new_conversation, new_message};
 use crate::records::Records;
 use crate::run::{Run, Subject};
@@ -53,7 +53,10 @@ impl World {
             discovers: false,
         };
         let parts = Parts {
-            ends: BTreeMap::from([("old".into(), end("old")), ("new".into(), end("new"))]),
+            ends: Ends::new(BTreeMap::from([
+                ("old".into(), end("old")),
+                ("new".into(), end("new")),
+            ])),
             ledger: shared.clone(),
             intents: shared.clone(),
             directory: shared.clone(),
@@ -88,7 +91,7 @@ impl World {
     }
 
     pub(crate) fn end(&self, name: &str) -> Arc<dyn Backend> {
-        self.parts.ends[name].stack.clone()
+        self.parts.ends.get(name).unwrap().stack
     }
 
     /// Puts another backend in the place of one, made of what is there.
@@ -97,8 +100,9 @@ impl World {
         name: &str,
         wrap: impl FnOnce(Arc<dyn Backend>) -> Arc<dyn Backend>,
     ) {
-        let end = self.parts.ends.get_mut(name).unwrap();
-        end.stack = wrap(end.stack.clone());
+        let mut end = self.parts.ends.get(name).unwrap();
+        end.stack = wrap(end.stack);
+        self.parts.ends.put(name, end);
     }
 
     /// A migration from `old` to `new` that is noted in the ledger.
@@ -125,8 +129,8 @@ impl World {
     /// A noted migration at work.
     pub(crate) fn run(&self, migration: MigrationId, spec: MigrationSpec) -> Run {
         Run {
-            from: self.parts.ends[&spec.from].clone(),
-            to: self.parts.ends[&spec.to].clone(),
+            from: self.parts.ends.get(&spec.from).unwrap(),
+            to: self.parts.ends.get(&spec.to).unwrap(),
             parts: Arc::new(self.parts.clone()),
             migration,
             spec: Arc::new(spec),

@@ -1,7 +1,7 @@
 //! Settling a write again, for whoever repeats it: where it was sent, wherever its conversation lives by now.
 
 use backend::ports::{MigrationId, conversation_lease};
-use backend::{Applied, Context, Intent, Located, Result, Settled, Write};
+use backend::{Applied, Context, Intent, Kind, Located, Result, Settled, Write};
 use conversation::NewConversation;
 
 use crate::Router;
@@ -103,20 +103,32 @@ impl Router {
         new: &NewConversation,
     ) -> Result<Settled> {
         let unnoted = self.made_unnoted(cx, intent).await?;
-        let slot = match &unnoted {
-            Settled::Applied(_) => return Ok(unnoted),
-            Settled::NotApplied | Settled::Unknown => self.place(cx, new).await?.slot,
-        };
-        if slot.backend.capabilities().transactional {
+        if let Settled::Applied(_) = unnoted {
             return Ok(unnoted);
         }
-        let settled = self
-            .settle_create_held(cx, slot.name(), intent, new, &[])
-            .await?;
-        Ok(match settled {
-            Settled::NotApplied => unnoted,
-            settled => settled,
-        })
+        // Where the write itself was led to, whoever asks for it.
+        let drawn = Context {
+            intent: intent.id,
+            ..cx.clone()
+        };
+        let placed = match self.place(&drawn, new).await {
+            Ok(placed) => placed,
+            // It was refused, or would be by now: the backends that keep no notes have been asked.
+            Err(error) if error.kind == Kind::NotHeld => return Ok(unnoted),
+            Err(error) => return Err(error),
+        };
+        for candidate in placed {
+            if candidate.slot.backend.capabilities().transactional {
+                continue;
+            }
+            let settled = self
+                .settle_create_held(cx, candidate.slot.name(), intent, new, &[])
+                .await?;
+            if settled != Settled::NotApplied {
+                return Ok(settled);
+            }
+        }
+        Ok(unnoted)
     }
 
     /// What a create made that was not noted: where writes are transactions. All those backends are asked, because the

@@ -121,7 +121,7 @@ pub(crate) async fn refresh(
         let is_new =
             last.is_some_and(|last| last.saturating_add_micros(interval_micros) > Time::now());
         let credential = whom.credential().unwrap_or_default();
-        if is_new || slot.looks.has_just_failed(credential) {
+        if is_new || slot.looks().has_just_failed(credential) {
             continue;
         }
         let ends = match Looking::begin(slot, credential) {
@@ -168,7 +168,7 @@ pub(crate) async fn look_now(
             Begun::Theirs(ended) => ended.wait().await,
         }
     };
-    let _place = slot.looks.place().await;
+    let _place = slot.looks().place().await;
     look(slot, directory, intents, &whom).await
 }
 
@@ -181,7 +181,7 @@ async fn look_once(
     whom: Whom,
     last: Option<Time>,
 ) {
-    let _place = slot.looks.place().await;
+    let _place = slot.looks().place().await;
     let looked = async {
         if directory
             .discovered_at(slot.name(), whom.credential())
@@ -193,7 +193,7 @@ async fn look_once(
         look(&slot, &directory, &intents, &whom).await
     };
     if let Err(error) = looked.await {
-        slot.looks
+        slot.looks()
             .note_failure(whom.credential().unwrap_or_default());
         tracing::warn!(backend.name = slot.name(), error.kind = error.kind.as_str(), %error, "discovery did not finish");
     }
@@ -275,7 +275,7 @@ async fn adopt(
 ) -> Result<bool> {
     let Located {
         location,
-        mut conversation,
+        conversation,
     } = located;
     if let Some(entry) = directory
         .find_native(&location.backend, &location.native)
@@ -289,11 +289,8 @@ async fn adopt(
         }
         let id = entry.location.id;
         if id == conversation.id {
-            // Lists may tell less than reads do: some do not say when something was last said.
-            let known = entry.document.last_message_at;
-            conversation.last_message_at = conversation.last_message_at.or(known);
             // Also where nothing changed: it may have been taken for gone.
-            directory.refresh(id, &conversation).await?;
+            directory.refresh_listed(id, &conversation).await?;
         } else {
             // It was made elsewhere, and is listed here under another id, without what is kept of it: it is not gone.
             directory.refresh(id, &entry.document).await?;

@@ -15,7 +15,6 @@ use conversation::{
 use futures_util::stream::BoxStream;
 
 use crate::keeping::touch;
-use crate::overriding::Placed;
 use crate::telling::Telling;
 use crate::writing::{MOVES_MAX, send};
 use crate::{Router, discovery, listing};
@@ -47,31 +46,17 @@ impl Backend for Router {
     }
 
     async fn create_conversation(&self, cx: &Context, new: NewConversation) -> Result<Located> {
-        let Placed {
-            slot,
-            route,
-            overridden_by,
-        } = self.place(cx, &new).await?;
-        cx.trace.note_backend(slot.name());
-        cx.trace.note_route(&route);
-        cx.trace.note_attempt();
-        // Until the directory knows it, discovery must not take it for somebody else's.
-        let _creating = slot.begin_create();
-        let write = || Write::CreateConversation(new.clone());
-        let creating = self.begin_create(cx, slot, &overridden_by, write).await?;
-        let cx = creating.cx();
-        let created = match slot.backend.create_conversation(cx, new).await {
-            Ok(located) => self.own_made(&creating, located, &overridden_by).await,
-            Err(error) => Err(error),
-        };
-        creating.end(&created).await;
-        created
+        self.make(cx, new).await
     }
 
     async fn get_conversation(&self, cx: &Context, at: &Location) -> Result<Conversation> {
         let found = self.locate(cx, at.id).await?;
         let read = found.backend().get_conversation(cx, &found.location).await;
-        self.tell_read(&found, read)
+        let read = self.tell_read(&found, read)?;
+        if let Some(sampled) = self.sampled(cx, &found) {
+            sampled.conversation(&read);
+        }
+        Ok(read)
     }
 
     fn get_conversations<'a>(
@@ -166,13 +151,23 @@ impl Backend for Router {
             }
             listed => listed,
         };
-        self.tell_read(&found, listed)
+        let listed = self.tell_read(&found, listed)?;
+        if page.position.is_none()
+            && let Some(sampled) = self.sampled(cx, &found)
+        {
+            sampled.messages(page, &listed);
+        }
+        Ok(listed)
     }
 
     async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
         let found = self.locate(cx, at.id).await?;
         let read = found.backend().get_message(cx, &found.location, id).await;
-        self.tell_read(&found, read)
+        let read = self.tell_read(&found, read)?;
+        if let Some(sampled) = self.sampled(cx, &found) {
+            sampled.message(&read);
+        }
+        Ok(read)
     }
 
     async fn post_message(&self, cx: &Context, at: &Location, new: NewMessage) -> Result<Message> {

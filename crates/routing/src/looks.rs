@@ -83,7 +83,7 @@ pub(crate) struct Ended(watch::Receiver<()>);
 impl Looking {
     /// Begins a look with a credential, unless somebody looks with it.
     pub(crate) fn begin(slot: &Arc<Slot>, credential: &str) -> Begun {
-        let mut under_way = slot.looks.under_way();
+        let mut under_way = slot.looks().under_way();
         if let Some(ended) = under_way.get(credential) {
             return Begun::Theirs(Ended(ended.clone()));
         }
@@ -100,7 +100,7 @@ impl Looking {
 
 impl Drop for Looking {
     fn drop(&mut self) {
-        self.slot.looks.under_way().remove(&self.credential);
+        self.slot.looks().under_way().remove(&self.credential);
     }
 }
 

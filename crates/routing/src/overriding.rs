@@ -8,11 +8,9 @@ use backend::{
     AttachmentContent, Context, Error, Intent, Kind, Location, Order, Outcome, Page, PageRequest,
     Position, Principal, Result, Settled,
 };
-use conversation::{AttachmentId, ConversationId, Message, MessageId, NewConversation};
+use conversation::{AttachmentId, ConversationId, Message, MessageId};
 
 use crate::Router;
-use crate::placing::place;
-use crate::slot::Slot;
 use crate::writing::Found;
 
 /// How many messages before a place are tried as its beginning: some may have been deleted since.
@@ -25,51 +23,7 @@ pub(crate) struct Overriding {
     pub(crate) ledger: Arc<dyn Ledger>,
 }
 
-/// Where a new conversation goes.
-#[derive(Debug)]
-pub(crate) struct Placed<'a> {
-    pub(crate) slot: &'a Arc<Slot>,
-    /// The name of what chose it.
-    pub(crate) route: Cow<'a, str>,
-    /// Whose route overrides led it there.
-    pub(crate) overridden_by: Vec<MigrationId>,
-}
-
 impl Router {
-    /// Where a new conversation goes: by the caller's wish, else by rule or default and the route overrides after them.
-    pub(crate) async fn place<'a>(
-        &'a self,
-        cx: &'a Context,
-        new: &NewConversation,
-    ) -> Result<Placed<'a>> {
-        let known = |name: &str| self.slots.contains_key(name);
-        let default = &self.settings.default_backend;
-        let (name, route) = place(cx, new, &self.settings.rules, default, known)?;
-        let is_wished = cx.route.backend.is_some();
-        let overrides = match &self.overriding {
-            Some(overriding) if !is_wished => {
-                let overrides = overriding.overrides.overrides().await;
-                overrides.map_err(|error| error.outcome(Outcome::NotApplied))?
-            }
-            _ => Vec::new(),
-        };
-        let led = follow(name, route, &cx.principal, &overrides);
-        let slot = self.slots.get(&*led.to).ok_or_else(|| {
-            Error::new(
-                Kind::Unavailable,
-                format!(
-                    "new conversations are led to backend `{}`, which is not configured",
-                    led.to
-                ),
-            )
-        })?;
-        Ok(Placed {
-            slot,
-            route: led.route,
-            overridden_by: led.by,
-        })
-    }
-
     /// Notes that overrides led a new conversation to where it is.
     ///
     /// # Errors
@@ -292,14 +246,14 @@ fn reverse(order: Order) -> Order {
 
 /// Where overrides lead.
 #[derive(Debug, PartialEq)]
-struct Led<'a> {
-    to: Cow<'a, str>,
-    route: Cow<'a, str>,
-    by: Vec<MigrationId>,
+pub(crate) struct Led<'a> {
+    pub(crate) to: Cow<'a, str>,
+    pub(crate) route: Cow<'a, str>,
+    pub(crate) by: Vec<MigrationId>,
 }
 
 /// Follows overrides, oldest first, from where a rule leads.
-fn follow<'a>(
+pub(crate) fn follow<'a>(
     to: &'a str,
     route: &'a str,
     principal: &Principal,

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{Binding, Directory, Intents, Leases, Ledger, RouteOverrides};
+use backend::ports::{Binding, Directory, Intents, Leases, Ledger, RouteOverrides, ShadowLog};
 use backend::{BackendInfo, Context, Error, Kind, Result};
 use conversation::ConversationId;
 
 use crate::creates::{MADE_MAX, Made};
 use crate::overriding::Overriding;
-use crate::placing::Rule;
-use crate::slot::Slot;
+use crate::rules::Rule;
+use crate::shadowing::{Sampled, Shadows};
+use crate::slot::{Slot, UnderWay};
 use crate::traffic::Teller;
 use crate::writing::Found;
 
@@ -44,7 +45,9 @@ impl RouterSettings {
 /// The router.
 pub struct Router {
     pub(crate) info: BackendInfo,
-    pub(crate) slots: BTreeMap<Box<str>, Arc<Slot>>,
+    pub(crate) slots: Arc<Slots>,
+    /// What goes on at each backend that this process has had, those that were left out since included.
+    pub(crate) under_way: BTreeMap<Box<str>, Arc<UnderWay>>,
     pub(crate) settings: RouterSettings,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) leases: Arc<dyn Leases>,
@@ -53,7 +56,12 @@ pub struct Router {
     pub(crate) teller: Teller,
     /// Absent where there are no migrations.
     pub(crate) overriding: Option<Overriding>,
+    /// Absent where no reads are compared.
+    pub(crate) shadows: Option<Shadows>,
 }
+
+/// The backends by name.
+pub(crate) type Slots = BTreeMap<Box<str>, Arc<Slot>>;
 
 impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -68,7 +76,8 @@ impl Router {
     /// A router over `slots`.
     ///
     /// # Errors
-    /// [`Kind::InvalidRequest`] where the default or a rule names a backend that is not among them, or two slots share a name.
+    /// [`Kind::InvalidRequest`] where the default or a rule names a backend that is not among them, a rule leads nowhere,
+    /// or two slots share a name.
     pub fn new(
         slots: Vec<Slot>,
         settings: RouterSettings,
@@ -76,34 +85,15 @@ impl Router {
         leases: Arc<dyn Leases>,
         intents: Arc<dyn Intents>,
     ) -> Result<Self> {
-        let mut named = BTreeMap::new();
-        for slot in slots {
-            let name: Box<str> = slot.name().into();
-            if named.insert(name.clone(), Arc::new(slot)).is_some() {
-                return Err(Error::new(
-                    Kind::InvalidRequest,
-                    format!("two backends are named `{name}`"),
-                ));
-            }
-        }
-        let wanted = settings
-            .rules
-            .iter()
-            .map(|rule| &rule.to)
-            .chain([&settings.default_backend]);
-        if let Some(missing) = wanted.into_iter().find(|name| !named.contains_key(*name)) {
-            return Err(Error::new(
-                Kind::InvalidRequest,
-                format!("a route leads to `{missing}`, but there is no such backend"),
-            ));
-        }
+        let slots = Arc::new(checked(slots, &settings)?);
         let info = BackendInfo {
             name: "router".into(),
             kind: "router".into(),
         };
         Ok(Self {
             info,
-            slots: named,
+            under_way: under_way_of(&slots).collect(),
+            slots,
             settings,
             directory,
             leases,
@@ -111,6 +101,7 @@ impl Router {
             made: Made::new(MADE_MAX),
             teller: Teller::default(),
             overriding: None,
+            shadows: None,
         })
     }
 
@@ -122,6 +113,16 @@ impl Router {
         ledger: Arc<dyn Ledger>,
     ) -> Self {
         self.overriding = Some(Overriding { overrides, ledger });
+        self
+    }
+
+    /// The same router where reads are compared with those of a second backend, as its rules say. `ledger` knows where
+    /// conversations have a place there; what differs goes to `log`.
+    #[must_use]
+    pub fn shadowing(mut self, ledger: Arc<dyn Ledger>, log: Arc<dyn ShadowLog>) -> Self {
+        let directory = Arc::clone(&self.directory);
+        let (slots, rules) = (&self.slots, &self.settings.rules);
+        self.shadows = Some(Shadows::new(directory, ledger, log, slots, rules));
         self
     }
 
@@ -160,11 +161,47 @@ impl Router {
         Ok(Found { slot, location })
     }
 
+    /// A read that is to be compared with that of a second backend.
+    pub(crate) fn sampled(&self, cx: &Context, found: &Found) -> Option<Sampled> {
+        self.shadows.as_ref()?.sample(cx, found)
+    }
+
     /// The backend that backend-wide questions go to: the one that the caller names, else the default.
     pub(crate) fn named(&self, cx: &Context) -> Result<&Arc<Slot>> {
         let default = &self.settings.default_backend;
         let name = cx.route.backend.as_ref().unwrap_or(default);
         self.slots.get(name).ok_or_else(no_backend)
+    }
+}
+
+/// What goes on at each backend.
+pub(crate) fn under_way_of(
+    slots: &Slots,
+) -> impl Iterator<Item = (Box<str>, Arc<UnderWay>)> + use<'_> {
+    let slots = slots.iter();
+    slots.map(|(name, slot)| (name.clone(), Arc::clone(&slot.under_way)))
+}
+
+/// The slots by name, where the settings can be followed with them.
+pub(crate) fn checked(slots: Vec<Slot>, settings: &RouterSettings) -> Result<Slots> {
+    let refused = |message| Err(Error::new(Kind::InvalidRequest, message));
+    let mut named = Slots::new();
+    for slot in slots {
+        let name: Box<str> = slot.name().into();
+        if named.insert(name.clone(), Arc::new(slot)).is_some() {
+            return refused(format!("two backends are named `{name}`"));
+        }
+    }
+    let by_rules = settings.rules.iter().flat_map(Rule::backends);
+    let mut wanted = by_rules.chain([&*settings.default_backend]);
+    if let Some(missing) = wanted.find(|name| !named.contains_key(*name)) {
+        return refused(format!(
+            "a route leads to `{missing}`, but there is no such backend"
+        ));
+    }
+    match settings.rules.iter().find_map(Rule::flaw) {
+        Some(flaw) => refused(flaw),
+        None => Ok(named),
     }
 }
 

@@ -21,16 +21,26 @@ pub enum Discovery {
 /// A backend that can be chosen.
 #[derive(Debug)]
 pub struct Slot {
+    /// The finished stack.
     pub(crate) backend: Arc<dyn Backend>,
+    /// The adapter, or the store, alone.
+    pub(crate) bare: Arc<dyn Backend>,
     pub(crate) discovery: Discovery,
     pub(crate) default_tenant: Option<Box<str>>,
-    /// Creates under way, by the time at which they began, with how many began then.
+    pub(crate) under_way: Arc<UnderWay>,
+}
+
+/// What goes on at a backend: the same for every slot of its name, also where the router was succeeded meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct UnderWay {
+    /// Creates, by the time at which they began, with how many began then.
     creating: Mutex<BTreeMap<Time, usize>>,
-    pub(crate) looks: Looks,
+    looks: Looks,
 }
 
 impl Slot {
-    /// A backend, how its unknown conversations become known, and to which tenant those belong.
+    /// A backend, how its unknown conversations become known, and to which tenant those belong. It counts as bare, until
+    /// [`Slot::over`] says otherwise.
     #[must_use]
     pub fn new(
         backend: Arc<dyn Backend>,
@@ -38,12 +48,29 @@ impl Slot {
         default_tenant: Option<Box<str>>,
     ) -> Self {
         Self {
+            bare: Arc::clone(&backend),
             backend,
             discovery,
             default_tenant,
-            creating: Mutex::default(),
-            looks: Looks::default(),
+            under_way: Arc::default(),
         }
+    }
+
+    /// The same slot whose stack stands over `bare`: rules ask that one what the backend holds by itself.
+    #[must_use]
+    pub fn over(mut self, bare: Arc<dyn Backend>) -> Self {
+        self.bare = bare;
+        self
+    }
+
+    /// The same slot, where this goes on already.
+    pub(crate) fn with(mut self, under_way: &Arc<UnderWay>) -> Self {
+        self.under_way = Arc::clone(under_way);
+        self
+    }
+
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.under_way.looks
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -64,7 +91,10 @@ impl Slot {
 
     fn creates(&self) -> std::sync::MutexGuard<'_, BTreeMap<Time, usize>> {
         // The map is whole after every step, so a panic elsewhere cannot have left it half changed.
-        self.creating.lock().unwrap_or_else(PoisonError::into_inner)
+        self.under_way
+            .creating
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,5 +113,26 @@ impl Drop for Creating<'_> {
                 creates.remove(&self.began);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{Store, StoreConfig};
+
+    use super::*;
+
+    #[test]
+    fn a_create_under_way_is_known_to_the_slot_that_takes_the_place() {
+        let files = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreConfig::at(files.path().join("dragoman.db"))).unwrap();
+        let slot = || Slot::new(Arc::new(store.backend("a")), Discovery::Off, None);
+        let earlier = slot();
+        let creating = earlier.begin_create();
+        assert_eq!(slot().oldest_create(), None);
+        let later = slot().with(&earlier.under_way);
+        assert_eq!(later.oldest_create(), Some(creating.began));
+        drop(creating);
+        assert_eq!(later.oldest_create(), None);
     }
 }

@@ -26,7 +26,7 @@ fn cx(tenant: &str, user: Option<&str>, scopes: &[Scope]) -> Context {
         user: user.map(Into::into),
         scopes: scopes.to_vec(),
     };
-    Context::new(Arc::new(principal), "test", Duration::from_secs(10))
+    Context::new(Arc::new(principal), "test", Duration::from_secs(120))
 }
 
 /// A router over a store that is no part of the router's own state, as a vendor is not.

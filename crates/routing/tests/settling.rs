@@ -46,7 +46,8 @@ fn cx_of(tenant: &str) -> Context {
         user: Some("ann".into()),
         scopes: Vec::new(),
     };
-    Context::new(Arc::new(principal), "test", Duration::from_secs(10))
+    // Less than the minute after which recovery takes it for overdue.
+    Context::new(Arc::new(principal), "test", Duration::from_secs(30))
 }
 
 fn world(settles: SettleSupport) -> World {
@@ -546,7 +547,12 @@ async fn an_answer_is_noted_until_its_last_event() {
     let noted = world.noted().await;
     assert_eq!(noted.len(), 1, "an answer that nobody heard the end of");
     // Dropped or not, the answer was made and stored: recovery finds it.
+    let began = std::time::Instant::now();
     while world.texts(&at).await.len() < 5 {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it is never stored"
+        );
         tokio::task::yield_now().await;
     }
     let settled = router.recover(Time::now().saturating_add_micros(60_000_000));

@@ -3,17 +3,24 @@
 pub(crate) mod activity;
 pub(crate) mod archive;
 pub(crate) mod attachments;
+pub(crate) mod audit;
 pub(crate) mod backends;
+pub(crate) mod config;
 pub(crate) mod conversations;
+pub(crate) mod credentials;
 pub(crate) mod erasures;
+pub(crate) mod explain;
 pub(crate) mod intents;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod migrations;
 pub(crate) mod overlay;
 pub(crate) mod participants;
+pub(crate) mod passthrough;
 pub(crate) mod probes;
 pub(crate) mod responses;
+pub(crate) mod routes;
+pub(crate) mod shadows;
 pub(crate) mod translate;
 
 use conversation::{ConversationId, InvalidId};

@@ -36,12 +36,23 @@ pub(crate) async fn principal(
 pub(crate) fn required_scope(method: &Method, path: &str) -> Scope {
     if path.starts_with("/admin/") {
         Scope::Admin
+    } else if is_passthrough(path) {
+        Scope::Passthrough
     } else if method.is_safe() || path == TRANSLATE {
         // A translation is asked with POST because it has a body; it changes nothing.
         Scope::Read
     } else {
         Scope::Write
     }
+}
+
+/// Whether a path is that of a vendor's own API.
+fn is_passthrough(path: &str) -> bool {
+    let mut segments = path
+        .strip_prefix("/v1/backends/")
+        .unwrap_or_default()
+        .split('/');
+    segments.nth(1) == Some("passthrough")
 }
 
 /// 403 for a key without a scope.
@@ -123,6 +134,17 @@ mod tests {
             (Method::POST, "/v1/translate", Scope::Read),
             (Method::GET, "/admin/v1/keys", Scope::Admin),
             (Method::DELETE, "/admin/v1/keys/a", Scope::Admin),
+            (Method::GET, "/v1/backends/passthrough", Scope::Read),
+            (
+                Method::GET,
+                "/v1/backends/a/passthrough/b",
+                Scope::Passthrough,
+            ),
+            (
+                Method::POST,
+                "/v1/backends/a/passthrough/b/c",
+                Scope::Passthrough,
+            ),
         ] {
             assert_eq!(required_scope(&method, path), scope, "{method} {path}");
         }

@@ -1,6 +1,7 @@
 //! One authenticated call: the context that travels down, made once, and what is told about its way back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -12,10 +13,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::answer::REPLAYED;
 use crate::auth;
+use crate::explaining::{self, Recording};
 use crate::gateway::App;
 use crate::limits::RequestLimits;
 use crate::middleware::{RequestIdentity, timeout_of};
-use crate::problem::{Code, FieldError, Place, Problem};
+use crate::problem::{Code, FieldError, Outcome, Place, Problem};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The longest idempotency key.
@@ -23,8 +25,11 @@ const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
 const BACKEND_HEADER: HeaderName = HeaderName::from_static("dragoman-backend");
 const ROUTE_HEADER: HeaderName = HeaderName::from_static("dragoman-route");
 const ATTEMPTS_HEADER: HeaderName = HeaderName::from_static("dragoman-attempts");
-/// How old an answer is, in seconds, where its backend could not be asked.
-const STALE_HEADER: HeaderName = HeaderName::from_static("dragoman-stale");
+/// How old an answer is, in seconds, where its backend could not be asked; on a list of conversations, the ids of those that
+/// are shown as last seen.
+pub(crate) const STALE_HEADER: HeaderName = HeaderName::from_static("dragoman-stale");
+/// A caller whose request cannot be explained now waits this long.
+const EXPLAIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -54,7 +59,8 @@ pub(crate) async fn authenticate(
         Err(problem) => return problem.into_response(),
     };
     tracing::Span::current().record("tenant", &*principal.tenant);
-    let call = match Call::new(principal, &request, &app.gateway.limits) {
+    let call = Call::new(principal, &request, &app.gateway.limits);
+    let call = match call.and_then(|call| explained(call, &request)) {
         Ok(call) => call,
         Err(problem) => return problem.into_response(),
     };
@@ -72,6 +78,24 @@ pub(crate) async fn authenticate(
             .insert(PREFERENCE_APPLIED, HeaderValue::from_static(applied));
     }
     response
+}
+
+/// Says to the recording of a request that asks to be explained whose it is, or refuses the request.
+fn explained(call: Call, request: &Request) -> Result<Call, Problem> {
+    let Some(asked) = explaining::asked(request.headers()) else {
+        return Ok(call);
+    };
+    asked?;
+    if !call.cx.principal.may(Scope::Admin) {
+        return Err(auth::lacks(Scope::Admin));
+    }
+    let recording = request.extensions().get::<Recording>().ok_or_else(|| {
+        Problem::new(Code::Overloaded, "too many requests are being explained")
+            .with_outcome(Outcome::NotApplied)
+            .with_retry_after(EXPLAIN_RETRY_AFTER)
+    })?;
+    recording.own(&call.cx.principal, &call.cx.trace);
+    Ok(call)
 }
 
 impl Call {
@@ -103,6 +127,15 @@ impl Call {
             line = format!("{} {}{handling}", request.method(), request.uri()).into();
         }
         Ok(Call { cx, line })
+    }
+
+    /// Adds the headers that routing rules may look at, for a read that a rule may have compared.
+    pub(crate) fn with_visible_headers(mut self, headers: &HeaderMap) -> Self {
+        self.cx.route = Arc::new(RouteHints {
+            headers: visible_headers(headers),
+            ..RouteHints::default()
+        });
+        self
     }
 
     /// Adds what routing rules may look at, for a request that places a new conversation.
@@ -193,11 +226,18 @@ pub(crate) fn write_trace(trace: &Trace, headers: &mut HeaderMap) {
     {
         headers.insert(ROUTE_HEADER, value);
     }
-    if let Some(age) = trace.stale() {
-        headers.insert(STALE_HEADER, HeaderValue::from(age.as_secs()));
-    }
+    write_stale(trace, headers);
     if trace.attempts() > 0 {
         headers.insert(ATTEMPTS_HEADER, HeaderValue::from(trace.attempts()));
+    }
+}
+
+/// Writes how old the answer is, where its backend could not be asked. A list that names its old conversations has said
+/// so already.
+pub(crate) fn write_stale(trace: &Trace, headers: &mut HeaderMap) {
+    if let Some(age) = trace.stale() {
+        let age = HeaderValue::from(age.as_secs());
+        headers.entry(STALE_HEADER).or_insert(age);
     }
 }
 

@@ -1,8 +1,13 @@
 //! What a backend's error is to a caller: kind to status and code, and what may be said.
 
-use backend::{Error, Kind, Origin as ErrorOrigin, Outcome as ErrorOutcome};
+use std::time::Duration;
+
+use backend::{Error, Kind, Obstacle, Origin as ErrorOrigin, Outcome as ErrorOutcome};
 
 use crate::problem::{Code, FieldError, Origin, Outcome, Place, Problem, Upstream};
+
+/// How long a caller waits where nobody says how long.
+const UNNAMED_WAIT: Duration = Duration::from_secs(1);
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
@@ -32,7 +37,9 @@ impl From<Error> for Problem {
                 request_id: upstream.request_id.clone(),
             });
         }
-        if let Some(wait) = error.retry_after {
+        // "Too many" is never said without a time.
+        let unnamed = (code == Code::RateLimited).then_some(UNNAMED_WAIT);
+        if let Some(wait) = error.retry_after.or(unnamed) {
             problem = problem.with_retry_after(wait);
         }
         let place = match code {
@@ -71,7 +78,11 @@ fn code_of(error: &Error) -> Code {
         Kind::Overloaded => Code::Overloaded,
         Kind::Unavailable => match error.origin {
             ErrorOrigin::Gateway | ErrorOrigin::Client => Code::Unavailable,
-            ErrorOrigin::Upstream | ErrorOrigin::Network => Code::UpstreamUnreachable,
+            ErrorOrigin::Upstream | ErrorOrigin::Network => match error.obstacle {
+                None => Code::UpstreamUnreachable,
+                Some(Obstacle::Name) => Code::UpstreamUnresolved,
+                Some(Obstacle::Trust) => Code::UpstreamUntrusted,
+            },
         },
         Kind::StorageFull => Code::StorageFull,
         Kind::UpstreamAuth => Code::UpstreamAuth,
@@ -108,7 +119,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use backend::{Context, Error, FieldFate, Kind, Origin, Principal, Projection, Write};
+    use backend::{
+        Context, Error, FieldFate, Kind, Obstacle, Origin, Principal, Projection, Write,
+    };
 
     use crate::problem::{Code, Problem};
 
@@ -155,7 +168,17 @@ mod tests {
         let own = Problem::from(Error::new(Kind::Unavailable, "no database"));
         assert_eq!(own.code(), Code::Unavailable);
         let vendor = Error::new(Kind::Unavailable, "refused").origin(Origin::Network);
-        assert_eq!(Problem::from(vendor).code(), Code::UpstreamUnreachable);
+        assert_eq!(
+            Problem::from(vendor.clone()).code(),
+            Code::UpstreamUnreachable
+        );
+        for (obstacle, code) in [
+            (Obstacle::Name, Code::UpstreamUnresolved),
+            (Obstacle::Trust, Code::UpstreamUntrusted),
+        ] {
+            let problem = Problem::from(vendor.clone().obstacle(obstacle));
+            assert_eq!((problem.code(), problem.status().as_u16()), (code, 502));
+        }
     }
 
     #[test]
@@ -169,5 +192,7 @@ mod tests {
         let error = Error::new(Kind::RateLimited, "slow down")
             .retry_after(Some(Duration::from_millis(2_500)));
         assert_eq!(Problem::from(error).headers()["retry-after"], "3");
+        let unnamed = Problem::from(Error::new(Kind::RateLimited, "slow down"));
+        assert_eq!(unnamed.headers()["retry-after"], "1");
     }
 }

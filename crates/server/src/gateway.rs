@@ -9,14 +9,18 @@ use axum::Router;
 use axum::extract::FromRef;
 use backend::Backend;
 use backend::ports::{
-    AuditLog, Directory, Explanations, Idempotency, Intents, Keys, Leases, OverlayState,
+    AuditLog, Credentials, Directory, Idempotency, Intents, Keys, Leases, OverlayState,
     Passthrough, Repair, RouteOverrides, RouteTable, ShadowLog, Translator,
 };
 use facadekit::Facade;
 use keys::KeyCheck;
 use migration::Migrations;
 
+use crate::application::InWork;
+use crate::configuring::Configuring;
+use crate::explaining::Explaining;
 use crate::limits::{RequestLimits, StreamLimits};
+use crate::pace::PassthroughPace;
 use crate::shutdown::Shutdown;
 
 /// Renders `/metrics` in Prometheus' text format.
@@ -38,6 +42,11 @@ pub struct ReadinessCheck {
 pub trait Readiness: Send + Sync + 'static {
     /// Looks at every part that all requests need.
     async fn check(&self) -> Vec<ReadinessCheck>;
+
+    /// What an operator should know although requests are served: shown with the others, and not counted.
+    async fn notes(&self) -> Vec<ReadinessCheck> {
+        Vec::new()
+    }
 }
 
 /// One backend of the configuration. For a backend without an overlay `stack` holds everything that `bare` holds, and
@@ -86,10 +95,14 @@ pub struct Gateway {
     pub routes: Arc<dyn RouteTable>,
     /// Reads that a second backend answered otherwise.
     pub shadows: Arc<dyn ShadowLog>,
-    /// The way of requests that asked for it.
-    pub explanations: Arc<dyn Explanations>,
+    /// Notes the way of requests that ask for it, and keeps it for a while. Facades are given a router that it lies over.
+    pub explaining: Explaining,
+    /// Vendors' credentials of tenants and end users.
+    pub credentials: Arc<dyn Credentials>,
     /// Who did what with the gateway itself.
     pub audit: Arc<dyn AuditLog>,
+    /// The configuration, which can be replaced; absent where the gateway keeps the one that it was started with.
+    pub configuring: Option<Arc<dyn Configuring>>,
     /// Vendors' APIs over the same router, each below a path of its own.
     pub facades: Vec<Facade>,
     /// What `/readyz` asks.
@@ -102,6 +115,10 @@ pub struct Gateway {
     pub limits: RequestLimits,
     /// Limits of each streamed answer.
     pub streams: StreamLimits,
+    /// How often each key may call vendors' own APIs.
+    pub passthrough_pace: PassthroughPace,
+    /// Requests in work, under this configuration and those before it.
+    pub in_work: InWork,
     /// The steps of stopping.
     pub shutdown: Shutdown,
 }
@@ -121,7 +138,8 @@ impl Gateway {
     ///
     /// # Errors
     /// When the API description cannot be written as JSON, which its types rule out.
-    pub fn into_router(self) -> Result<Router, serde_json::Error> {
+    pub fn into_router(mut self) -> Result<Router, serde_json::Error> {
+        self.router = self.explaining.over(self.router);
         crate::router::build(App::new(self))
     }
 

@@ -4,11 +4,14 @@
 
 mod answer;
 mod api;
+mod application;
 mod auth;
 mod body;
 mod call;
 mod checks;
+mod configuring;
 mod docs;
+mod explaining;
 mod failure;
 mod fidelity;
 mod gateway;
@@ -18,6 +21,7 @@ mod list;
 mod middleware;
 mod once;
 mod openapi;
+mod pace;
 mod path;
 mod problem;
 mod query;
@@ -27,8 +31,15 @@ mod shutdown;
 mod stream;
 mod view;
 
+pub use self::application::{Application, InWork};
+pub use self::configuring::{
+    ConfigAttempt, ConfigCaller, ConfigChange, ConfigCheck, ConfigDiff, ConfigMistake,
+    ConfigOutcome, ConfigRefusal, ConfigResult, ConfigStatus, Configuring,
+};
+pub use self::explaining::Explaining;
 pub use self::gateway::{Gateway, MetricsPage, Mounted, Readiness, ReadinessCheck};
 pub use self::limits::{RequestLimits, ServeLimits, StreamLimits};
+pub use self::pace::PassthroughPace;
 pub use self::problem::{
     Code, FieldError, Origin, Outcome, PROBLEM_JSON, Place, Problem, ProblemDocument, Upstream,
 };

@@ -80,6 +80,8 @@ pub struct RequestLimits {
     pub request_timeout: Duration,
     /// The same for an AI's answer, streamed or not. Default 300 s.
     pub respond_timeout: Duration,
+    /// How often a key may call vendors' own APIs in a minute; 0: never. Default 60.
+    pub passthrough_per_minute: u32,
     /// How long an answer stays stored for repeats of its idempotency key. Default 24 h.
     pub idempotency_retention: Duration,
 }
@@ -97,6 +99,7 @@ impl Default for RequestLimits {
             requests_max: 1_024,
             request_timeout: Duration::from_secs(120),
             respond_timeout: Duration::from_secs(300),
+            passthrough_per_minute: 60,
             idempotency_retention: Duration::from_secs(24 * 60 * 60),
         }
     }

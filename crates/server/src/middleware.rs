@@ -15,20 +15,23 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use facadekit::{Facade, Refusal, RequestId, Via};
+use backend::Trace;
+use facadekit::{Facade, Refusal, RequestId, Traced, Via};
 use futures_util::FutureExt;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY,
     RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::Semaphore;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tracing::{Instrument, info_span};
 
 pub(crate) use self::identity::RequestIdentity;
-use self::observe::{Observation, RequestMetrics};
+use self::observe::{Observation, RequestMetrics, RouteName};
 use crate::answer::Answer;
+use crate::application::{InWork, InWorkPlace};
+use crate::call;
+use crate::explaining::Explaining;
 use crate::limits::RequestLimits;
 use crate::problem::{Code, FieldError, Outcome, Place, Problem};
 use crate::router::RESTORE_END;
@@ -58,13 +61,14 @@ pub(crate) fn timeout_of(route: &str, limits: &RequestLimits) -> Duration {
     }
 }
 
-/// What the middleware shares between all requests. One per server: the limit on requests in work lives here, and
-/// not in a layer, because axum copies layers per route.
+/// What the middleware shares between all requests of one configuration. Not a layer, because axum copies layers per
+/// route. The requests in work are counted together with those of earlier configurations.
 struct Edge {
     limits: RequestLimits,
-    places: Arc<Semaphore>,
+    in_work: InWork,
     shutdown: Shutdown,
     facades: Vec<Facade>,
+    explaining: Explaining,
     metrics: Arc<RequestMetrics>,
 }
 
@@ -72,14 +76,17 @@ struct Edge {
 pub(crate) fn surround(
     router: Router,
     limits: RequestLimits,
+    in_work: InWork,
     shutdown: Shutdown,
     facades: Vec<Facade>,
+    explaining: Explaining,
 ) -> Router {
     let edge = Arc::new(Edge {
-        places: Arc::new(Semaphore::new(limits.requests_max)),
+        in_work,
         limits,
         shutdown,
         facades,
+        explaining,
         metrics: Arc::new(RequestMetrics::new()),
     });
     router
@@ -98,8 +105,10 @@ pub(crate) fn surround(
 async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     // 1. A name for the request first: everything after it logs and answers under this name.
     let identity = RequestIdentity::from_headers(request.headers());
+    let facade = edge.facade_of(request.uri().path());
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = observe::route_name(matched.as_ref());
+    let route_name = RouteName::of(matched, facade);
+    let route = route_name.as_str();
     let span = info_span!(
         "request",
         request_id = %identity.request_id(),
@@ -108,12 +117,14 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
         route,
         tenant = tracing::field::Empty,
         backend.name = tracing::field::Empty,
+        http.response.status_code = tracing::field::Empty,
+        otel.status_code = tracing::field::Empty,
     );
 
     // 2. Observation around all that can fail, so that refused, panicked and abandoned requests are counted too.
     let mut observation = Observation::begin(
         request.method().clone(),
-        matched.clone(),
+        route_name.clone(),
         span.clone(),
         &edge.metrics,
     );
@@ -126,7 +137,6 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
             false => edge.take_place().map(|permit| observation.hold(permit)),
         });
 
-    let facade = edge.facade_of(request.uri().path());
     let timeout = match facade {
         // It answers with an AI's words by whatever route its vendor has, and keeps its own time for everything else.
         Some(_) => edge.limits.respond_timeout,
@@ -134,7 +144,16 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     } + TIMEOUT_GRACE;
     let is_safe = request.method().is_safe();
 
+    // One that asks to be explained is seen from here on.
+    let via = facade.map(|facade| facade.kind);
+    let recording = edge.explaining.begin(&request, identity.request_id(), via);
+    if let Some(recording) = &recording {
+        request = recording.observe(request);
+        request.extensions_mut().insert(recording.clone());
+    }
+
     // 5. The handler: detached where it writes, under a timeout, panics caught.
+    let trace: Arc<Trace> = Arc::default();
     let response = match admitted {
         Ok(()) => {
             request.extensions_mut().insert(identity.clone());
@@ -142,6 +161,7 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
                 let id = Arc::clone(identity.request_id());
                 request.extensions_mut().insert(RequestId(id));
                 request.extensions_mut().insert(Via(facade.kind));
+                request.extensions_mut().insert(Traced(Arc::clone(&trace)));
             }
             edge.run(request, next, timeout).instrument(span).await
         }
@@ -149,12 +169,20 @@ async fn around(State(edge): State<Arc<Edge>>, mut request: Request, next: Next)
     };
 
     // 6. The answer's last touches: problem body, names, security headers.
+    let is_ours = facade.is_none() && response.extensions().get::<Problem>().is_some();
     let mut response = match facade {
         Some(facade) => refused(response, facade.refuse),
         None => write_problem(response, &identity, is_safe),
     };
     identity.write_to(response.headers_mut());
+    // Beside what its vendor would say: whoever knows the vendor only takes no notice.
+    call::write_stale(&trace, response.headers_mut());
     add_security_headers(response.headers_mut());
+    if let Some(recording) = recording {
+        response = recording
+            .answered(response, is_ours, edge.shutdown.detached())
+            .await;
+    }
     observation.finish(response)
 }
 
@@ -167,8 +195,8 @@ impl Edge {
         })
     }
 
-    fn take_place(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+    fn take_place(&self) -> Result<InWorkPlace, Problem> {
+        self.in_work.take(self.limits.requests_max).ok_or_else(|| {
             Problem::new(Code::Overloaded, "too many requests are in work")
                 .with_outcome(Outcome::NotApplied)
                 .with_retry_after(OVERLOAD_RETRY_AFTER)
@@ -198,7 +226,7 @@ impl Edge {
 
 fn panicked(is_safe: bool) -> Response {
     // The text of a panic can hold anything, so it goes nowhere; the panic hook logs the place.
-    metrics::counter!("panics_total").increment(1);
+    metrics::counter!("dragoman_panics_total").increment(1);
     tracing::error!("a request handler panicked");
     let problem = Problem::new(Code::Internal, "the request met a fault in this server");
     with_doubt(problem, is_safe).into_response()

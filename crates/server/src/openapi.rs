@@ -13,7 +13,7 @@ use self::schemas::{of_type, reference};
 use crate::auth::required_scope;
 use crate::list::LIMIT_MAX;
 use crate::problem::{Code, ProblemDocument};
-use crate::router::{Operation, TRANSLATE};
+use crate::router::{Operation, PASSTHROUGH, TRANSLATE};
 
 /// The whole document.
 pub(crate) fn describe(operations: &[Operation]) -> Value {
@@ -22,7 +22,9 @@ pub(crate) fn describe(operations: &[Operation]) -> Value {
         let Some(description) = description_of(operation.id) else {
             continue;
         };
-        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        // A path that goes on is one parameter, as in every description.
+        let path = operation.path.replace("{*", "{");
+        let path = paths.entry(path).or_insert_with(|| json!({}));
         path[operation.method.as_str().to_ascii_lowercase()] =
             operation_object(operation, &description);
     }
@@ -98,6 +100,7 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
         .path
         .split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| name.trim_start_matches('*'))
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     for (name, kind, meaning) in description.query {
@@ -191,7 +194,9 @@ fn operation_object(operation: &Operation, description: &Description) -> Value {
 fn header_parameters(operation: &Operation, description: &Description) -> Vec<Value> {
     let header = |name: &str, meaning: &str| json!({"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}});
     let mut headers = Vec::new();
-    let is_write = !operation.method.is_safe() && operation.path != TRANSLATE;
+    // A vendor's own API knows none of them.
+    let is_vendors = operation.path == PASSTHROUGH;
+    let is_write = !operation.method.is_safe() && operation.path != TRANSLATE && !is_vendors;
     if is_write
         && operation.method != Method::DELETE
         && !matches!(operation.id, "createKey" | "erasePerson")
@@ -202,6 +207,7 @@ fn header_parameters(operation: &Operation, description: &Description) -> Vec<Va
         ));
     }
     let is_conditional = matches!(operation.method, Method::PATCH | Method::DELETE)
+        && !is_vendors
         && !matches!(
             operation.id,
             "removeParticipant" | "revokeKey" | "forgetIntent"
@@ -225,6 +231,9 @@ fn header_parameters(operation: &Operation, description: &Description) -> Vec<Va
             "The ETag of the bytes of which a range is wanted.",
         ));
     }
+    if is_vendors {
+        headers.push(header("Dragoman-User", "The end user to act for."));
+    }
     if ["/v1/conversations", "/v1/attachments"]
         .iter()
         .any(|place| operation.path.starts_with(place))
@@ -245,6 +254,12 @@ fn header_parameters(operation: &Operation, description: &Description) -> Vec<Va
     }
     if operation.id == "createConversation" {
         headers.push(header("Dragoman-Backend", "The backend to create it on."));
+    }
+    if operation.path.starts_with("/v1/") {
+        headers.push(header(
+            "Dragoman-Explain",
+            "`true` has the way of this request noted, `text` with the words of people; see `/admin/v1/explain`. Needs the scope `admin`.",
+        ));
     }
     headers
 }

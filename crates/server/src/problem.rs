@@ -184,7 +184,9 @@ impl Problem {
             | Code::UpstreamAccessEnded
             | Code::UpstreamInvalidResponse
             | Code::OutcomeUnknown => Origin::Upstream,
-            Code::UpstreamUnreachable => Origin::Network,
+            Code::UpstreamUnreachable | Code::UpstreamUnresolved | Code::UpstreamUntrusted => {
+                Origin::Network
+            }
             _ if status.is_server_error() => Origin::Gateway,
             _ => Origin::Client,
         };
@@ -196,6 +198,7 @@ impl Problem {
                 | Code::RequestInProgress
                 | Code::RateLimited
                 | Code::UpstreamUnreachable
+                | Code::UpstreamUnresolved
                 | Code::Overloaded
                 | Code::ShuttingDown
                 | Code::Unavailable

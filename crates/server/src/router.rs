@@ -8,8 +8,9 @@ use http::Method;
 use tower_http::compression::CompressionLayer;
 
 use crate::api::{
-    activity, archive, attachments, backends, conversations, erasures, intents, keys, messages,
-    migrations, overlay, participants, probes, responses, translate,
+    activity, archive, attachments, audit, backends, config, conversations, credentials, erasures,
+    explain, intents, keys, messages, migrations, overlay, participants, passthrough, probes,
+    responses, routes, shadows, translate,
 };
 use crate::call::authenticate;
 use crate::gateway::App;
@@ -57,6 +58,7 @@ const TEMPLATES: &str = "/v1/backends/{name}/templates";
 const TOOLS: &str = "/v1/backends/{name}/tools";
 const STATUS: &str = "/v1/backends/{name}/status";
 const STATISTICS: &str = "/v1/backends/{name}/statistics";
+pub(crate) const PASSTHROUGH: &str = "/v1/backends/{name}/passthrough/{*path}";
 pub(crate) const TRANSLATE: &str = "/v1/translate";
 const DRIFT: &str = "/admin/v1/overlay/drift";
 const REPAIR: &str = "/admin/v1/overlay/repair";
@@ -75,6 +77,8 @@ const ITEMS: &str = "/admin/v1/migrations/{migration_id}/items";
 const FINDINGS: &str = "/admin/v1/migrations/{migration_id}/findings";
 const REPORT: &str = "/admin/v1/migrations/{migration_id}/report";
 const OVERRIDES: &str = "/admin/v1/routes/overrides";
+const EXPLAIN_ROUTE: &str = "/admin/v1/routes/explain";
+const SHADOWS: &str = "/admin/v1/shadows";
 const ARCHIVE: &str = "/admin/v1/archive";
 const ARCHIVED: &str = "/admin/v1/archive/attachments";
 const RESTORE: &str = "/admin/v1/archive/conversations/{id}";
@@ -82,6 +86,15 @@ const RESTORE_MESSAGES: &str = "/admin/v1/archive/conversations/{id}/messages";
 const RESTORE_ATTACHMENT: &str = "/admin/v1/archive/conversations/{id}/attachments/{attachment_id}";
 pub(crate) const RESTORE_END: &str = "/admin/v1/archive/conversations/{id}/end";
 const ERASURES: &str = "/admin/v1/erasures";
+const CREDENTIALS: &str = "/admin/v1/credentials";
+const CONFIG: &str = "/admin/v1/config";
+const CONFIG_CHECK: &str = "/admin/v1/config/check";
+const CONFIG_DIFF: &str = "/admin/v1/config/diff";
+const CONFIG_RELOAD: &str = "/admin/v1/config/reload";
+const CONFIG_HISTORY: &str = "/admin/v1/config/history";
+const CONFIG_ROLLBACK: &str = "/admin/v1/config/rollback";
+const AUDIT: &str = "/admin/v1/audit";
+const EXPLAIN: &str = "/admin/v1/explain/{request_id}";
 const KEYS: &str = "/admin/v1/keys";
 const KEY: &str = "/admin/v1/keys/{key_id}";
 
@@ -102,7 +115,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation(make.clone(), MESSAGES, "postMessage", post(messages::post)),
         operation(make.clone(), IMPORT, "importMessages", post(messages::import)),
         operation(read.clone(), MESSAGE, "getMessage", get(messages::get)),
-        operation(change, MESSAGE, "updateMessage", patch(messages::update)),
+        operation(change.clone(), MESSAGE, "updateMessage", patch(messages::update)),
         operation(remove.clone(), MESSAGE, "deleteMessage", delete(messages::delete)),
         operation(replace.clone(), RATING, "rateMessage", put(messages::rate)),
         // answers
@@ -122,6 +135,11 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation(read.clone(), TOOLS, "listTools", get(backends::tools)),
         operation(read.clone(), STATUS, "getBackendStatus", get(backends::status)),
         operation(read.clone(), STATISTICS, "getBackendStatistics", get(backends::statistics)),
+        operation(read.clone(), PASSTHROUGH, "passThroughGet", get(passthrough::pass)),
+        operation(make.clone(), PASSTHROUGH, "passThroughPost", post(passthrough::pass)),
+        operation(replace.clone(), PASSTHROUGH, "passThroughPut", put(passthrough::pass)),
+        operation(change.clone(), PASSTHROUGH, "passThroughPatch", patch(passthrough::pass)),
+        operation(remove.clone(), PASSTHROUGH, "passThroughDelete", delete(passthrough::pass)),
         // shapes
         operation(make.clone(), TRANSLATE, "translate", post(translate::translate)),
         // administration
@@ -144,6 +162,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation(read.clone(), FINDINGS, "listMigrationFindings", get(migrations::items::findings)),
         operation(read.clone(), REPORT, "getMigrationReport", get(migrations::report::report)),
         operation(read.clone(), OVERRIDES, "listRouteOverrides", get(migrations::overrides)),
+        // routes
+        operation(make.clone(), EXPLAIN_ROUTE, "explainRoute", post(routes::explain)),
+        operation(read.clone(), SHADOWS, "listShadowDifferences", get(shadows::list)),
         // archives and erasure
         operation(read.clone(), ARCHIVE, "exportArchive", get(archive::export)),
         operation(read.clone(), ARCHIVED, "openArchivedAttachment", get(archive::attachment)),
@@ -152,6 +173,20 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation(replace, RESTORE_ATTACHMENT, "restoreAttachment", put(archive::put_attachment)),
         operation(make.clone(), RESTORE_END, "endRestore", post(archive::end)),
         operation(make.clone(), ERASURES, "erasePerson", post(erasures::erase)),
+        // credentials
+        operation(read.clone(), CREDENTIALS, "listCredentials", get(credentials::list)),
+        operation(Method::PUT, CREDENTIALS, "putCredential", put(credentials::put)),
+        operation(remove.clone(), CREDENTIALS, "removeCredential", delete(credentials::remove)),
+        // configuration
+        operation(read.clone(), CONFIG, "getConfiguration", get(config::status)),
+        operation(make.clone(), CONFIG_CHECK, "checkConfiguration", post(config::check)),
+        operation(make.clone(), CONFIG_DIFF, "compareConfiguration", post(config::diff)),
+        operation(make.clone(), CONFIG_RELOAD, "reloadConfiguration", post(config::reload)),
+        operation(read.clone(), CONFIG_HISTORY, "listConfigurations", get(config::history)),
+        operation(make.clone(), CONFIG_ROLLBACK, "rollbackConfiguration", post(config::rollback)),
+        // looking back
+        operation(read.clone(), AUDIT, "listAudit", get(audit::list)),
+        operation(read.clone(), EXPLAIN, "getExplanation", get(explain::get)),
         // keys
         operation(read, KEYS, "listKeys", get(keys::list)),
         operation(make, KEYS, "createKey", post(keys::create)),
@@ -191,5 +226,13 @@ pub(crate) fn build(app: App) -> Result<Router, serde_json::Error> {
     });
     let limits = app.gateway.limits.clone();
     let shutdown = app.gateway.shutdown.clone();
-    Ok(surround(router, limits, shutdown, facades.clone()))
+    let in_work = app.gateway.in_work.clone();
+    Ok(surround(
+        router,
+        limits,
+        in_work,
+        shutdown,
+        facades.clone(),
+        app.gateway.explaining.clone(),
+    ))
 }

@@ -11,7 +11,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
@@ -27,6 +26,7 @@ use self::activity::{Activity, Expired, Verdict};
 use self::admission::Admission;
 use self::answer::{AnswerBody, RunningRequest};
 use self::socket::WatchedSocket;
+use crate::application::Application;
 use crate::limits::ServeLimits;
 use crate::shutdown::Shutdown;
 
@@ -52,10 +52,11 @@ pub struct ServeReport {
 /// Reads HTTP/1.1 and HTTP/2 with prior knowledge, in plain text; TLS belongs in front.
 pub async fn serve(
     listener: TcpListener,
-    application: Router,
+    application: impl Into<Application>,
     limits: ServeLimits,
     shutdown: Shutdown,
 ) -> ServeReport {
+    let application = application.into();
     let limits = Arc::new(limits);
     let connections = TaskTracker::new();
     accept_until_drained(&listener, &application, &limits, &shutdown, &connections).await;
@@ -66,7 +67,7 @@ pub async fn serve(
 
 async fn accept_until_drained(
     listener: &TcpListener,
-    application: &Router,
+    application: &Application,
     limits: &Arc<ServeLimits>,
     shutdown: &Shutdown,
     connections: &TaskTracker,
@@ -98,7 +99,7 @@ async fn accept_until_drained(
                     });
                 }
                 Err(refused) => {
-                    metrics::counter!("http_connections_refused_total", "reason" => refused.as_str())
+                    metrics::counter!("dragoman_http_connections_refused_total", "reason" => refused.as_str())
                         .increment(1);
                 }
             },
@@ -144,7 +145,7 @@ async fn drain(
 
 async fn serve_connection(
     stream: TcpStream,
-    application: Router,
+    application: Application,
     limits: &ServeLimits,
     shutdown: &Shutdown,
 ) {
@@ -157,7 +158,8 @@ async fn serve_connection(
         let activity = Arc::clone(&activity);
         move |request: Request<Incoming>| {
             let running = RunningRequest::begin(&activity, request.version());
-            let application = application.clone();
+            // Each request by the routes of its time, however old its connection is.
+            let application = application.now();
             async move {
                 let response: Response = application.oneshot(request.map(Body::new)).await?;
                 Ok::<_, Infallible>(response.map(|body| AnswerBody::new(body, running)))
@@ -172,6 +174,8 @@ async fn serve_connection(
     let mut draining = false;
     loop {
         tokio::select! {
+            // What has arrived is read before anybody judges that nothing came.
+            biased;
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%error, "connection ended with an error");
@@ -179,7 +183,7 @@ async fn serve_connection(
                 return;
             }
             expired = &mut watchdog => {
-                metrics::counter!("http_connections_closed_total", "reason" => expired.as_str()).increment(1);
+                metrics::counter!("dragoman_http_connections_closed_total", "reason" => expired.as_str()).increment(1);
                 return;
             }
             () = shutdown.cutting().cancelled() => return,

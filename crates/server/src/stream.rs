@@ -202,7 +202,7 @@ impl Reader {
         let failure = match reading.await {
             Ok(result) => result.err(),
             Err(_panic) => {
-                metrics::counter!("panics_total").increment(1);
+                metrics::counter!("dragoman_panics_total").increment(1);
                 let problem = Problem::new(Code::Internal, "the answer met a fault in this server");
                 Some(problem.with_outcome(Outcome::Unknown))
             }

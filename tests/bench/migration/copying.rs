@@ -11,7 +11,7 @@ use backend::{Backend, Context, Principal, Scope};
 use conversation::{Handle, NewConversation, NewMessage, Participant, Role, Side};
 use convore::{Convore, ConvoreConfig};
 use layers::Renamed;
-use migration::{CopyOptions, Endpoint, Migrations, Parts, Settings, Status};
+use migration::{CopyOptions, Endpoint, Ends, Migrations, Parts, Settings, Status};
 use overlay::{Overlay, OverlaySettings};
 use store::{SealingKey, State, Store, StoreConfig};
 
@@ -123,7 +123,10 @@ async fn copy(store: &Store, state: &Arc<State>, target: Arc<dyn Backend>) -> Ou
     };
     let source: Arc<dyn Backend> = Arc::new(store.backend(SOURCE));
     let migrations = Migrations::new(Parts {
-        ends: BTreeMap::from([(SOURCE.into(), end(source)), (TARGET.into(), end(target))]),
+        ends: Ends::new(BTreeMap::from([
+            (SOURCE.into(), end(source)),
+            (TARGET.into(), end(target)),
+        ])),
         ledger: Arc::clone(state) as _,
         intents: Arc::clone(state) as _,
         directory: Arc::clone(state) as _,

@@ -2,17 +2,23 @@
 
 mod archive;
 mod demo;
+mod live;
+mod looking;
 mod migrate;
+mod routes;
 mod simulate;
 
 use std::path::PathBuf;
 
 pub(crate) use self::archive::{EraseFlags, ExportFlags, ImportFlags, VerifyFlags};
 pub(crate) use self::demo::DemoFlags;
+pub(crate) use self::live::{HistoryFlags, OfGateway, RollbackFlags};
+pub(crate) use self::looking::{BackendsCommand, BackendsFlags, DoctorFlags, TestFlags};
 pub(crate) use self::migrate::{
     CheckFlags, JobFlags, MigrateCommand, OfMigration, OversizeWord, PlanFlags, ReportFlags,
     ServerFlags, StatusFlags,
 };
+pub(crate) use self::routes::{ExplainRouteFlags, Routes, RoutesCommand, ShadowsFlags};
 pub(crate) use self::simulate::SimulateFlags;
 
 use clap::{Args, Parser, Subcommand};
@@ -60,8 +66,8 @@ const CONFIG_EXAMPLES: &str = "\
 Examples:
   dragoman config check --config /etc/dragoman/dragoman.toml
       Says what is wrong, with file, line and column, or that nothing is.
-  dragoman config show --origin
-      Every value in force and which layer set it.";
+  dragoman config reload
+      The gateway that runs reads its file again; it does so by itself when the file changes.";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -80,7 +86,7 @@ Examples:
 const KEYS_EXAMPLES: &str = "\
 Examples:
   dragoman keys create --tenant acme --name ci
-      Makes a key with all scopes for the tenant `acme` and prints it once.
+      Makes a key with all scopes but `passthrough` for the tenant `acme` and prints it once.
   dragoman keys list --json
       Every key without its secret.";
 
@@ -108,8 +114,8 @@ Examples:
 
 const CREDENTIALS_EXAMPLES: &str = "\
 Examples:
-  dragoman credentials set --backend chatter --user user-42 < token.txt
-      Calls for the end user `user-42` use this token from now on.
+  dragoman credentials set --backend chatter --tenant acme < token.txt
+      New conversations of the tenant `acme` are made with this token from now on.
   dragoman credentials list
       Whose credentials there are, without the credentials.";
 
@@ -130,23 +136,10 @@ Examples:
 const CREDENTIALS_REMOVE_EXAMPLES: &str = "\
 Examples:
   dragoman credentials remove --backend chatter --user user-42
-      Calls for `user-42` use the backend's own credential again.
+      New conversations of `user-42` are made with the tenant's or the backend's credential again.
+      Those that were made with this one are out of reach until it is stored again.
   dragoman credentials remove --backend chatter --tenant acme --user user-42
       For a user of the tenant `acme`.";
-
-const BACKENDS_EXAMPLES: &str = "\
-Examples:
-  dragoman backends
-      The backends of the configuration as a table.
-  dragoman backends --config config/chatter.toml --json
-      Those of another file, as JSON.";
-
-const ROUTES_EXAMPLES: &str = "\
-Examples:
-  dragoman routes
-      The rules in the order in which they are tried, the default last.
-  dragoman routes --config config/dragoman.toml --json
-      Those of another file, as JSON.";
 
 /// One HTTP API in front of every place where conversations live.
 #[derive(Debug, Parser)]
@@ -170,13 +163,13 @@ pub(crate) enum Command {
     /// Run the gateway; the default without a command
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeFlags),
-    /// Check or show the configuration
+    /// Check, show, reload or roll back the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
     /// Create, list or revoke API keys
     #[command(subcommand, after_help = KEYS_EXAMPLES)]
     Keys(KeysCommand),
-    /// Store, list or remove end users' own credentials at a vendor
+    /// Store, list or remove the credentials of tenants and end users at a vendor
     #[command(subcommand, after_help = CREDENTIALS_EXAMPLES)]
     Credentials(CredentialsCommand),
     /// Move conversations from one backend to another
@@ -200,12 +193,18 @@ pub(crate) enum Command {
     /// Run a simulator of a vendor, for trials and tests
     #[command(after_help = simulate::SIMULATE_EXAMPLES)]
     Simulate(SimulateFlags),
-    /// List the configured backends
-    #[command(after_help = BACKENDS_EXAMPLES)]
-    Backends(Listing),
-    /// List the rules that place new conversations
-    #[command(after_help = ROUTES_EXAMPLES)]
-    Routes(Listing),
+    /// List the configured backends, or test them
+    #[command(after_help = looking::BACKENDS_EXAMPLES)]
+    Backends(BackendsFlags),
+    /// List the rules that place new conversations, or explain them
+    #[command(after_help = routes::ROUTES_EXAMPLES)]
+    Routes(Routes),
+    /// List reads that a second backend answered otherwise
+    #[command(after_help = routes::SHADOWS_EXAMPLES)]
+    Shadows(ShadowsFlags),
+    /// Look at everything that an installation needs, and say what to do where something is wrong
+    #[command(after_help = looking::DOCTOR_EXAMPLES)]
+    Doctor(DoctorFlags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -216,6 +215,18 @@ pub(crate) enum ConfigCommand {
     /// Print the configuration in force, without secrets
     #[command(after_help = SHOW_EXAMPLES)]
     Show(Show),
+    /// Say what a reload would change
+    #[command(after_help = live::DIFF_EXAMPLES)]
+    Diff(OfGateway),
+    /// Have the gateway that runs read its file again
+    #[command(after_help = live::RELOAD_EXAMPLES)]
+    Reload(OfGateway),
+    /// List the configurations that were in use
+    #[command(after_help = live::HISTORY_EXAMPLES)]
+    History(HistoryFlags),
+    /// Bring an earlier configuration into use again
+    #[command(after_help = live::ROLLBACK_EXAMPLES)]
+    Rollback(RollbackFlags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -320,7 +331,7 @@ pub(crate) struct CreateKey {
     /// Whose conversations the key reaches
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) tenant: String,
-    /// What the key may do, separated by commas [default: everything; with --user all but admin]
+    /// What the key may do, separated by commas [default: everything but passthrough; with --user not admin either]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     pub(crate) scopes: Vec<String>,
     /// The end user that the key acts for
@@ -356,12 +367,12 @@ pub(crate) struct CredentialOf {
     /// The backend where it is used
     #[arg(long, value_name = "NAME")]
     pub(crate) backend: String,
-    /// The tenant of the end user
+    /// The tenant
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) tenant: String,
-    /// The end user
+    /// The end user [default: none, all callers of the tenant share it]
     #[arg(long, value_name = "USER")]
-    pub(crate) user: String,
+    pub(crate) user: Option<String>,
 }
 
 #[cfg(test)]

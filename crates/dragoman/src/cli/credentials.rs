@@ -1,9 +1,9 @@
-//! `dragoman credentials`: end users' own credentials at a vendor, sealed in the state.
+//! `dragoman credentials`: credentials of tenants and end users at a vendor, sealed in the state.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Read};
 
-use backend::ports::{CredentialName, Credentials};
+use backend::ports::{CredentialName, Credentials, remove_credential};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
@@ -34,14 +34,17 @@ pub(super) fn run(
         }
         CredentialsCommand::List(listing) => {
             let names = with_state(&listing.source, variables, async |open, _| {
-                open.state.names().await.map_err(Failure::runtime)
+                let mut names = open.state.names().await.map_err(Failure::runtime)?;
+                names.retain(CredentialName::is_credential);
+                Ok(names)
             })?;
             show(&names, listing.json)?;
         }
         CredentialsCommand::Remove(of) => {
             let name = of.name();
             let removed = with_state(&of.source, variables, async |open, _| {
-                open.state.remove(&name).await.map_err(Failure::runtime)
+                let removed = remove_credential(&*open.state, &name).await;
+                removed.map_err(Failure::runtime)
             })?;
             if !removed {
                 return Err(Failure::with_help(
@@ -57,7 +60,10 @@ pub(super) fn run(
 
 impl CredentialOf {
     fn name(&self) -> CredentialName {
-        CredentialName::of_user(&self.backend, &self.tenant, &self.user)
+        match &self.user {
+            Some(user) => CredentialName::of_user(&self.backend, &self.tenant, user),
+            None => adapterkit::of_tenant(&self.backend, &self.tenant),
+        }
     }
 
     /// A credential for a backend that does not exist would never be used.

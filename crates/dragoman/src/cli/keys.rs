@@ -102,13 +102,13 @@ impl RevokeKey {
     }
 }
 
-/// The scopes that the words name. Where there is no word all of them, but for an end user's key the one that reaches
-/// every tenant.
+/// The scopes that the words name. Where there is no word all of them but the one that lends the vendors' credentials,
+/// and for an end user's key without the one that reaches every tenant.
 fn scopes(words: &[String], of_user: bool) -> Result<Vec<Scope>, Failure> {
     if words.is_empty() {
         let all = Scope::ALL.iter().copied();
         return Ok(all
-            .filter(|scope| !of_user || *scope != Scope::Admin)
+            .filter(|scope| *scope != Scope::Passthrough && !(of_user && *scope == Scope::Admin))
             .collect());
     }
     words

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::arguments::Listing;
 use super::print;
 use crate::config::load::load;
-use crate::config::{BackendConfig, Configuration, RouteConfig, WhenConfig};
+use crate::config::{BackendConfig, Configuration, Name, RequireKind, RouteConfig, WhenConfig};
 use crate::failure::Failure;
 
 /// Prints the configured backends.
@@ -59,15 +59,18 @@ pub(crate) fn routes(
     if listing.json {
         return Ok(print::out(&to_json(&all_routes(&configuration)?)?)?);
     }
-    let mut table = table(&["name", "when", "to"]);
+    let mut table = table(&["name", "when", "to", "fallback", "beside"]);
     for (position, route) in configuration.routes.iter().enumerate() {
         table.add_row([
             route.effective_name(position),
             described(&route.when),
             route.to.to_string(),
+            listed(&route.fallback),
+            beside(route),
         ]);
     }
-    table.add_row(["default", "always", configuration.default_backend.as_str()]);
+    let default = configuration.default_backend.as_str();
+    table.add_row(["default", "always", default, "", ""]);
     Ok(print::out(&(table.trim_fmt() + "\n"))?)
 }
 
@@ -93,10 +96,29 @@ fn all_routes(configuration: &Configuration) -> Result<Vec<serde_json::Value>, s
     Ok(all)
 }
 
+fn listed(names: &[Name]) -> String {
+    let names: Vec<&str> = names.iter().map(Name::as_str).collect();
+    names.join(", ")
+}
+
+/// What a rule asks beside its conditions.
+fn beside(route: &RouteConfig) -> String {
+    let require = route.require.map(|require| match require {
+        RequireKind::Native => "requires native".to_owned(),
+        RequireKind::Effective => "requires effective".to_owned(),
+    });
+    let shadow = route.shadow.as_ref();
+    let shadow =
+        shadow.map(|shadow| format!("compared with {} ({})", shadow.backend, shadow.sample));
+    let all: Vec<String> = require.into_iter().chain(shadow).collect();
+    all.join(", ")
+}
+
 fn described(when: &WhenConfig) -> String {
     let single = [
         ("tenant", &when.tenant),
         ("key", &when.key),
+        ("via", &when.via),
         ("kind", &when.kind),
         ("label", &when.label),
     ];

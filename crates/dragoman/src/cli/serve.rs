@@ -18,6 +18,7 @@ use super::print;
 use super::signals::Signals;
 use crate::config::Configuration;
 use crate::config::load::{Flags, Loaded, load};
+use crate::config::reading::Layers;
 use crate::failure::Failure;
 use crate::running::{Purpose, Running};
 use crate::state::{self, OpenState, Use};
@@ -34,8 +35,10 @@ const LEFTOVERS_PAUSE: Duration = Duration::from_secs(1);
 pub(super) fn run(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<(), Failure> {
     let loaded = load(flags, variables)?;
     // Given back when this returns: the last log lines are written then.
-    let telemetry = telemetry::start(&loaded.configuration.telemetry).map_err(Failure::runtime)?;
-    in_runtime(serve(&loaded, &telemetry))
+    let telemetry = telemetry::start_with_traces(&loaded.configuration.telemetry, variables)
+        .map_err(Failure::runtime)?;
+    let layers = Layers::of(flags, variables, &loaded);
+    in_runtime(serve(&loaded, layers, &telemetry))
 }
 
 /// Runs something to its end, and gives what it leaves behind a moment.
@@ -49,7 +52,7 @@ pub(super) fn in_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> R
     result
 }
 
-async fn serve(loaded: &Loaded, telemetry: &Telemetry) -> Result<(), Failure> {
+async fn serve(loaded: &Loaded, layers: Layers, telemetry: &Telemetry) -> Result<(), Failure> {
     let configuration = &loaded.configuration;
     // First, so that a taken port leaves no database behind.
     let listener = listen(configuration.server.listen).await?;
@@ -61,15 +64,28 @@ async fn serve(loaded: &Loaded, telemetry: &Telemetry) -> Result<(), Failure> {
         listener,
         open,
         telemetry,
-        Purpose::Serving,
+        Purpose::Serving { loaded, layers },
         "serve",
     )
     .await?;
     let hurry = stop_on_signals(signals, running.shutdown());
     let new_key = first_key(running.open()).await?;
-    print::out(&banner(loaded, &running, new_key.as_ref()).text())?;
+    show(banner(loaded, &running, new_key.as_ref()).text());
     drop(new_key);
     running.end(&hurry).await
+}
+
+/// Writes the banner beside everything else: whoever should read it may have left, or read nothing.
+fn show(banner: String) {
+    tokio::spawn(async move {
+        let shown = tokio::task::spawn_blocking(move || print::out(&banner)).await;
+        if let Ok(Err(error)) = shown {
+            tracing::warn!(
+                %error,
+                "the banner cannot be written to standard output; `dragoman keys create` makes a key where it should have shown one"
+            );
+        }
+    });
 }
 
 /// Listens, or says in one sentence why it cannot.
@@ -100,8 +116,9 @@ fn stop_on_signals(mut signals: Signals, shutdown: &Shutdown) -> Arc<Notify> {
     let (shutdown, cut) = (shutdown.clone(), Arc::clone(&hurry));
     tokio::spawn(async move {
         signals.next().await;
-        tracing::info!("stopping, a second signal stops at once");
+        // First: who reads the line finds it so.
         shutdown.begin();
+        tracing::info!("stopping, a second signal stops at once");
         signals.next().await;
         shutdown.cut();
         cut.notify_one();
@@ -109,7 +126,7 @@ fn stop_on_signals(mut signals: Signals, shutdown: &Shutdown) -> Arc<Notify> {
     hurry
 }
 
-/// Makes a key with every scope where the state has no key yet.
+/// Makes a key where the state has no key yet: with every scope but the one that lends the vendors' credentials.
 async fn first_key(open: &OpenState) -> Result<Option<SecretString>, Failure> {
     let known = open.keys().list(None).await.map_err(Failure::runtime)?;
     if !known.is_empty() {
@@ -118,7 +135,11 @@ async fn first_key(open: &OpenState) -> Result<Option<SecretString>, Failure> {
     let key = NewKey::generate(KeyRequest {
         tenant: FIRST_TENANT.into(),
         name: "made by the first start".into(),
-        scopes: Scope::ALL.to_vec(),
+        scopes: Scope::ALL
+            .iter()
+            .copied()
+            .filter(|scope| *scope != Scope::Passthrough)
+            .collect(),
         user: None,
         expires_at: None,
     })

@@ -11,7 +11,7 @@ use super::responder::{self, ResponderConfig};
 use super::{Name, Secret};
 
 /// One place where conversations can live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackendConfig {
     /// Its name in routes, headers and answers; unique, case-sensitive. Once conversations live
@@ -89,6 +89,35 @@ pub struct BackendConfig {
     /// The most requests to the vendor in a minute that migrations make; what callers do comes on top.
     /// Not for `store`; default: what the vendor documents.
     pub requests_per_minute: Option<u64>,
+    /// For one attempt of a read at the vendor, in seconds. Not for `store`; default: 30.
+    pub read_seconds: Option<u64>,
+    /// The most calls to the vendor that run at once, streamed answers included; who must wait longer
+    /// than 10 s gets 429. Not for `store`; default: 128.
+    pub calls_at_once_max: Option<u64>,
+    /// The most calls to the vendor in a minute with one credential. Not for `store`; default: no limit
+    /// but the vendor's own, which is learned from its 429.
+    pub calls_per_minute: Option<u64>,
+    /// After so many failures, among at most twice as many calls of a minute, the vendor is left alone
+    /// for a moment; 1 to 20. Not for `store`; default: 10.
+    pub breaker_failures: Option<u64>,
+    /// How many calls may be repeated for each hundred calls of the last 10 s, 0 to 100; 0 repeats
+    /// nothing, else 10 may always be. Not for `store`; default: 20.
+    pub retry_budget_percent: Option<u64>,
+    /// The longest wait that a vendor may ask for and a caller is kept for, in seconds; a longer one is
+    /// told to the caller. Not for `store`; default: 30.
+    pub retry_after_max_seconds: Option<u64>,
+    /// How old an answer to a read may be that is given instead of asking the vendor, in seconds; 0 asks
+    /// each time. Not for `store`; default: 0.
+    pub cache_seconds: Option<u64>,
+    /// The most memory for what the vendor answered to reads, in bytes; 0 remembers nothing. Not for
+    /// `store`; default: 33554432 (32 MiB).
+    pub cache_max_bytes: Option<u64>,
+    /// How old an answer may be that is given, marked with its age, where the vendor is down, in seconds;
+    /// 0 gives none. Not for `store`; default: 86400 (a day).
+    pub stale_seconds: Option<u64>,
+    /// Whether keys with the scope `passthrough` may call the vendor's own API here, with the credentials
+    /// of this backend. Not for `store`; default: false.
+    pub passthrough: Option<bool>,
     /// Until a connection to the vendor stands, in seconds. Default: 5.
     #[serde(default = "connect_seconds")]
     pub connect_seconds: u64,
@@ -156,6 +185,16 @@ impl BackendConfig {
             context_max_tokens: None,
             overlay_cache_max_bytes: None,
             requests_per_minute: None,
+            read_seconds: None,
+            calls_at_once_max: None,
+            calls_per_minute: None,
+            breaker_failures: None,
+            retry_budget_percent: None,
+            retry_after_max_seconds: None,
+            cache_seconds: None,
+            cache_max_bytes: None,
+            stale_seconds: None,
+            passthrough: None,
             connect_seconds: connect_seconds(),
             write_seconds: write_seconds(),
             answer_seconds: answer_seconds(),

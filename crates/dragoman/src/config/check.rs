@@ -3,8 +3,7 @@
 mod backends;
 mod facades;
 mod responder;
-
-use std::collections::BTreeMap;
+mod routes;
 
 use tracing_subscriber::EnvFilter;
 
@@ -13,12 +12,6 @@ use super::keys::nearest;
 use super::places::Places;
 use super::store::SQLITE_SCHEME;
 use super::{Configuration, Name};
-
-/// The kinds of conversations that a rule can ask for.
-const CONVERSATION_KINDS: [&str; 4] = ["direct", "group", "mail", "assistant"];
-
-/// Header fields that the router is told of begin with one of these.
-const ROUTE_HEADER_PREFIXES: [&str; 2] = ["x-", "dragoman-"];
 
 /// Hexadecimal digits of a sealing key: 256 bits.
 const SEALING_KEY_DIGITS: usize = 64;
@@ -57,42 +50,6 @@ impl Rules<'_> {
             label: "this value".to_owned(),
             help,
         });
-    }
-
-    fn routes(&mut self, configuration: &Configuration) {
-        for (position, route) in configuration.routes.iter().enumerate() {
-            let path = format!("route[{position}]");
-            self.reference(&format!("{path}.to"), &route.to, configuration);
-            self.route_headers(&format!("{path}.when.header"), &route.when.header);
-            if let Some(kind) = &route.when.kind
-                && !CONVERSATION_KINDS.contains(&kind.as_str())
-            {
-                self.broken(
-                    &format!("{path}.when.kind"),
-                    "no conversation is of this kind".to_owned(),
-                    Some(format!("known kinds: {}", CONVERSATION_KINDS.join(", "))),
-                );
-            }
-        }
-    }
-
-    fn route_headers(&mut self, path: &str, headers: &BTreeMap<String, String>) {
-        for name in headers.keys() {
-            let lower = name.to_ascii_lowercase();
-            if !ROUTE_HEADER_PREFIXES
-                .iter()
-                .any(|prefix| lower.starts_with(prefix))
-            {
-                self.broken(
-                    &format!("{path}.{name}"),
-                    format!("rules do not see the header field `{name}`"),
-                    Some(format!(
-                        "rules see fields that begin with {}",
-                        ROUTE_HEADER_PREFIXES.join(" or ")
-                    )),
-                );
-            }
-        }
     }
 
     fn reference(&mut self, path: &str, name: &Name, configuration: &Configuration) {
@@ -161,6 +118,12 @@ impl Rules<'_> {
             (
                 "limits.connections_per_address_max",
                 limits.connections_per_address_max,
+                1,
+                100_000,
+            ),
+            (
+                "limits.passthrough_per_minute",
+                limits.passthrough_per_minute as usize,
                 1,
                 100_000,
             ),

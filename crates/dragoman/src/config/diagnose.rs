@@ -69,6 +69,27 @@ impl ConfigError {
         }
     }
 
+    /// Each mistake: where it stands (`FILE:LINE:COLUMN`, a variable or a flag), and what it is.
+    pub(crate) fn mistakes(&self) -> Vec<(Option<String>, &str)> {
+        let mistakes = self.problems.iter();
+        mistakes
+            .map(|problem| (self.position_of(problem), problem.message.as_str()))
+            .collect()
+    }
+
+    fn position_of(&self, problem: &Problem) -> Option<String> {
+        match (&problem.place, &self.excerpt) {
+            (Place::File(span), Some(excerpt)) => {
+                let (line, column) =
+                    super::source::line_and_column(&excerpt.masked_text, span.start);
+                Some(format!("{}:{line}:{column}", excerpt.name))
+            }
+            (Place::Variable(name), _) => Some(name.clone()),
+            (Place::Flag(name), _) => Some((*name).to_owned()),
+            _ => None,
+        }
+    }
+
     /// Every mistake with file, line and column, the marked lines and what to do; in colour where
     /// the reader is a terminal.
     pub fn report(&self, colour: bool) -> String {
@@ -99,15 +120,8 @@ impl fmt::Display for ConfigError {
             if position > 0 {
                 formatter.write_str("\n")?;
             }
-            match (&problem.place, &self.excerpt) {
-                (Place::File(span), Some(excerpt)) => {
-                    let (line, column) =
-                        super::source::line_and_column(&excerpt.masked_text, span.start);
-                    write!(formatter, "{}:{line}:{column}: ", excerpt.name)?;
-                }
-                (Place::Variable(name), _) => write!(formatter, "{name}: ")?,
-                (Place::Flag(name), _) => write!(formatter, "{name}: ")?,
-                _ => {}
+            if let Some(position) = self.position_of(problem) {
+                write!(formatter, "{position}: ")?;
             }
             formatter.write_str(&problem.message)?;
         }

@@ -6,7 +6,7 @@ use super::words::Words;
 use super::{BaseUrl, Name, Secret};
 
 /// The vendors' APIs that are served beside our own, each below `/facade/<vendor>`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FacadesConfig {
     /// Chatter's API.
@@ -20,7 +20,7 @@ pub struct FacadesConfig {
 }
 
 /// `[facades.chatter]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChatterFacadeConfig {
     /// Whether it is served. Default: true.
@@ -43,7 +43,7 @@ impl Default for ChatterFacadeConfig {
 }
 
 /// `[facades.datamonkey]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatamonkeyFacadeConfig {
     /// Whether it is served. Default: true.
@@ -66,7 +66,7 @@ impl Default for DatamonkeyFacadeConfig {
 }
 
 /// `[facades.datamonkey.anonymous]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnonymousConfig {
     /// The tenant to which everybody without a key belongs, each as an end user of its own. Required.
@@ -76,7 +76,7 @@ pub struct AnonymousConfig {
 }
 
 /// `[facades.sunshine]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SunshineFacadeConfig {
     /// Whether it is served. Default: true.
@@ -99,7 +99,7 @@ impl Default for SunshineFacadeConfig {
 }
 
 /// `[facades.convore]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConvoreFacadeConfig {
     /// Whether it is served. Default: true.

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::{
     AnonymousConfig, BackendConfig, BaseUrl, ChatterFacadeConfig, Configuration, ContextKind,
     DatamonkeyFacadeConfig, DiscoveryKind, DriftKind, FacadesConfig, GenerationKind, ImportKind,
-    Name, ResponderConfig, ResponderKind, RouteConfig, Secret, SignInKind, StoreConfig,
-    SunshineFacadeConfig, TokenLimitKind, WhenConfig, Words,
+    Name, RequireKind, ResponderConfig, ResponderKind, RouteConfig, Secret, ShadowConfig,
+    ShareConfig, Shares, SignInKind, StoreConfig, SunshineFacadeConfig, TokenLimitKind, WhenConfig,
+    Words,
 };
 
 /// Below this likeness (0 to 1) no known key is suggested.
@@ -49,6 +50,16 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
             context_max_tokens: Some(0),
             overlay_cache_max_bytes: Some(0),
             requests_per_minute: Some(0),
+            read_seconds: Some(0),
+            calls_at_once_max: Some(0),
+            calls_per_minute: Some(0),
+            breaker_failures: Some(0),
+            retry_budget_percent: Some(0),
+            retry_after_max_seconds: Some(0),
+            cache_seconds: Some(0),
+            cache_max_bytes: Some(0),
+            stale_seconds: Some(0),
+            passthrough: Some(false),
             ..BackendConfig::embedded_store()
         }],
         routes: vec![RouteConfig {
@@ -56,12 +67,23 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
             when: WhenConfig {
                 tenant: Some(String::new()),
                 key: Some(String::new()),
+                via: Some(String::new()),
                 kind: Some(String::new()),
                 label: Some(String::new()),
                 metadata: BTreeMap::new(),
                 header: BTreeMap::new(),
             },
-            to: name.clone(),
+            // With the weight 1 it would be written as a word.
+            to: Shares(vec![ShareConfig {
+                backend: name.clone(),
+                weight: 0,
+            }]),
+            fallback: vec![name.clone()],
+            require: Some(RequireKind::Native),
+            shadow: Some(ShadowConfig {
+                backend: name.clone(),
+                sample: 0.5,
+            }),
         }],
         facades: facades_shape(&name),
         store: StoreConfig {

@@ -112,6 +112,27 @@ impl TryFrom<String> for TokenLimitKind {
     }
 }
 
+/// What a backend must hold of a new conversation to get it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", try_from = "String")]
+pub enum RequireKind {
+    /// Everything, by itself.
+    Native,
+    /// Everything, together with what is kept beside it.
+    Effective,
+}
+
+impl TryFrom<String> for RequireKind {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        choose(
+            &word,
+            &[("native", Self::Native), ("effective", Self::Effective)],
+        )
+    }
+}
+
 /// Which of its published forms a Chatter server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]

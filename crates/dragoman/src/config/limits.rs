@@ -32,6 +32,9 @@ pub struct LimitsConfig {
     /// Most open connections from one address, a count; one more is closed on arrival. Behind a
     /// load balancer all clients share its address. Default: 8192.
     pub connections_per_address_max: usize,
+    /// How often one key may call vendors' own APIs in a minute, a count; above it the answer is 429. Only
+    /// where a backend has `passthrough = true`. Default: 60.
+    pub passthrough_per_minute: u32,
 }
 
 impl Default for LimitsConfig {
@@ -47,6 +50,7 @@ impl Default for LimitsConfig {
             requests_max: 1024,
             connections_max: 16_384,
             connections_per_address_max: 8_192,
+            passthrough_per_minute: 60,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ::config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
+use secrecy::SecretString;
 
 use super::check::check;
 use super::diagnose::{ConfigError, Excerpt, Place, Problem};
@@ -43,6 +44,8 @@ pub struct Loaded {
     pub configuration: Configuration,
     /// The file that was read, if any.
     pub file: Option<PathBuf>,
+    /// Its text as it stands there, secrets included; empty without a file.
+    pub(crate) text: SecretString,
     pub(super) places: Places,
     pub(super) excerpt: Option<Excerpt>,
 }
@@ -58,6 +61,19 @@ pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Loade
         None => Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file()),
     };
     let text = file.as_deref().map(read_file).transpose()?;
+    load_text(flags, variables, file, text)
+}
+
+/// Like [`load`], with a text in the place of the file's. Where there is a text, `file` names it in reports.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_text(
+    flags: &Flags,
+    variables: &BTreeMap<String, String>,
+    file: Option<PathBuf>,
+    text: Option<String>,
+) -> Result<Loaded, ConfigError> {
     let excerpt = file
         .as_deref()
         .zip(text.as_deref())
@@ -70,6 +86,7 @@ pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Loade
         Ok(configuration) => Ok(Loaded {
             configuration,
             file,
+            text: text.unwrap_or_default().into(),
             places,
             excerpt,
         }),
@@ -85,6 +102,11 @@ fn read_file(path: &Path) -> Result<String, ConfigError> {
         )
     };
     let mut text = String::new();
+    // Opening a pipe would wait for whoever writes into it.
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(unreadable("it is not a file".to_owned()));
+    }
     let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
     let read = file
         .take(FILE_MAX_BYTES + 1)

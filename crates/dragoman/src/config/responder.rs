@@ -12,7 +12,7 @@ use super::words::Words;
 use super::{BaseUrl, Secret};
 
 /// Who answers where the backend has no AI of its own. Everything but `kind` belongs to `openai`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResponderConfig {
     /// `echo`, `openai` or `none`. Required.

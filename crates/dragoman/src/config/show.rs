@@ -39,6 +39,19 @@ impl Loaded {
         Ok(shown)
     }
 
+    /// Where the value at `path` stands: `FILE:LINE:COLUMN`, a variable or a flag.
+    pub(crate) fn position_of(&self, path: &str) -> Option<String> {
+        match (self.places.place_of(path), &self.excerpt) {
+            (Place::File(span), Some(excerpt)) => {
+                let (line, column) = line_and_column(&excerpt.masked_text, span.start);
+                Some(format!("{}:{line}:{column}", excerpt.name))
+            }
+            (Place::Variable(name), _) => Some(name),
+            (Place::Flag(name), _) => Some(name.to_owned()),
+            _ => None,
+        }
+    }
+
     fn collect(&self, value: &Value, path: &str, shown: &mut Vec<Shown>) {
         match value {
             Value::Null => {}

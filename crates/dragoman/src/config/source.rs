@@ -23,6 +23,9 @@ const SECRET_KEYS: [&str; 6] = [
 /// The one key that may be a word instead of its table.
 const WORD_OR_TABLE: &str = ".responder";
 
+/// The one key that may be a word instead of its array.
+const WORD_OR_ARRAY: &str = "].to";
+
 /// A word that holds one of them and counts something, and what stands for it: as long, so that places stay.
 const NO_SECRET: (&str, &str) = ("max_tokens", "max_______");
 
@@ -178,6 +181,7 @@ impl Walk {
                 }
             }
             (DeValue::String(_), Value::Object(_)) if path.ends_with(WORD_OR_TABLE) => {}
+            (DeValue::String(_), Value::Array(_)) if path.ends_with(WORD_OR_ARRAY) => {}
             (DeValue::Float(_), Value::Number(number)) if number.is_f64() => {}
             (DeValue::String(_), Value::String(_))
             | (DeValue::Integer(_), Value::Number(_))

@@ -12,7 +12,7 @@ pub(super) const SQLITE_SCHEME: &str = "sqlite:";
 const DATABASE_FILE: &str = "dragoman.db";
 
 /// Where the embedded database and its sealing key live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// Directory of the database and the sealing key, created on first start; relative to the

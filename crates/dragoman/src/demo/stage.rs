@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use crate::config::BackendKind;
 use crate::config::load::{Flags, Loaded, load};
+use crate::config::reading::Layers;
 use crate::failure::Failure;
 use crate::running::{Purpose, Running};
 use crate::simulator::{Access, Settings, Simulator, base_url};
@@ -82,7 +83,8 @@ impl Stage {
         }
         let text = configuration(simulators.iter().map(|simulator| &simulator.access));
         std::fs::write(folder.path().join("dragoman.toml"), text).map_err(Failure::runtime)?;
-        let loaded = loaded(&folder, listener.local_addr().map_err(Failure::runtime)?)?;
+        let address = listener.local_addr().map_err(Failure::runtime)?;
+        let (loaded, layers) = loaded(&folder, address)?;
         let configuration = &loaded.configuration;
         let telemetry = telemetry::start(&configuration.telemetry).map_err(Failure::runtime)?;
         let open = state::open(configuration, Use::Serving)?;
@@ -92,7 +94,10 @@ impl Stage {
             listener,
             open,
             &telemetry,
-            Purpose::Serving,
+            Purpose::Serving {
+                loaded: &loaded,
+                layers,
+            },
             "demo",
         )
         .await?;
@@ -151,7 +156,7 @@ fn configuration<'a>(vendors: impl Iterator<Item = &'a Access>) -> String {
     text
 }
 
-fn loaded(folder: &TempDir, address: SocketAddr) -> Result<Loaded, Failure> {
+fn loaded(folder: &TempDir, address: SocketAddr) -> Result<(Loaded, Layers), Failure> {
     let flags = Flags {
         config: Some(folder.path().join("dragoman.toml")),
         listen: Some(address.to_string()),
@@ -160,7 +165,10 @@ fn loaded(folder: &TempDir, address: SocketAddr) -> Result<Loaded, Failure> {
         ..Flags::default()
     };
     // Without the environment: a variable of the operator's real gateway means nothing here.
-    Ok(load(&flags, &BTreeMap::new())?)
+    let variables = BTreeMap::new();
+    let loaded = load(&flags, &variables)?;
+    let layers = Layers::of(&flags, &variables, &loaded);
+    Ok((loaded, layers))
 }
 
 async fn new_key(open: &state::OpenState) -> Result<DemoKey, Failure> {

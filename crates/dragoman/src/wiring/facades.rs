@@ -1,5 +1,6 @@
 //! The vendors' APIs over our backends, each with its part of the configuration.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use keys::KeyCheck;
 use server::RequestLimits;
 use store::State;
 
+use super::stacks::Built;
 use crate::config::{BackendKind, Configuration, FacadesConfig, Secret};
 
 /// What all facades of a gateway share.
@@ -49,18 +51,65 @@ impl Shared {
     }
 }
 
-/// The facades that are served. Every configured backend is bound to its name by now.
+/// The facades that are served, and the names of their own vendors' backends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Enabled {
+    /// One for each vendor.
+    pub(crate) all: Vec<Facade>,
+    own: BTreeMap<&'static str, Vec<Box<str>>>,
+}
+
+/// The facades that are served. They know the router by `shared`, whatever stands for it, so that they stay as they are,
+/// with what they remember of their callers, where their part of the configuration does.
 pub(super) fn enabled(
     configuration: &Configuration,
+    backends: &[Built],
     shared: &Shared,
-) -> backend::Result<Vec<Facade>> {
-    let mut facades = Vec::new();
+    former: Option<(&Configuration, &Enabled)>,
+) -> backend::Result<Enabled> {
+    let mut own = BTreeMap::new();
     for kind in kinds(configuration) {
         // Also those that are configured no more: what first lived there keeps the ids that it had there.
-        let own = shared.state.backends_of_kind(kind.as_str())?;
-        facades.extend(one(kind, &configuration.facades, shared.parts(own.into())));
+        let mut names = shared.state.backends_of_kind(kind.as_str())?;
+        // And those that are not bound to their names yet.
+        let theirs = backends.iter().filter(|built| built.config.kind == kind);
+        names.extend(theirs.map(|built| built.config.name.as_str().into()));
+        names.sort_unstable();
+        names.dedup();
+        own.insert(kind.as_str(), names);
     }
-    Ok(facades)
+    if let Some((before, former)) = former
+        && former.own == own
+        && before.facades == configuration.facades
+        && limits_of(before) == limits_of(configuration)
+    {
+        return Ok(former.clone());
+    }
+    let all = kinds(configuration).filter_map(|kind| {
+        let names = own.get(kind.as_str()).cloned().unwrap_or_default();
+        one(kind, &configuration.facades, shared.parts(names.into()))
+    });
+    Ok(Enabled {
+        all: all.collect(),
+        own,
+    })
+}
+
+/// The limits that facades are given.
+fn limits_of(configuration: &Configuration) -> ([usize; 3], [u64; 3]) {
+    let (limits, timeouts) = (&configuration.limits, &configuration.timeouts);
+    (
+        [
+            limits.body_max_bytes,
+            limits.attachment_max_bytes,
+            limits.json_max_depth,
+        ],
+        [
+            timeouts.body_seconds,
+            timeouts.request_seconds,
+            timeouts.respond_seconds,
+        ],
+    )
 }
 
 /// The vendors whose facades are served.

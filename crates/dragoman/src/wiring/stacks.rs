@@ -1,12 +1,13 @@
 //! The stack of each backend: an adapter below its overlay, or the store; around it who answers; on top the ids by which
 //! messages are known.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{BackendBinding, Directory, Repair, Translator};
+use backend::ports::{BackendBinding, Passthrough, Repair, Translator};
 use backend::{Backend, Error, History, Kind};
-use layers::Renamed;
+use layers::{CacheSettings, Cached, GuardSettings, Guarded, Passing, Renamed};
 use overlay::{DriftPolicy, Overlay, OverlaySettings};
 use responders::{Answering, Echo, OpenAi, OpenAiConfig, TokenLimit};
 use server::Mounted;
@@ -18,41 +19,141 @@ use crate::config::{
     TokenLimitKind, Words,
 };
 
-/// Every backend of the configuration, in its order, each name bound to its server for ever.
-pub(super) async fn backends(
+/// A backend, and the part of the configuration that it was built from.
+#[derive(Debug, Clone)]
+pub(crate) struct Built {
+    pub(crate) config: BackendConfig,
+    pub(crate) mounted: Mounted,
+    /// What is handed on to its successor, where its part of the configuration changes.
+    overlay: Option<Arc<Overlay>>,
+    cached: Option<Arc<Cached>>,
+}
+
+/// A backend that cannot be built, or whose name belongs to another server.
+#[derive(Debug)]
+pub(crate) struct Unbuildable {
+    /// Its place among the backends of the configuration; absent where none of them is at fault.
+    pub(crate) position: Option<usize>,
+    /// Why.
+    pub(crate) error: Error,
+}
+
+impl From<Error> for Unbuildable {
+    fn from(error: Error) -> Self {
+        Self {
+            position: None,
+            error,
+        }
+    }
+}
+
+/// Every backend of the configuration, in its order. One whose part of the configuration is as it was stays as it is, with
+/// all that it remembers; nothing of what is built anew calls anybody yet.
+pub(super) fn backends(
     configuration: &Configuration,
     store: &Store,
     state: &Arc<State>,
-) -> backend::Result<Vec<Mounted>> {
-    let mut backends = Vec::new();
-    for config in &configuration.backends {
-        state.bind_backend(&binding(config)).await?;
-        backends.push(mounted(config, store, state)?);
-    }
-    Ok(backends)
+    former: &[Built],
+) -> Result<Vec<Built>, Unbuildable> {
+    let configs = configuration.backends.iter().enumerate();
+    let stacks = configs.map(|(position, config)| {
+        let former = former.iter().find(|built| built.config.name == config.name);
+        match former {
+            Some(former) if former.config == *config => Ok(former.clone()),
+            former => built(config, store, state, former).map_err(|error| Unbuildable {
+                position: Some(position),
+                error,
+            }),
+        }
+    });
+    stacks.collect()
 }
 
-fn mounted(config: &BackendConfig, store: &Store, state: &Arc<State>) -> backend::Result<Mounted> {
-    let bare: Arc<dyn Backend> = match config.kind {
-        BackendKind::Store => Arc::new(store.backend(config.name.as_str())),
+/// The first backend whose name belongs to another server, where there is one. Writes nothing.
+pub(super) fn may_bind(backends: &[Built], state: &State) -> Result<(), Unbuildable> {
+    for (position, one) in backends.iter().enumerate() {
+        let may_be = state.may_bind(&binding(&one.config));
+        may_be.map_err(|error| Unbuildable {
+            position: Some(position),
+            error,
+        })?;
+    }
+    Ok(())
+}
+
+/// Binds each name to its server, for ever: all of them or none.
+pub(super) async fn bind(backends: &[Built], state: &State) -> Result<(), Unbuildable> {
+    may_bind(backends, state)?;
+    let bindings = backends.iter().map(|one| binding(&one.config));
+    Ok(state.bind_all(bindings.collect()).await?)
+}
+
+/// The adapter by itself, or the store.
+///
+/// # Errors
+/// Where its settings cannot be used.
+pub(crate) fn bare(
+    config: &BackendConfig,
+    store: &Store,
+    state: &Arc<State>,
+) -> backend::Result<Arc<dyn Backend>> {
+    Ok(alone(config, store, state)?.0)
+}
+
+/// A backend alone, and how its vendor is called in its own words; the store has none.
+type Alone = (Arc<dyn Backend>, Option<Arc<dyn Passthrough>>);
+
+fn alone(config: &BackendConfig, store: &Store, state: &Arc<State>) -> backend::Result<Alone> {
+    let vendor = match config.kind {
+        BackendKind::Store => return Ok((Arc::new(store.backend(config.name.as_str())), None)),
         BackendKind::Chatter => vendors::chatter(config, state)?,
         BackendKind::Datamonkey => vendors::datamonkey(config, state)?,
-        BackendKind::Sunshine => vendors::sunshine(config)?,
-        BackendKind::Convore => vendors::convore(config)?,
+        BackendKind::Sunshine => vendors::sunshine(config, state)?,
+        BackendKind::Convore => vendors::convore(config, state)?,
     };
-    // The store holds everything by itself. A vendor never stands without its overlay.
-    let overlay = match config.kind {
-        BackendKind::Store => None,
+    Ok((vendor.backend, Some(vendor.passthrough)))
+}
+
+fn built(
+    config: &BackendConfig,
+    store: &Store,
+    state: &Arc<State>,
+    former: Option<&Built>,
+) -> backend::Result<Built> {
+    let (bare, passthrough) = alone(config, store, state)?;
+    // The store holds everything by itself. A vendor never stands without its guard, its memory and its overlay, in this
+    // order: the reason stands at the guard.
+    let (cached, overlay) = match config.kind {
+        BackendKind::Store => (None, None),
         BackendKind::Chatter
         | BackendKind::Datamonkey
         | BackendKind::Sunshine
-        | BackendKind::Convore => Some(Arc::new(Overlay::new(
-            Arc::clone(&bare),
-            overlay_settings(config),
-            Arc::clone(state) as _,
-            Arc::clone(state) as _,
-            Arc::clone(state) as _,
-        ))),
+        | BackendKind::Convore => {
+            let guarded = Guarded::new(Arc::clone(&bare), guard_settings(config));
+            let cached = Cached::new(Arc::new(guarded), cache_settings(config));
+            // Requests that run on the former ones change the same conversations and rows. What another account was told is
+            // nobody's any more.
+            let former_cached = former
+                .filter(|former| has_same_access(&former.config, config))
+                .and_then(|former| former.cached.as_deref());
+            let cached = Arc::new(match former_cached {
+                Some(former) => cached.succeeding(former),
+                None => cached,
+            });
+            let overlay = Overlay::new(
+                Arc::clone(&cached) as _,
+                overlay_settings(config),
+                Arc::clone(state) as _,
+                Arc::clone(state) as _,
+                Arc::clone(state) as _,
+            );
+            let former = former.and_then(|former| former.overlay.as_deref());
+            let overlay = match former {
+                Some(former) => overlay.succeeding(former),
+                None => overlay,
+            };
+            (Some(cached), Some(Arc::new(overlay)))
+        }
     };
     let whole: Arc<dyn Backend> = match &overlay {
         Some(overlay) => Arc::clone(overlay) as _,
@@ -66,12 +167,21 @@ fn mounted(config: &BackendConfig, store: &Store, state: &Arc<State>) -> backend
         }
         ResponderKind::None => whole,
     };
-    Ok(Mounted {
+    let mounted = Mounted {
         // Above who answers: a responder sees messages as their backend does.
         stack: Arc::new(Renamed::new(answering, Arc::clone(state) as _)),
         bare,
-        overlay: overlay.map(|overlay| overlay as Arc<dyn Repair>),
-        passthrough: None,
+        overlay: overlay.clone().map(|overlay| overlay as Arc<dyn Repair>),
+        passthrough: passthrough
+            .filter(|_| config.passthrough == Some(true))
+            .zip(cached.clone())
+            .map(|(vendor, cached)| Arc::new(Passing::new(vendor, cached)) as _),
+    };
+    Ok(Built {
+        config: config.clone(),
+        mounted,
+        overlay,
+        cached,
     })
 }
 
@@ -135,6 +245,56 @@ fn binding(config: &BackendConfig) -> BackendBinding {
     }
 }
 
+/// True where both ask the vendor with the same credentials of the backend's own.
+fn has_same_access(one: &BackendConfig, other: &BackendConfig) -> bool {
+    one.token == other.token
+        && one.username == other.username
+        && one.password == other.password
+        && one.signing_key == other.signing_key
+        && one.app_id == other.app_id
+        && one.key_id == other.key_id
+        && one.key_secret == other.key_secret
+        && one.channel_id == other.channel_id
+}
+
+fn guard_settings(config: &BackendConfig) -> GuardSettings {
+    let defaults = GuardSettings::default();
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    GuardSettings {
+        read_timeout: config
+            .read_seconds
+            .map_or(defaults.read_timeout, Duration::from_secs),
+        calls_at_once_max: config
+            .calls_at_once_max
+            .map_or(defaults.calls_at_once_max, count),
+        calls_per_minute: config
+            .calls_per_minute
+            .and_then(|most| NonZeroU32::new(u32::try_from(most).unwrap_or(u32::MAX))),
+        breaker_failures: config
+            .breaker_failures
+            .map_or(defaults.breaker_failures, count),
+        retry_budget_percent: config
+            .retry_budget_percent
+            .unwrap_or(defaults.retry_budget_percent),
+        retry_after_max: config
+            .retry_after_max_seconds
+            .map_or(defaults.retry_after_max, Duration::from_secs),
+    }
+}
+
+fn cache_settings(config: &BackendConfig) -> CacheSettings {
+    let defaults = CacheSettings::default();
+    CacheSettings {
+        fresh_for: config
+            .cache_seconds
+            .map_or(defaults.fresh_for, Duration::from_secs),
+        stale_for: config
+            .stale_seconds
+            .map_or(defaults.stale_for, Duration::from_secs),
+        max_bytes: config.cache_max_bytes.unwrap_or(defaults.max_bytes),
+    }
+}
+
 fn overlay_settings(config: &BackendConfig) -> OverlaySettings {
     let defaults = OverlaySettings::default();
     let history = match (config.context, config.context_max_tokens) {
@@ -191,6 +351,36 @@ mod tests {
         assert_eq!(settings(keys), wanted);
         let none = settings("context = \"none\"\ncontext_max_tokens = 8\n");
         assert_eq!(none.history, History::None);
+    }
+
+    #[test]
+    fn a_guard_and_its_memory_have_their_own_defaults_and_take_every_key() {
+        let read = |keys: &str| -> BackendConfig {
+            toml::from_str(&format!("name = \"a\"\nkind = \"chatter\"\n{keys}")).unwrap()
+        };
+        let plain = read("");
+        assert_eq!(guard_settings(&plain), GuardSettings::default());
+        assert_eq!(cache_settings(&plain), CacheSettings::default());
+        let set = read(
+            "read_seconds = 1\ncalls_at_once_max = 2\ncalls_per_minute = 3\nbreaker_failures = 4\n\
+             retry_budget_percent = 5\nretry_after_max_seconds = 6\ncache_seconds = 7\n\
+             cache_max_bytes = 8\nstale_seconds = 9\n",
+        );
+        let wanted = GuardSettings {
+            read_timeout: Duration::from_secs(1),
+            calls_at_once_max: 2,
+            calls_per_minute: NonZeroU32::new(3),
+            breaker_failures: 4,
+            retry_budget_percent: 5,
+            retry_after_max: Duration::from_secs(6),
+        };
+        assert_eq!(guard_settings(&set), wanted);
+        let wanted = CacheSettings {
+            fresh_for: Duration::from_secs(7),
+            stale_for: Duration::from_secs(9),
+            max_bytes: 8,
+        };
+        assert_eq!(cache_settings(&set), wanted);
     }
 
     #[test]

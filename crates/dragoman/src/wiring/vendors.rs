@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{Bootstraps, Credentials};
+use backend::ports::{Bootstraps, Credentials, Passthrough};
 use backend::{Backend, Error, Kind};
 use chatter::{Chatter, ChatterConfig, ChatterCredentials, Generation};
 use convore::{Convore, ConvoreConfig};
@@ -15,11 +15,26 @@ use transport::TransportConfig;
 
 use crate::config::{BackendConfig, GenerationKind, ImportKind, Secret, SignInKind};
 
+/// An adapter, by both of its sides.
+pub(super) struct Vendor {
+    /// Behind the port.
+    pub(super) backend: Arc<dyn Backend>,
+    /// In its vendor's own words.
+    pub(super) passthrough: Arc<dyn Passthrough>,
+}
+
+impl Vendor {
+    fn of<A: Backend + Passthrough>(adapter: A) -> Self {
+        let adapter = Arc::new(adapter);
+        Self {
+            backend: Arc::clone(&adapter) as _,
+            passthrough: adapter,
+        }
+    }
+}
+
 /// A Chatter server.
-pub(super) fn chatter(
-    config: &BackendConfig,
-    state: &Arc<State>,
-) -> backend::Result<Arc<dyn Backend>> {
+pub(super) fn chatter(config: &BackendConfig, state: &Arc<State>) -> backend::Result<Vendor> {
     let credentials = match (&config.token, &config.username, &config.password) {
         (Some(token), _, _) => ChatterCredentials::Token(token.to_secret_string()),
         (None, Some(username), Some(password)) => ChatterCredentials::Login {
@@ -42,16 +57,13 @@ pub(super) fn chatter(
         transport: transport(config),
         ..ChatterConfig::new(base_url(config)?, credentials)
     };
-    let user_tokens: Arc<dyn Credentials> = Arc::clone(state) as _;
-    let backend = Chatter::new(config.name.as_str(), &settings, Some(user_tokens))?;
-    Ok(Arc::new(backend))
+    let stored: Arc<dyn Credentials> = Arc::clone(state) as _;
+    let backend = Chatter::new(config.name.as_str(), &settings, Some(stored))?;
+    Ok(Vendor::of(backend))
 }
 
 /// A Datamonkey server.
-pub(super) fn datamonkey(
-    config: &BackendConfig,
-    state: &Arc<State>,
-) -> backend::Result<Arc<dyn Backend>> {
+pub(super) fn datamonkey(config: &BackendConfig, state: &Arc<State>) -> backend::Result<Vendor> {
     let settings = DatamonkeyConfig {
         signing_key: config.signing_key.as_ref().map(Secret::to_secret_string),
         write_timeout: Duration::from_secs(config.write_seconds),
@@ -64,11 +76,11 @@ pub(super) fn datamonkey(
     };
     let user_tokens: Arc<dyn Bootstraps> = Arc::clone(state) as _;
     let backend = Datamonkey::new(config.name.as_str(), &settings, user_tokens)?;
-    Ok(Arc::new(backend))
+    Ok(Vendor::of(backend))
 }
 
 /// An app of Sunshine Conversations.
-pub(super) fn sunshine(config: &BackendConfig) -> backend::Result<Arc<dyn Backend>> {
+pub(super) fn sunshine(config: &BackendConfig, state: &Arc<State>) -> backend::Result<Vendor> {
     let credentials = match (&config.token, &config.key_id, &config.key_secret) {
         (Some(token), _, _) => SunshineCredentials::Token(token.to_secret_string()),
         (None, Some(key_id), Some(secret)) => {
@@ -102,11 +114,12 @@ pub(super) fn sunshine(config: &BackendConfig) -> backend::Result<Arc<dyn Backen
         transport: transport(config),
         ..SunshineConfig::new(base_url(config)?, app_id, credentials)
     };
-    Ok(Arc::new(Sunshine::new(config.name.as_str(), &settings)?))
+    let backend = Sunshine::new(config.name.as_str(), &settings)?;
+    Ok(Vendor::of(backend.with_stored(Arc::clone(state) as _)))
 }
 
 /// A channel of Convore.
-pub(super) fn convore(config: &BackendConfig) -> backend::Result<Arc<dyn Backend>> {
+pub(super) fn convore(config: &BackendConfig, state: &Arc<State>) -> backend::Result<Vendor> {
     let api_key = config
         .token
         .as_ref()
@@ -121,7 +134,8 @@ pub(super) fn convore(config: &BackendConfig) -> backend::Result<Arc<dyn Backend
         transport: transport(config),
         ..ConvoreConfig::new(base_url(config)?, api_key, channel_id)
     };
-    Ok(Arc::new(Convore::new(config.name.as_str(), &settings)?))
+    let backend = Convore::new(config.name.as_str(), &settings)?;
+    Ok(Vendor::of(backend.with_stored(Arc::clone(state) as _)))
 }
 
 /// The limit as adapters take it; the check of the configuration has bounded it.
@@ -154,7 +168,7 @@ fn missing(config: &BackendConfig, key: &str) -> Error {
 }
 
 /// How connections are made.
-pub(super) fn transport(config: &BackendConfig) -> TransportConfig {
+pub(crate) fn transport(config: &BackendConfig) -> TransportConfig {
     TransportConfig {
         connect_timeout_ms: config.connect_seconds.saturating_mul(1000),
         extra_ca_pem: config.ca_pem.clone(),

@@ -1,13 +1,14 @@
 //! The binary as a child process, and requests to it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 /// Generous, because test machines are slow and shared; nothing is measured by it.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -35,6 +36,14 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// An address at which nobody listens, and that nobody else is given as long as the socket is held.
+pub(crate) fn nobody() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// A server of this test; killed when the test ends.

@@ -10,14 +10,14 @@ use tempfile::TempDir;
 use crate::process::{command, exchange, folder, http, run, text, with_authorization};
 
 /// A simulator of this test, which ends with the pipe to it.
-struct Simulator {
+pub(crate) struct Simulator {
     child: Child,
     access: Value,
     folder: TempDir,
 }
 
 impl Simulator {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let folder = folder();
         let place = folder.path().display().to_string();
         let fixed = ["simulate", "--json", "--until-stdin-closes"];
@@ -38,7 +38,7 @@ impl Simulator {
         }
     }
 
-    fn text(&self, member: &str) -> &str {
+    pub(crate) fn text(&self, member: &str) -> &str {
         self.access[member].as_str().unwrap()
     }
 

@@ -106,7 +106,7 @@ pub(crate) fn end_of(
     let settings = Arc::new(parts.settings.clone());
     let request_id = format!("archive {}", at.id);
     Ok(End::new(
-        endpoint,
+        &endpoint,
         paces,
         principal,
         request_id.into(),

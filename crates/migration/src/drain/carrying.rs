@@ -105,7 +105,7 @@ fn to(run: &Run, home: &Location) -> Result<Run> {
         )
     })?;
     Ok(Run {
-        to: end.clone(),
+        to: end,
         ..run.clone()
     })
 }

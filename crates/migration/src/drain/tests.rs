@@ -14,7 +14,6 @@ use super::poll;
 use crate::binding::Bound;
 use crate::binding::tests::{bind, copied, cut_off, findings, home, item, unseen, vendor};
 use crate::named::{name, set_mark};
-use crate::parts::Endpoint;
 use crate::reasons::Reason;
 use crate::run::Run;
 use crate::sync::mark_of;
@@ -62,16 +61,13 @@ async fn drained(run: &Run) -> (u64, u64) {
 
 #[tokio::test]
 async fn what_arrives_follows_a_conversation_that_went_on() {
-    let mut world = world();
-    let mut third = world.parts.ends["new"].clone();
+    let world = world();
+    let mut third = world.parts.ends.get("new").unwrap();
     third.stack = Arc::new(layers::Renamed::new(
         Arc::new(world.store.backend("third")),
         Arc::new(world.state.clone()),
     ));
-    world
-        .parts
-        .ends
-        .insert("third".into(), Endpoint { ..third });
+    world.parts.ends.put("third", third);
     let at = world.talk(2).await;
     let first = switched(&world, &[&at]).await;
     let between = home(&first, at.id).await;

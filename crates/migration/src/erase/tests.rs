@@ -75,7 +75,7 @@ impl Erasure for Watching {
     async fn erase_message(&self, kept: &KeptAt, id: &MessageId) -> Result<Erased> {
         let places = self.world.ledger.places(kept.conversation).await?;
         for at in places.iter().filter(|at| at.backend == kept.backend) {
-            let end = &self.world.ends[&at.backend].stack;
+            let end = self.world.ends.get(&at.backend).unwrap().stack;
             if end.get_message(&cx(), at, id).await.is_ok() {
                 let what = format!("{id} beside {}", at.backend);
                 self.too_early.lock().unwrap().push(what);
@@ -154,7 +154,7 @@ async fn put_bare(world: &World, run: &Run, copy: &Location, public: &MessageId)
 
 #[tokio::test]
 async fn a_place_that_failed_is_asked_again_for_what_only_another_place_told() {
-    let mut world = World::new();
+    let world = World::new();
     let run = world.migration().await;
     let at = conversation(&world).await;
     let copy = world.copy(&run, &at).await;
@@ -162,10 +162,10 @@ async fn a_place_that_failed_is_asked_again_for_what_only_another_place_told() {
     put_bare(&world, &run, &copy, &public).await;
     assert_eq!(world.messages(&copy).await[0].id, public);
 
-    let gone = world.parts.ends.remove("new").unwrap();
+    let gone = world.parts.ends.take("new").unwrap();
     let first = erase(&world).await;
     assert!(!first.is_complete, "{first:#?}");
-    world.parts.ends.insert("new".into(), gone);
+    world.parts.ends.put("new", gone);
     assert!(world.messages(&at).await.is_empty());
     assert_eq!(world.messages(&copy).await.len(), 1);
 

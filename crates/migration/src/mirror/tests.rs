@@ -25,9 +25,9 @@ use crate::testing::{Changed, Quiet, World, cx, said, spec};
 /// A second migration of a conversation that the first one has switched, and that was changed since.
 #[tokio::test]
 async fn what_was_bound_elsewhere_since_is_not_written_over() {
-    let mut world = World::new();
-    let third = world.parts.ends["old"].clone();
-    world.parts.ends.insert("third".into(), third);
+    let world = World::new();
+    let third = world.parts.ends.get("old").unwrap();
+    world.parts.ends.put("third", third);
     let at = world.talk(2).await;
     let first = world.migration().await;
     copied(&first).await;

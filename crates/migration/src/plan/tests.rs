@@ -164,7 +164,9 @@ async fn a_limit_decides_how_long_it_takes_and_what_was_copied_is_not_counted_ag
     assert_eq!(estimate.basis, EstimateBasis::Documented);
     world.copy(&run, &one).await;
     assert_eq!(planned(&run).await.estimate.seconds, 60);
-    world.parts.ends.get_mut("new").unwrap().requests_per_minute = Some(120);
+    let mut new = world.parts.ends.get("new").unwrap();
+    new.requests_per_minute = Some(120);
+    world.parts.ends.put("new", new);
     let run = world.run(run.migration, spec());
     let estimate = planned(&run).await.estimate;
     assert_eq!(

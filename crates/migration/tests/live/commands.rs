@@ -1,6 +1,6 @@
 //! What each command does, refuses and says.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backend::ports::{
     ItemQuery, ItemState, Ledger, MigrationFilter, MigrationId, Phase, PlaceQuery, RosterEntry,
@@ -9,7 +9,7 @@ use backend::{Backend as _, Kind, Location};
 use conversation::{ConversationId, NewConversation, NewMessage, Role};
 use migration::{CopyOptions, SwitchOptions};
 
-use crate::world::{Gateway, Sides, World, cx, cx_of, cx_to, spec};
+use crate::world::{Gateway, PATIENCE, Sides, World, cx, cx_of, cx_to, spec};
 
 #[tokio::test]
 async fn a_specification_is_refused_member_by_member() {
@@ -141,7 +141,12 @@ async fn a_copy_can_be_paused_and_goes_on() {
     let id = gateway.planned(spec()).await;
     let copy = gateway.migrations.copy(id, CopyOptions::default()).await;
     copy.unwrap();
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    // In its middle: something is written, and not all of it.
+    until(async || {
+        let job = gateway.migrations.status(id).await.unwrap().job;
+        job.is_some_and(|job| job.progress.written > 0)
+    })
+    .await;
     let paused = gateway.migrations.pause(id).await.unwrap();
     assert_eq!(paused.record.phase, Phase::Paused);
     assert!(paused.job.is_none() && paused.record.holder.is_none());
@@ -328,7 +333,9 @@ async fn what_cannot_go_back_stays_and_the_rest_is_drained_or_finished() {
 
 /// Waits until something is so.
 pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    let began = Instant::now();
     while !is_so().await {
+        assert!(began.elapsed() < PATIENCE, "it never comes");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

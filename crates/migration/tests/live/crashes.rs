@@ -99,7 +99,7 @@ fn killed_there_and_back(sides: Sides, seed: u64) {
             false
         });
         // As by `kill -9`: tasks end where they are, nothing is brought to an end.
-        runtime.shutdown_timeout(Duration::from_secs(5));
+        runtime.shutdown_timeout(Duration::from_secs(60));
         if is_back {
             return;
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backend::{Backend, Location, Order, PageRequest, Position};
 use conversation::{
@@ -12,7 +12,7 @@ use conversation::{
 };
 use routing::Router;
 
-use crate::world::{Gateway, cx};
+use crate::world::{Gateway, PATIENCE, cx};
 
 /// A message as its writer was told that it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,8 +117,10 @@ impl Load {
     /// Waits until so many more requests were answered.
     pub(crate) async fn passes(&self, requests: u64) {
         let wanted = self.done.load(Ordering::Relaxed) + requests;
+        let began = Instant::now();
         while self.done.load(Ordering::Relaxed) < wanted {
             assert_eq!(*self.failed.lock().unwrap(), Vec::<String>::new());
+            assert!(began.elapsed() < PATIENCE, "nobody is answered");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

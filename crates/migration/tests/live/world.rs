@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backend::ports::{
     Directory as _, MigrationFilter, MigrationId, MigrationSpec, Oversize, Phase, RosterEntry,
@@ -12,11 +12,14 @@ use backend::ports::{
 use backend::{Backend, Context, Principal, RouteHints, Scope};
 use conversation::{ConversationId, Message, NewConversation, NewMessage, Role, text_of};
 use layers::Renamed;
-use migration::{CheckSummary, CopyOptions, Endpoint, Migrations, Parts, Settings, Status};
+use migration::{CheckSummary, CopyOptions, Endpoint, Ends, Migrations, Parts, Settings, Status};
 use routing::{Discovery, Router, RouterSettings, Slot};
 use store::{SealingKey, State, Store, StoreConfig, Synchronous};
 
 use crate::vendor::Vendor;
+
+/// How long something that must come may take. Nothing is measured by it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Which of the two backends is a vendor: the other one is the embedded store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +103,7 @@ impl World {
             })
             .collect();
         let migrations = Migrations::new(Parts {
-            ends,
+            ends: Ends::new(ends),
             ledger: state.clone(),
             intents: state.clone(),
             directory: state.clone(),
@@ -217,11 +220,13 @@ impl Gateway {
 
     /// Waits until no job of a migration runs; how it stands then.
     pub(crate) async fn end_of_job(&self, id: MigrationId) -> Status {
+        let began = Instant::now();
         loop {
             let status = self.migrations.status(id).await.unwrap();
             if status.job.is_none() && status.record.holder.is_none() {
                 return status;
             }
+            assert!(began.elapsed() < PATIENCE, "it never ends: {status:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -108,7 +108,7 @@ impl Vendor {
             user: None,
             scopes: Vec::new(),
         };
-        let cx = Context::new(Arc::new(principal), "test", Duration::from_secs(10));
+        let cx = Context::new(Arc::new(principal), "test", Duration::from_secs(120));
         let query = ConversationQuery::all(50);
         let listed = self.store.list_conversations(&cx, &query).await;
         listed.unwrap().page.items

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use serde::Serialize;
 
 use crate::answer::{Answer, precondition_of};
-use crate::call::Call;
+use crate::call::{Call, STALE_HEADER};
 use crate::checks;
 use crate::gateway::App;
 use crate::json::{JsonBody, OptionalJsonBody};
@@ -26,8 +26,6 @@ use crate::view::View;
 
 /// Messages shown with a conversation that is read with `include=messages`.
 const INCLUDED_MESSAGES: usize = 50;
-/// Header that names conversations shown from our last copy.
-const STALE_HEADER: &str = "dragoman-stale";
 
 /// `GET /v1/conversations`
 pub(crate) async fn list(
@@ -183,6 +181,7 @@ pub(crate) async fn get(
     let at = Location::unresolved(ids.conversation()?);
     let include = Include::take(&mut query, &["messages", "fidelity"])?;
     query.finish()?;
+    let call = call.with_visible_headers(&headers);
     let view = View::new(&call.cx, include);
     let router = &app.gateway.router;
     let conversation = router.get_conversation(&call.cx, &at).await?;

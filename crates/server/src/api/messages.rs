@@ -30,12 +30,14 @@ pub(crate) async fn list(
     call: Call,
     ids: PathIds,
     uri: Uri,
+    headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, Problem> {
     let at = Location::unresolved(ids.conversation()?);
     let page = message_page_request(&mut query)?;
     let include = Include::take(&mut query, &["fidelity"])?;
     query.finish()?;
+    let call = call.with_visible_headers(&headers);
     let found = app
         .gateway
         .router
@@ -201,6 +203,7 @@ pub(crate) async fn get(
 ) -> Result<Answer, Problem> {
     let at = Location::unresolved(ids.conversation()?);
     let id = ids.message()?;
+    let call = call.with_visible_headers(&headers);
     let message = app.gateway.router.get_message(&call.cx, &at, &id).await?;
     let view = View::new(&call.cx, include);
     let answer = shown(&view, StatusCode::OK, &message)?;

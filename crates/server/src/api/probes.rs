@@ -43,6 +43,7 @@ pub(crate) async fn ready(State(app): State<App>, mut query: Query) -> Result<Re
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
+    checks.extend(app.gateway.readiness.notes().await);
     let checks = (is_verbose || !ready).then_some(checks);
     Ok((status, Json(ReadinessDocument { ready, checks })).into_response())
 }

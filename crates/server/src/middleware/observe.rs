@@ -11,10 +11,12 @@ use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
+use facadekit::Facade;
 use http::{Method, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Span;
+
+use crate::application::InWorkPlace;
 
 pub(super) use self::handles::RequestMetrics;
 
@@ -30,26 +32,50 @@ pub(super) fn is_probe(route: &str) -> bool {
     QUIET_ROUTES.contains(&route)
 }
 
-/// A route's name in logs and metrics.
-pub(super) fn route_name(route: Option<&MatchedPath>) -> &str {
-    route.map_or(UNMATCHED, MatchedPath::as_str)
+/// A route as logs, metrics and traces call it: few names, whatever callers ask for.
+#[derive(Debug, Clone)]
+pub(super) enum RouteName {
+    /// A pattern of the route table.
+    Pattern(MatchedPath),
+    /// All that goes to one facade: where it is mounted.
+    Facade(&'static str),
+    /// A path that nobody has.
+    Unmatched,
+}
+
+impl RouteName {
+    pub(super) fn of(matched: Option<MatchedPath>, facade: Option<&Facade>) -> Self {
+        match (facade, matched) {
+            (Some(facade), _) => Self::Facade(facade.path),
+            (None, Some(matched)) => Self::Pattern(matched),
+            (None, None) => Self::Unmatched,
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Pattern(matched) => matched.as_str(),
+            Self::Facade(path) => path,
+            Self::Unmatched => UNMATCHED,
+        }
+    }
 }
 
 /// One request in work. Reports when it is dropped, whichever way that happens.
 pub(super) struct Observation {
     started: Instant,
     method: Method,
-    route: Option<MatchedPath>,
+    route: RouteName,
     status: u16,
     span: Span,
     metrics: Arc<RequestMetrics>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<InWorkPlace>,
 }
 
 impl Observation {
     pub(super) fn begin(
         method: Method,
-        route: Option<MatchedPath>,
+        route: RouteName,
         span: Span,
         metrics: &Arc<RequestMetrics>,
     ) -> Self {
@@ -66,7 +92,7 @@ impl Observation {
     }
 
     /// Keeps a place among the requests in work until the answer has ended.
-    pub(super) fn hold(&mut self, permit: OwnedSemaphorePermit) {
+    pub(super) fn hold(&mut self, permit: InWorkPlace) {
         self.permit = Some(permit);
     }
 
@@ -91,7 +117,7 @@ impl Drop for Observation {
     fn drop(&mut self) {
         let duration = self.started.elapsed();
         let status = self.status;
-        let route = route_name(self.route.as_ref());
+        let route = self.route.as_str();
         self.span.in_scope(|| {
             let duration_ms = duration.as_micros() as f64 / 1000.0;
             if is_probe(route) {
@@ -100,6 +126,11 @@ impl Drop for Observation {
                 tracing::info!(target: "access", status, duration_ms, "request");
             }
         });
+        // After the line, which says it already: for exported traces.
+        self.span.record("http.response.status_code", status);
+        if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
+            self.span.record("otel.status_code", "ERROR");
+        }
         self.metrics
             .end(method_label(&self.method), route, status, duration);
     }

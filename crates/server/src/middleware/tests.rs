@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::routing::{get, post};
+use backend::ports::{Explanation, Explanations};
+use conversation::Time;
 use facadekit::Facade;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,11 +18,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
+use crate::application::InWork;
+use crate::explaining::Explaining;
 use crate::limits::{RequestLimits, ServeLimits};
 use crate::serve::serve;
 use crate::shutdown::Shutdown;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Keeps no explanation.
+#[derive(Debug)]
+struct Forgetful;
+
+#[async_trait]
+impl Explanations for Forgetful {
+    async fn keep(&self, _: &Explanation) -> backend::Result<()> {
+        Ok(())
+    }
+
+    async fn explanation(&self, _: &str) -> backend::Result<Option<Explanation>> {
+        Ok(None)
+    }
+
+    async fn forget_before(&self, _: Time) -> backend::Result<u64> {
+        Ok(0)
+    }
+}
 
 struct Running {
     address: std::net::SocketAddr,
@@ -35,7 +59,14 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
-        let application = super::surround(router, limits, shutdown.clone(), facades);
+        let application = super::surround(
+            router,
+            limits,
+            InWork::default(),
+            shutdown.clone(),
+            facades,
+            Explaining::new(Arc::new(Forgetful)),
+        );
         tokio::spawn(serve(
             listener,
             application,
@@ -236,6 +267,9 @@ async fn limit_on_requests_in_work_counts_over_all_connections_and_routes() {
     let second = running.ask("GET /hello/a HTTP/1.1").await;
     assert_eq!(second.problem()["code"], "overloaded");
     assert_eq!(second.header("retry-after"), Some("1"));
+    let write = running.ask("POST /hello/a HTTP/1.1").await;
+    assert_eq!(write.problem()["code"], "overloaded");
+    assert_eq!(write.problem()["outcome"], "not_applied");
     let probe = running.ask("GET /healthz HTTP/1.1").await;
     assert_eq!(probe.status(), "200");
     release.notify_one();

@@ -36,6 +36,12 @@ pub(super) fn of(id: &str) -> Option<Value> {
                 },
             },
         }),
+        "explainRoute" => json!({
+            "tenant": {
+                "summary": "Where would a mail of this tenant go?",
+                "value": {"tenant": "acme", "headers": {"x-region": "eu"}, "conversation": {"kind": "mail"}},
+            },
+        }),
         _ => return None,
     })
 }
@@ -46,6 +52,7 @@ mod tests {
 
     use super::of;
     use crate::api::overlay::RepairRequest;
+    use crate::api::routes::ExplainRouteRequest;
     use crate::api::translate::TranslateRequest;
     use crate::json::parse;
 
@@ -62,5 +69,6 @@ mod tests {
         read::<backend::RespondRequest>("respond");
         read::<TranslateRequest>("translate");
         read::<RepairRequest>("repairDrift");
+        read::<ExplainRouteRequest>("explainRoute");
     }
 }

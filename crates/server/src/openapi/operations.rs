@@ -382,6 +382,28 @@ pub(super) fn description_of(id: &str) -> Option<Description> {
             None,
             (200, Some("[RouteOverride]")),
         ),
+        "explainRoute" => Description {
+            details: "Makes nothing. Each rule says which of its conditions do not fit, with what was wanted and found; `to` and `fallback` are what the first rule that fits leads to, after route overrides, with the backends left out that cannot take the conversation.",
+            ..plain(
+                "Where a new conversation would go, and why",
+                Some("ExplainRouteRequest"),
+                (200, Some("RouteExplanation")),
+            )
+        },
+        "listShadowDifferences" => Description {
+            query: &[
+                PAGE[0],
+                NEXT_CURSOR,
+                ("conversation_id", "string", "Only of this conversation."),
+                ("shadow", "string", "Only with this second backend."),
+            ],
+            details: "The newest first, at most 10,000 in all: of one conversation, backend and operation only the newest. No words of people: lengths and digests.",
+            ..plain(
+                "Reads that a second backend answered otherwise",
+                None,
+                (200, Some("[ShadowDifference]")),
+            )
+        },
         "exportArchive" => Description {
             query: &[
                 ("backend", "string", "Only conversations on this backend."),
@@ -467,6 +489,119 @@ pub(super) fn description_of(id: &str) -> Option<Description> {
                 "Erase one person",
                 Some("EraseRequest"),
                 (200, Some("ErasureReceipt")),
+            )
+        },
+        "listCredentials" => Description {
+            query: &[
+                ("backend", "string", "Only at this backend."),
+                ("tenant", "string", "Only of this tenant and its end users."),
+            ],
+            ..plain(
+                "List whose credentials there are, without the secrets",
+                None,
+                (200, Some("[Credential]")),
+            )
+        },
+        "putCredential" => plain(
+            "Store or replace the credential of a tenant, or of one of its end users, at a backend",
+            Some("NewCredential"),
+            (200, Some("Credential")),
+        ),
+        "removeCredential" => Description {
+            query: &[
+                ("backend!", "string", "At which backend."),
+                ("tenant!", "string", "Of which tenant."),
+                (
+                    "user",
+                    "string",
+                    "Of which end user; absent: the tenant's own.",
+                ),
+            ],
+            ..plain("Remove a credential", None, (204, None))
+        },
+        "getConfiguration" => plain(
+            "The configuration in use, without secrets",
+            None,
+            (200, Some("ConfigStatus")),
+        ),
+        "checkConfiguration" => plain(
+            "Read the file and say whether it could be used",
+            None,
+            (200, Some("ConfigCheck")),
+        ),
+        "compareConfiguration" => plain(
+            "Read the file and say what it would change",
+            None,
+            (200, Some("ConfigDiff")),
+        ),
+        "reloadConfiguration" => Description {
+            details: "A file that cannot be used changes nothing: 422, with file, line, column and reason. Requests in \
+                      work end on the configuration that they began with.",
+            ..plain(
+                "Bring what the file holds into use",
+                None,
+                (200, Some("ConfigOutcome")),
+            )
+        },
+        "listConfigurations" => Description {
+            query: &[(
+                "limit",
+                "integer",
+                "The newest so many, 1 to 200; 20 where absent.",
+            )],
+            ..plain(
+                "List the configurations that were in use",
+                None,
+                (200, Some("[ConfigVersion]")),
+            )
+        },
+        "rollbackConfiguration" => Description {
+            details: "The file is not written: its next change, a reload or a restart brings back what it holds.",
+            ..plain(
+                "Bring an earlier configuration into use again",
+                Some("RollbackRequest"),
+                (200, Some("ConfigOutcome")),
+            )
+        },
+        "passThroughGet" | "passThroughPost" | "passThroughPut" | "passThroughPatch"
+        | "passThroughDelete" => Description {
+            details: "Path, query and body are the vendor's; its answer is passed on as it is, with its status also in \
+                      Dragoman-Upstream-Status: a 401 with it is the vendor's and not ours. Nothing is stored, and \
+                      nothing is sent twice. The backend must have `passthrough = true`, and every call is in the audit \
+                      log.",
+            ..plain(
+                "Call the vendor's own API with the gateway's credentials",
+                match id {
+                    "passThroughGet" | "passThroughDelete" => None,
+                    _ => Some(BYTES),
+                },
+                (200, Some(BYTES)),
+            )
+        },
+        "listAudit" => Description {
+            query: &[
+                PAGE[0],
+                NEXT_CURSOR,
+                (
+                    "action",
+                    "string",
+                    "Only of this action, such as `passthrough` or `config.reload`.",
+                ),
+                ("tenant", "string", "Only of this tenant's keys."),
+            ],
+            ..plain(
+                "List who did what with the gateway itself, the newest first",
+                None,
+                (200, Some("[AuditEntry]")),
+            )
+        },
+        "getExplanation" => Description {
+            details: "Kept for an hour. Secrets are masked; the words of people are shown only where the request said \
+                      `dragoman-explain: text`.",
+            ..plain(
+                "Show the way of a request that came with the header Dragoman-Explain",
+                None,
+                (200, Some("Explanation")),
             )
         },
         "listKeys" => Description {

@@ -155,6 +155,12 @@ pub(super) const OBJECTS: &[Object] = &[
         ("state!", "IntentState"), ("started_at!", "time"), ("deadline_at!", "time"), ("detail", "string"),
         ("request_id!", "string"), ("migration", "string"),
     ]),
+    object("NewCredential", &[
+        ("backend!", "string"), ("tenant!", "string"), ("user", "string"), ("secret!", "string"),
+    ]),
+    object("Credential", &[
+        ("backend!", "string"), ("reference!", "string"), ("tenant", "string"), ("user", "string"),
+    ]),
     object("NewKey", &[
         ("tenant!", "string"), ("name!", "string"), ("scopes!", "[Scope]"), ("user", "string"),
         ("expires_at", "time"),
@@ -221,6 +227,11 @@ const WORDS: &[(&str, &str, &[&str])] = &[
         &[
             "pending", "copied", "failed", "skipped", "switched", "born", "deleted",
         ],
+    ),
+    (
+        "DifferenceKind",
+        "With other values, only at the primary, only at the shadow, or nothing to read there.",
+        &["changed", "missing", "added", "unreadable"],
     ),
     (
         "MigrationSign",

@@ -80,6 +80,10 @@ pub enum Code {
     UpstreamInvalidResponse,
     /// The vendor could not be reached.
     UpstreamUnreachable,
+    /// The vendor's host name could not be resolved.
+    UpstreamUnresolved,
+    /// Whoever answers in the vendor's place did not prove to be the vendor.
+    UpstreamUntrusted,
     /// Nobody knows whether the write was applied.
     OutcomeUnknown,
     /// Too many requests at once.
@@ -140,6 +144,8 @@ impl Code {
         Code::UpstreamAccessEnded,
         Code::UpstreamInvalidResponse,
         Code::UpstreamUnreachable,
+        Code::UpstreamUnresolved,
+        Code::UpstreamUntrusted,
         Code::OutcomeUnknown,
         Code::Overloaded,
         Code::ShuttingDown,
@@ -388,7 +394,19 @@ impl Code {
                 "upstream-unreachable",
                 StatusCode::BAD_GATEWAY,
                 "the vendor could not be reached",
-                "The connection could not be made. Nothing was sent.",
+                "The connection could not be made, or was lost. `outcome` says whether something may have been done.",
+            ),
+            Code::UpstreamUnresolved => (
+                "upstream-unresolved",
+                StatusCode::BAD_GATEWAY,
+                "the vendor's host name could not be resolved",
+                "The name server knows no such host, or did not answer. Nothing was sent. The operator should check the backend's base URL and the name server; `dragoman doctor` tries both.",
+            ),
+            Code::UpstreamUntrusted => (
+                "upstream-untrusted",
+                StatusCode::BAD_GATEWAY,
+                "the vendor's certificate was refused",
+                "Whoever answers at the backend's address did not prove to be the vendor: the certificate has another name, has expired, or comes from an authority that is not trusted. Nothing was sent, and trying again does not help. The operator should check the backend's base URL and authorities; `dragoman doctor` says what is wrong.",
             ),
             Code::OutcomeUnknown => (
                 "outcome-unknown",

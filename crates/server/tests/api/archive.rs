@@ -4,7 +4,7 @@ use conversation::Digest;
 use migration::archive::{Line, RootDigest};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Server};
+use crate::support::{Answer, PATIENCE, Server};
 
 /// A conversation with a reply, a label and an attachment.
 async fn furnish(server: &Server, title: &str) -> String {
@@ -345,11 +345,13 @@ async fn nobody_is_restored_under_a_name_that_no_key_has() {
 
 /// Waits until a migration has come to a phase and does nothing.
 async fn settled(server: &Server, path: &str, phase: &str) {
+    let began = std::time::Instant::now();
     loop {
         let found = server.get(path).send().await.json();
         if found["phase"] == phase && found.get("job").is_none() {
             return;
         }
+        assert!(began.elapsed() < PATIENCE, "it never ends: {found:#}");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Server};
+use crate::support::{Answer, PATIENCE, Server};
 
 async fn erase(server: &Server, user: &str) -> Answer {
     server
@@ -62,11 +62,13 @@ async fn a_person_is_erased_and_others_keep_theirs() {
         .send()
         .await;
     let path = planned.expect(201).header("location").unwrap().to_owned();
+    let began = std::time::Instant::now();
     let settled = async |phase: &str| loop {
         let found = server.get(&path).send().await.json();
         if found["phase"] == phase && found.get("job").is_none() {
             return found;
         }
+        assert!(began.elapsed() < PATIENCE, "it never ends: {found:#}");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     };
     settled("planned").await;

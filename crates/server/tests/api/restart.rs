@@ -149,7 +149,7 @@ fn first_life(
             .expect("the process comes to the place where it dies");
         (conversation, key)
     });
-    runtime.shutdown_timeout(Duration::from_secs(5));
+    runtime.shutdown_timeout(Duration::from_secs(60));
     found
 }
 

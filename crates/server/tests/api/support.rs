@@ -18,7 +18,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use keys::{KeyRequest, NewKey};
 use layers::Renamed;
-use migration::{Endpoint, Migrations, Parts, Settings};
+use migration::{Endpoint, Ends, Migrations, Parts, Settings};
 use responders::Answering;
 use routing::{Discovery, RouterSettings, Slot};
 use secrecy::ExposeSecret;
@@ -30,7 +30,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc;
 
 /// No test waits longer than this for something that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the scripted AI says next: pieces until the sender is dropped.
 pub(crate) type Script = mpsc::Receiver<backend::Result<String>>;
@@ -168,7 +168,7 @@ impl Server {
         .following(shared.clone(), shared.clone());
         let router = Arc::new(router);
         let migrations = Migrations::new(Parts {
-            ends,
+            ends: Ends::new(ends),
             ledger: shared.clone(),
             intents: shared.clone(),
             directory: shared.clone(),
@@ -198,7 +198,9 @@ impl Server {
             migrations,
             route_overrides: shared.clone(),
             shadows: shared.clone(),
-            explanations: shared.clone(),
+            explaining: server::Explaining::new(shared.clone()),
+            passthrough_pace: server::PassthroughPace::default(),
+            credentials: shared.clone(),
             audit: shared,
             facades: Vec::new(),
             readiness: Arc::new(StoreReadiness(store)),
@@ -206,6 +208,8 @@ impl Server {
             docs: true,
             limits: server::RequestLimits::default(),
             streams: server::StreamLimits::default(),
+            configuring: None,
+            in_work: server::InWork::default(),
             shutdown: shutdown.clone(),
         };
         change(&mut gateway);

@@ -150,10 +150,10 @@ fn requests_are_counted_by_route_and_status() {
     });
     let page = page.render();
     for line in [
-        "http_requests_total{method=\"GET\",route=\"/v1/conversations/{id}\",status=\"200\"} 3",
-        "http_requests_total{method=\"GET\",route=\"unmatched\",status=\"404\"} 2",
-        "http_request_duration_seconds_count{route=\"/v1/conversations/{id}\",status=\"200\"} 3",
-        "http_requests_in_flight 0",
+        "dragoman_http_requests_total{method=\"GET\",route=\"/v1/conversations/{id}\",status=\"200\"} 3",
+        "dragoman_http_requests_total{method=\"GET\",route=\"unmatched\",status=\"404\"} 2",
+        "dragoman_http_request_duration_seconds_count{route=\"/v1/conversations/{id}\",status=\"200\"} 3",
+        "dragoman_http_requests_in_flight 0",
     ] {
         assert!(page.contains(line), "{line} in\n{page}");
     }

@@ -63,6 +63,8 @@ impl Api {
             read_timeout_ms: u64::try_from(SILENCE_LIMIT.as_millis()).unwrap_or(u64::MAX),
             // What is large is read piece by piece.
             response_max_bytes: usize::MAX,
+            json_max_bytes: usize::MAX,
+            json_max_values: usize::MAX,
             ..TransportConfig::default()
         };
         let transport = Transport::new(address, &config).map_err(|error| {

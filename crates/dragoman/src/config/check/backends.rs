@@ -174,13 +174,92 @@ const KEYS: &[Key] = &[
         is_set: |backend| backend.requests_per_minute.is_some(),
         example: "",
     },
+    Key {
+        name: "read_seconds",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.read_seconds.is_some(),
+        example: "",
+    },
+    Key {
+        name: "calls_at_once_max",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.calls_at_once_max.is_some(),
+        example: "",
+    },
+    Key {
+        name: "calls_per_minute",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.calls_per_minute.is_some(),
+        example: "",
+    },
+    Key {
+        name: "breaker_failures",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.breaker_failures.is_some(),
+        example: "",
+    },
+    Key {
+        name: "retry_budget_percent",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.retry_budget_percent.is_some(),
+        example: "",
+    },
+    Key {
+        name: "retry_after_max_seconds",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.retry_after_max_seconds.is_some(),
+        example: "",
+    },
+    Key {
+        name: "cache_seconds",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.cache_seconds.is_some(),
+        example: "",
+    },
+    Key {
+        name: "cache_max_bytes",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.cache_max_bytes.is_some(),
+        example: "",
+    },
+    Key {
+        name: "stale_seconds",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.stale_seconds.is_some(),
+        example: "",
+    },
+    Key {
+        name: "passthrough",
+        taken_by: VENDORS,
+        needed_by: &[],
+        is_set: |backend| backend.passthrough.is_some(),
+        example: "",
+    },
 ];
 
 /// The longest transcript, in tokens.
 const CONTEXT_MAX_TOKENS: u64 = 1_000_000;
 
-/// The most memory for what is kept beside one vendor, in bytes: 16 GiB.
-const OVERLAY_CACHE_MAX_BYTES: u64 = 16 << 30;
+/// The most memory for what is kept beside one vendor, or remembered of it, in bytes: 16 GiB.
+const CACHE_MAX_BYTES: u64 = 16 << 30;
+
+/// The most calls at once: what one machine could ever hold.
+const CALLS_AT_ONCE_MAX: u64 = 100_000;
+
+/// A vendor is left alone after this many failures at the latest.
+const BREAKER_FAILURES_MAX: u64 = 20;
+
+/// The longest time that an answer may be old, in seconds: a month.
+const REMEMBERED_SECONDS_MAX: u64 = 31 * 86_400;
 
 /// The most requests in a minute: what one machine could ever send.
 const REQUESTS_PER_MINUTE_MAX: u64 = 10_000_000;
@@ -219,8 +298,14 @@ impl Rules<'_> {
             ] {
                 self.seconds(&format!("{path}.{key}"), value);
             }
-            if let Some(value) = backend.index_max_age_seconds {
-                self.seconds(&format!("{path}.index_max_age_seconds"), value);
+            for (key, value) in [
+                ("index_max_age_seconds", backend.index_max_age_seconds),
+                ("read_seconds", backend.read_seconds),
+                ("retry_after_max_seconds", backend.retry_after_max_seconds),
+            ] {
+                if let Some(value) = value {
+                    self.seconds(&format!("{path}.{key}"), value);
+                }
             }
             for (key, value, least, most) in [
                 (
@@ -233,13 +318,50 @@ impl Rules<'_> {
                     "overlay_cache_max_bytes",
                     backend.overlay_cache_max_bytes,
                     0,
-                    OVERLAY_CACHE_MAX_BYTES,
+                    CACHE_MAX_BYTES,
                 ),
                 (
                     "requests_per_minute",
                     backend.requests_per_minute,
                     1,
                     REQUESTS_PER_MINUTE_MAX,
+                ),
+                (
+                    "calls_at_once_max",
+                    backend.calls_at_once_max,
+                    1,
+                    CALLS_AT_ONCE_MAX,
+                ),
+                (
+                    "calls_per_minute",
+                    backend.calls_per_minute,
+                    1,
+                    REQUESTS_PER_MINUTE_MAX,
+                ),
+                (
+                    "breaker_failures",
+                    backend.breaker_failures,
+                    1,
+                    BREAKER_FAILURES_MAX,
+                ),
+                ("retry_budget_percent", backend.retry_budget_percent, 0, 100),
+                (
+                    "cache_seconds",
+                    backend.cache_seconds,
+                    0,
+                    REMEMBERED_SECONDS_MAX,
+                ),
+                (
+                    "cache_max_bytes",
+                    backend.cache_max_bytes,
+                    0,
+                    CACHE_MAX_BYTES,
+                ),
+                (
+                    "stale_seconds",
+                    backend.stale_seconds,
+                    0,
+                    REMEMBERED_SECONDS_MAX,
                 ),
             ] {
                 if let Some(value) = value

@@ -33,7 +33,7 @@ impl Migrations {
     pub(super) async fn known(&self, target: &Target) -> Result<Known> {
         let (id, backend) = (target.conversation, &target.backend);
         let parts = self.parts();
-        if !parts.ends.contains_key(backend) {
+        if parts.ends.get(backend).is_none() {
             let detail = format!("no backend is named `{backend}`, see /v1/backends");
             return Err(changed("/backend", &detail));
         }

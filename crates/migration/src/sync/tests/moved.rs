@@ -278,7 +278,7 @@ async fn a_lost_create_is_found_where_the_vendors_clock_is_behind() {
 
 #[tokio::test]
 async fn a_file_that_was_named_after_a_move_is_copied_from_where_it_is() {
-    let mut world = World::new();
+    let world = World::new();
     let names = Arc::new(world.state.clone());
     let third = crate::parts::Endpoint {
         stack: Arc::new(layers::Renamed::new(
@@ -288,7 +288,7 @@ async fn a_file_that_was_named_after_a_move_is_copied_from_where_it_is() {
         requests_per_minute: None,
         discovers: false,
     };
-    world.parts.ends.insert("third".into(), third);
+    world.parts.ends.put("third", third);
     let run = world.migration().await;
     let at = world.talk(1).await;
     let file = world.file_of(&at, "stored before").await;

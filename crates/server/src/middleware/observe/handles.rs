@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
 
-/// `http_requests_in_flight`, `http_requests_total` and `http_request_duration_seconds`.
+/// `dragoman_http_requests_in_flight`, `dragoman_http_requests_total` and `dragoman_http_request_duration_seconds`.
 pub(in crate::middleware) struct RequestMetrics {
     in_flight: Gauge,
     /// By route. Routes are the patterns of the route table, so there are few.
@@ -20,7 +20,7 @@ impl RequestMetrics {
     /// Handles of the recorder that is installed now.
     pub(in crate::middleware) fn new() -> Self {
         RequestMetrics {
-            in_flight: metrics::gauge!("http_requests_in_flight"),
+            in_flight: metrics::gauge!("dragoman_http_requests_in_flight"),
             routes: RwLock::default(),
         }
     }
@@ -72,10 +72,9 @@ fn handles_of(
     }
     let (name, code) = (route.to_owned(), status.to_string());
     let counter = metrics::counter!(
-        "http_requests_total", "method" => method, "route" => name.clone(), "status" => code.clone()
+        "dragoman_http_requests_total", "method" => method, "route" => name.clone(), "status" => code.clone()
     );
-    let histogram =
-        metrics::histogram!("http_request_duration_seconds", "route" => name, "status" => code);
+    let histogram = metrics::histogram!("dragoman_http_request_duration_seconds", "route" => name, "status" => code);
     outcomes.push((method, status, counter.clone(), histogram.clone()));
     (counter, histogram)
 }

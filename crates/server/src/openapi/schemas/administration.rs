@@ -47,6 +47,28 @@ pub(super) const OBJECTS: &[Object] = &[
     object("RouteOverride", &[
         ("migration!", "string"), ("from!", "string"), ("to!", "string"), ("tenant", "string"), ("since!", "time"),
     ]),
+    object("ExplainRouteRequest", &[
+        ("tenant", "string"), ("key", "string"), ("user", "string"), ("via", "string"), ("backend", "string"),
+        ("headers", "object"), ("conversation", "NewConversation"),
+    ]),
+    object("RouteExplanation", &[
+        ("route!", "string"), ("to!", "[RouteChance]"), ("fallback!", "[string]"), ("rules!", "[RuleExplanation]"),
+        ("overrides!", "[RouteOverride]"),
+    ]),
+    object("RouteChance", &[("backend!", "string"), ("weight!", "integer"), ("chance!", "number")]),
+    object("RuleExplanation", &[
+        ("rule!", "string"), ("fits!", "boolean"), ("why_not!", "[string]"), ("to!", "[RouteShare]"),
+        ("fallback!", "[string]"),
+    ]),
+    object("RouteShare", &[("backend!", "string"), ("weight!", "integer")]),
+    object("ShadowDifference", &[
+        ("id!", "string"), ("at!", "time"), ("conversation!", "string"), ("primary!", "string"), ("shadow!", "string"),
+        ("rule!", "string"), ("operation!", "string"), ("fields!", "[FieldDifference]"),
+    ]),
+    object("FieldDifference", &[
+        ("message", "string"), ("pointer!", "string"), ("kind!", "DifferenceKind"), ("primary", "string"),
+        ("shadow", "string"),
+    ]),
     object("ArchivedConversation", &[
         ("id!", "string"), ("tenant", "string"), ("owner", "string"), ("backend!", "string"), ("created_at!", "time"),
         ("updated_at!", "time"), ("fields!", "NewConversation"), ("digest!", "string"),
@@ -78,4 +100,38 @@ pub(super) const OBJECTS: &[Object] = &[
         ("kept!", "integer"), ("attachments!", "integer"), ("answers!", "integer"), ("intents!", "integer"),
         ("ledger!", "integer"), ("credentials!", "integer"), ("keys!", "integer"),
     ]),
+    object("ConfigStatus", &[
+        ("version!", "integer"), ("at!", "time"), ("by!", "string"), ("digest!", "string"), ("changed!", "[string]"),
+        ("restored", "integer"), ("file", "string"), ("file_differs!", "boolean"), ("needs_restart!", "[string]"),
+        ("last_attempt!", "ConfigAttempt"), ("effective!", "object"),
+    ]),
+    object("ConfigVersion", &[
+        ("version!", "integer"), ("at!", "time"), ("by!", "string"), ("digest!", "string"), ("changed!", "[string]"),
+        ("restored", "integer"),
+    ]),
+    object("ConfigAttempt", &[
+        ("at!", "time"), ("by!", "string"), ("result!", "string"), ("mistakes", "[ConfigMistake]"),
+    ]),
+    object("ConfigMistake", &[("at", "string"), ("message!", "string")]),
+    object("ConfigCheck", &[("usable!", "boolean"), ("mistakes!", "[ConfigMistake]")]),
+    object("ConfigChange", &[
+        ("key!", "string"), ("from", "any"), ("to", "any"), ("needs_restart!", "boolean"),
+    ]),
+    object("ConfigDiff", &[("changes!", "[ConfigChange]")]),
+    object("ConfigOutcome", &[
+        ("result!", "string"), ("version!", "ConfigVersion"), ("changes!", "[ConfigChange]"),
+        ("needs_restart!", "[string]"), ("notes", "[string]"),
+    ]),
+    object("AuditEntry", &[
+        ("id!", "string"), ("at!", "time"), ("tenant", "string"), ("by!", "string"), ("user", "string"),
+        ("request_id", "string"), ("action!", "string"), ("target!", "string"), ("outcome!", "string"),
+    ]),
+    object("Explanation", &[
+        ("request_id!", "string"), ("at!", "time"), ("tenant!", "string"), ("key!", "string"), ("user", "string"),
+        ("texts!", "string"), ("request!", "object"), ("backend", "string"), ("route", "string"),
+        ("attempts!", "integer"), ("stale_seconds", "integer"), ("canonical!", "[object]"),
+        ("canonical_left_out!", "integer"), ("calls!", "[object]"), ("calls_left_out!", "integer"),
+        ("fates!", "[object]"), ("answer!", "object"), ("took_ms!", "number"),
+    ]),
+    object("RollbackRequest", &[("version!", "integer")]),
 ];

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use backend::ports::{
-    Drift, DriftedField, IntentRecord, IntentState, ItemState, KeptAt, KeptField, Oversize, Phase,
-    Resolution, Sign, Subject,
+    DifferenceKind, Drift, DriftedField, IntentRecord, IntentState, ItemState, KeptAt, KeptField,
+    Oversize, Phase, Resolution, Sign, Subject,
 };
 use backend::{Fate, FieldFate, Intent, Location, Principal, Write};
 use conversation::{ConversationId, MessageId, RawJson, Time};
@@ -107,6 +107,7 @@ fn every_described_object_has_exactly_the_members_that_are_read() {
     compare::<crate::api::messages::ImportRequest>("ImportRequest");
     compare::<crate::api::messages::RatingRequest>("RatingRequest");
     compare::<crate::api::participants::AddRequest>("AddParticipants");
+    compare::<crate::api::credentials::PutRequest>("NewCredential");
     compare::<crate::api::keys::CreateRequest>("NewKey");
     compare::<crate::api::overlay::RepairRequest>("RepairRequest");
     compare::<crate::api::translate::TranslateRequest>("TranslateRequest");
@@ -117,6 +118,11 @@ fn every_described_object_has_exactly_the_members_that_are_read() {
     compare::<backend::ports::Tally>("MigrationTally");
     compare::<backend::ports::Finding>("Finding");
     compare::<backend::ports::RouteOverride>("RouteOverride");
+    compare::<crate::api::routes::ExplainRouteRequest>("ExplainRouteRequest");
+    compare::<backend::ports::RuleExplanation>("RuleExplanation");
+    compare::<backend::ports::Share>("RouteShare");
+    compare::<backend::ports::ShadowDifference>("ShadowDifference");
+    compare::<backend::ports::FieldDifference>("FieldDifference");
     compare::<backend::ports::Erased>("Erased");
     compare::<migration::CopyOptions>("CopyOptions");
     compare::<migration::SwitchOptions>("SwitchOptions");
@@ -223,6 +229,13 @@ fn closed_words_are_those_that_are_written() {
     assert_eq!(of("MigrationPhase"), serde_json::json!(Phase::ALL));
     assert_eq!(of("MigrationItemState"), serde_json::json!(ItemState::ALL));
     assert_eq!(of("MigrationSign"), serde_json::json!(Sign::ALL));
+    let kinds = [
+        DifferenceKind::Changed,
+        DifferenceKind::Missing,
+        DifferenceKind::Added,
+        DifferenceKind::Unreadable,
+    ];
+    assert_eq!(of("DifferenceKind"), serde_json::json!(kinds));
     let oversize = [Oversize::Refuse, Oversize::Split, Oversize::Recent];
     assert_eq!(of("Oversize"), serde_json::json!(oversize));
     let outcomes = [Outcome::Begun, Outcome::Present];
