@@ -69,7 +69,7 @@ fn executable_in(messages: &[u8]) -> Option<PathBuf> {
 pub struct Launch {
     configuration: Option<String>,
     variables: Vec<(String, String)>,
-    pinned_to: Option<usize>,
+    through: Vec<String>,
     data_dir: Option<Arc<TempDir>>,
 }
 
@@ -86,6 +86,13 @@ impl Launch {
         self
     }
 
+    /// With more text at the end of the configuration file.
+    #[must_use]
+    pub fn appended(mut self, text: &str) -> Self {
+        self.configuration.get_or_insert_default().push_str(text);
+        self
+    }
+
     /// With an environment variable.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
@@ -95,8 +102,14 @@ impl Launch {
 
     /// Pinned to one core, for measurements.
     #[must_use]
-    pub fn pinned_to(mut self, core: usize) -> Self {
-        self.pinned_to = Some(core);
+    pub fn pinned_to(self, core: usize) -> Self {
+        self.through(&["taskset", "-c", &core.to_string()])
+    }
+
+    /// Started by another program, which gets the binary and its arguments behind these words and becomes it.
+    #[must_use]
+    pub fn through(mut self, words: &[&str]) -> Self {
+        self.through = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -125,11 +138,14 @@ impl Launch {
             .spawn()
             .expect("the binary starts");
         let output = Output::default();
-        output.follow(child.stdout.take().expect("standard output is piped"));
-        output.follow(child.stderr.take().expect("standard error is piped"));
+        let readers = vec![
+            output.follow(child.stdout.take().expect("standard output is piped")),
+            output.follow(child.stderr.take().expect("standard error is piped")),
+        ];
         let mut dragoman = Dragoman {
             child,
             output,
+            readers,
             address: None,
             key: None,
             data_dir,
@@ -183,10 +199,10 @@ impl Launch {
     }
 
     fn command(&self, data_dir: &TempDir, arguments: &[&str]) -> Command {
-        let mut command = match self.pinned_to {
-            Some(core) => {
-                let mut command = Command::new("taskset");
-                command.arg("-c").arg(core.to_string()).arg(&*BINARY);
+        let mut command = match self.through.split_first() {
+            Some((program, words)) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(&*BINARY);
                 command
             }
             None => Command::new(&*BINARY),
@@ -315,6 +331,7 @@ impl Drop for Running {
 pub struct Dragoman {
     child: Child,
     output: Output,
+    readers: Vec<JoinHandle<()>>,
     address: Option<SocketAddr>,
     key: Option<String>,
     data_dir: Arc<TempDir>,
@@ -403,7 +420,7 @@ impl Dragoman {
         (status, self.output.get())
     }
 
-    /// Waits for its end.
+    /// Waits for its end; [`Dragoman::output`] is whole then.
     ///
     /// # Panics
     /// If it does not end within a minute.
@@ -411,6 +428,7 @@ impl Dragoman {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {
+                self.read_to_the_end();
                 return status;
             }
             assert!(
@@ -419,6 +437,13 @@ impl Dragoman {
                 self.output.get()
             );
             thread::sleep(LOOK_INTERVAL);
+        }
+    }
+
+    /// What was printed last may still be on its way.
+    fn read_to_the_end(&mut self) {
+        for reader in self.readers.drain(..) {
+            reader.join().expect("a reader does not panic");
         }
     }
 

@@ -102,6 +102,25 @@ impl Caller {
         }
     }
 
+    /// One request that announces a body of so many bytes and sends none of them: who writes while the connection is closed
+    /// may never see the answer.
+    pub(crate) async fn announce(
+        &self,
+        method: &str,
+        path: &str,
+        (kind, bytes): (&str, usize),
+    ) -> Answer {
+        let nothing = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let request = self
+            .request(method, path)
+            .header("content-type", kind)
+            .header("content-length", bytes)
+            .body(reqwest::Body::wrap_stream(nothing));
+        let answer = self.http.send(request).await;
+        self.check(method, path, &answer);
+        answer
+    }
+
     fn check(&self, method: &str, path: &str, answer: &Answer) {
         let status = answer.status.as_u16();
         let (facade, text) = (self.facade, &answer.text);

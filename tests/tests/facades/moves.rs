@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::client::Client;
 use tests::dragoman::Running;
+use tokio::runtime::Handle;
 
 use crate::admin;
 use crate::caller::text;
@@ -24,10 +25,14 @@ const CONVERSATIONS: usize = 6;
 const MESSAGES: usize = 20;
 /// The latest moment of a kill, in milliseconds after the start.
 const KILL_MS: u64 = 900;
+/// Pause between two looks at a vendor.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How many words a program says before, while and after its conversation moves.
 const WORDS_AROUND: usize = 10;
 /// How long a program waits between its words where it speaks as people do.
 const SPEAKS_EVERY: Duration = Duration::from_millis(400);
+/// How long something that must come may take. Nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// What is said at a vendor behind the gateway's back.
 const BEHIND: &str = "said behind your back";
 
@@ -45,6 +50,8 @@ async fn carry(client: &Client, ids: &[String], from: &str, to: &str) -> Value {
         "{checked:#}\n{findings}"
     );
     admin::job(client, migration, "switch").await;
+    // Else its old home would be looked through for good, at the others' cost.
+    admin::finish(client, migration).await;
     checked
 }
 
@@ -149,8 +156,11 @@ async fn killed() {
     let spec = json!({"from": "sunshine", "to": "convore", "filter": {"ids": ids}});
     let planned = admin::plan(site.admin(), &spec).await;
     let migration = admin::id_of(&planned).to_owned();
+    let convore = convore_itself(&site);
+    let written = || Handle::current().block_on(held_by(&convore)).len();
     let site = tokio::task::block_in_place(|| {
-        site.restarted_after(|begin| kill_copies(&["migrate", "copy", &migration], begin))
+        let copy = ["migrate", "copy", &migration];
+        site.restarted_after(|begin| kill_copies(&copy, begin, &written))
     });
     let checked = admin::job(site.admin(), &migration, "check").await;
     assert_eq!(checked["check"]["same"], CONVERSATIONS, "{checked:#}");
@@ -166,12 +176,16 @@ async fn killed() {
 }
 
 /// Begins the copy again and again, kills it at later and later moments, and lets it end at last.
-fn kill_copies(copy: &[&str], begin: &dyn Fn(&[&str]) -> Running) {
+fn kill_copies(copy: &[&str], begin: &dyn Fn(&[&str]) -> Running, written: &dyn Fn() -> usize) {
     let mut killed = 0;
     for kill in 1..=KILLS {
         let mut running = begin(copy);
-        // Any moment will do: while it starts, reads, writes or settles.
+        // Any moment will do: while it starts, reads, writes or settles. At last one at which something was written,
+        // however slow this machine is.
         std::thread::sleep(Duration::from_millis(KILL_MS * kill / KILLS));
+        while kill == KILLS && running.is_running() && written() == 0 {
+            std::thread::sleep(LOOK_INTERVAL);
+        }
         if running.is_running() {
             running.kill();
             killed += 1;
@@ -204,7 +218,10 @@ fn convore_itself(site: &Site) -> Client {
 
 /// Every message that the simulated Convore holds.
 async fn at_convore_itself(site: &Site) -> Vec<Value> {
-    let client = convore_itself(site);
+    held_by(&convore_itself(site)).await
+}
+
+async fn held_by(client: &Client) -> Vec<Value> {
     let mut found = Vec::new();
     let mut path = "/v1/messages?limit=100".to_owned();
     loop {
@@ -237,7 +254,7 @@ async fn live(site: Arc<Site>) {
         ids.push(public.clone());
         let stop = Arc::clone(&stop);
         speakers.push(tokio::spawn(async move {
-            let said = speak(&*facade, &id, "word", &stop).await;
+            let said = speak(&*facade, &id, &stop).await;
             let whole = seen::whole(&normalized, &public).await;
             assert_eq!(&*whole.conversation.backend, "store", "{name}");
             let texts = seen::texts(&whole.messages);
@@ -262,10 +279,10 @@ async fn live(site: Arc<Site>) {
 }
 
 /// Says one word after the other until told to stop, and some more; all of them.
-async fn speak(facade: &dyn Facade, id: &str, name: &str, stop: &AtomicBool) -> Vec<String> {
+async fn speak(facade: &dyn Facade, id: &str, stop: &AtomicBool) -> Vec<String> {
     let (mut said, mut left) = (Vec::new(), WORDS_AROUND);
     while left > 0 {
-        let words = format!("{name} {}.", said.len());
+        let words = format!("word {}.", said.len());
         say(facade, id, &words).await;
         said.push(words);
         if stop.load(Ordering::Relaxed) {
@@ -313,7 +330,9 @@ async fn there_and_back(site: Arc<Site>) {
     let (first, normalized) = &talks[0];
     say_behind(&site, &format!("{}-word begins.", FACADES[0])).await;
     let mut has_come = false;
+    let began = Instant::now();
     while !has_come {
+        assert!(began.elapsed() < PATIENCE, "it never comes");
         let whole = seen::whole(normalized, first).await;
         has_come = seen::texts(&whole.messages)
             .iter()

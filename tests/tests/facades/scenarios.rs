@@ -213,9 +213,8 @@ async fn errors(cell: Cell) {
     let reader = open(&cell.site, cell.facade, &reader);
     assert_eq!(reader.get(&id).await.status, 200);
     refused("a reader", &reader.try_say(&id, "no").await, 403);
-    let large = format!("{{\"title\": \"{}\"}}", "x".repeat(TOO_LARGE));
-    let large = ("application/json", large.into_bytes());
-    let answer = caller.raw("POST", path, Some(large)).await;
+    let large = ("application/json", TOO_LARGE);
+    let answer = caller.announce("POST", path, large).await;
     refused("a large body", &answer, 413);
     let deep = ("application/json", "[".repeat(TOO_DEEP).into_bytes());
     let answer = caller.raw("POST", path, Some(deep)).await;

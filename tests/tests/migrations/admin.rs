@@ -25,6 +25,13 @@ pub(crate) async fn job(client: &Client, migration: &str, verb: &str) -> Value {
     wait(client, migration).await
 }
 
+/// Ends a migration: its old home is looked through no longer.
+pub(crate) async fn finish(client: &Client, migration: &str) {
+    let path = format!("/admin/v1/migrations/{migration}/finish");
+    let finished = client.post(&path, &json!({})).await;
+    assert!(finished.status.is_success(), "finish: {}", finished.text);
+}
+
 async fn wait(client: &Client, migration: &str) -> Value {
     let started = Instant::now();
     loop {

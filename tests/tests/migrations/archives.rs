@@ -60,7 +60,9 @@ async fn furnish(site: &Site, client: &Client) -> BTreeMap<(String, String), Vec
 }
 
 fn site(vendors: &Arc<Vendors>) -> Site {
-    Site::new(vendors).with("four", "default_tenant = \"default\"")
+    Site::new(vendors)
+        .with("four", "default_tenant = \"default\"")
+        .settling_soon()
 }
 
 async fn start_vendors() -> Arc<Vendors> {

@@ -26,6 +26,8 @@ const USERS: usize = 5;
 const BY_CLOCK_EVERY: usize = 4;
 /// The latest such moment, in milliseconds.
 const BY_CLOCK_MS: u64 = 2_500;
+/// How long one attempt may take until its moment comes. Nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Pause between two looks at the vendor.
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
@@ -152,7 +154,7 @@ async fn a_copy_that_is_killed_again_and_again_loses_and_doubles_nothing() {
             ..fake_convore::FakeOptions::default()
         },
     );
-    let site = Site::new(&Arc::new(vendors.await));
+    let site = Site::new(&Arc::new(vendors.await)).settling_soon();
     let (sunshine, convore) = (&site.vendors.sunshine, &site.vendors.convore);
     let conversations = (kills * MESSAGES_PER_KILL).div_ceil(MESSAGES).max(8);
     let (roster, seeded) = seeds::at_sunshine(sunshine, USERS, conversations, MESSAGES);
@@ -184,6 +186,7 @@ async fn a_copy_that_is_killed_again_and_again_loses_and_doubles_nothing() {
             false => convore.writes() >= until,
         };
         while copy.is_running() && !reached() {
+            assert!(begun.elapsed() < PATIENCE, "{when}: nothing is written");
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
         // Somewhere between two writes, or inside one.

@@ -16,8 +16,8 @@ use crate::vendors::Vendors;
 
 /// Callers at once.
 const CALLERS: usize = 3;
-/// How long they work between two commands.
-const BETWEEN: Duration = Duration::from_millis(1_500);
+/// How many requests they make between two commands.
+const BETWEEN: usize = 60;
 /// How long what arrives at a vendor may take to be seen. Nothing is measured by it.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 
@@ -187,11 +187,11 @@ async fn cut_over(from: &'static str, to: &'static str, end: End) {
     let before: BTreeMap<String, Vec<String>> = ids_of(&client, &first).await;
 
     let load = Load::start(callers);
-    tokio::time::sleep(BETWEEN).await;
+    load.passes(BETWEEN).await;
     site.ends(0, &readme.command("plan"));
     site.ends(0, &readme.command("copy"));
     others.say(&site, from, &first);
-    tokio::time::sleep(BETWEEN).await;
+    load.passes(BETWEEN).await;
     // What is written this moment may differ; that it is the same is proved below, when nobody writes.
     let checked = site.run(&readme.command("check"));
     assert!(
@@ -204,7 +204,7 @@ async fn cut_over(from: &'static str, to: &'static str, end: End) {
     site.ends(0, &readme.command("switch"));
     // They arrive late, at the source.
     others.say(&site, from, &first);
-    tokio::time::sleep(BETWEEN).await;
+    load.passes(BETWEEN).await;
     let (mut callers, requests) = load.stop().await;
     let when = format!("{from} to {to}, seed {seed}, after the switch and {requests} requests");
     others.are_seen(&client, &when).await;
@@ -215,13 +215,13 @@ async fn cut_over(from: &'static str, to: &'static str, end: End) {
     if end == End::Rollback {
         let before = ids_of(&client, &first).await;
         let load = Load::start(callers);
-        tokio::time::sleep(BETWEEN).await;
+        load.passes(BETWEEN).await;
         if to != "store" {
             others.say(&site, to, &first);
         }
         others.say(&site, from, &first);
         site.ends(0, &readme.command("rollback"));
-        tokio::time::sleep(BETWEEN).await;
+        load.passes(BETWEEN).await;
         let (mut callers, requests) = load.stop().await;
         let when = format!("{from} to {to}, seed {seed}, rolled back, {requests} requests");
         others.are_seen(&client, &when).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::sample::select;
 use reqwest::{Method, RequestBuilder};
@@ -17,6 +17,8 @@ use crate::seen::{Whole, message_ids, texts, whole};
 /// Conversations that one caller begins with, and the most that one makes.
 const AT_FIRST: usize = 3;
 const AT_MOST: usize = 8;
+/// How long something that must come may take. Nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Between two requests of one caller.
 const PAUSE: Duration = Duration::from_millis(15);
 
@@ -294,6 +296,7 @@ fn message(words: &str) -> Value {
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     callers: Vec<JoinHandle<Caller>>,
+    requests: Vec<Arc<AtomicUsize>>,
 }
 
 impl Load {
@@ -310,6 +313,8 @@ impl Load {
             (Step::Walk, 2),
         ];
         let steps = steps.map(|(step, weight)| vec![step; weight]).concat();
+        let requests = callers.iter().map(|caller| Arc::clone(&caller.requests));
+        let requests = requests.collect();
         let callers = callers.into_iter().map(|mut caller| {
             let (stop, steps) = (Arc::clone(&stop), select(steps.clone()));
             tokio::spawn(async move {
@@ -324,6 +329,22 @@ impl Load {
         Self {
             callers: callers.collect(),
             stop,
+            requests,
+        }
+    }
+
+    fn made(&self) -> usize {
+        let requests = self.requests.iter();
+        requests.map(|made| made.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Waits until so many more requests were made.
+    pub(crate) async fn passes(&self, requests: usize) {
+        let wanted = self.made() + requests;
+        let began = Instant::now();
+        while self.made() < wanted {
+            assert!(began.elapsed() < PATIENCE, "nobody makes requests");
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

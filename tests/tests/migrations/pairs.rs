@@ -167,6 +167,8 @@ async fn carry(client: &Client, id: &str, from: &str, to: &str, when: &str) -> W
         "{when}: {}",
         admin::findings(client, migration).await
     );
+    // Else its old home would be looked through for good, at the others' cost.
+    admin::finish(client, migration).await;
     whole
 }
 

@@ -11,20 +11,26 @@ use tests::dragoman::{Dragoman, Launch, Ran, Running};
 
 use crate::vendors::Vendors;
 
-/// Doubtful writes are settled soon, and what is polled is polled often.
+/// A list waits for what the vendors say now, and what is polled is polled often.
 const SETTINGS: &str = "\
-[timeouts]
-request_seconds = 20
-respond_seconds = 20
+[directory]
+hydrate_budget_ms = 60000
 
 [migration]
-switch_patience_seconds = 20
 drain_interval_seconds = 1
-write_timeout_seconds = 5
 settle_patience_seconds = 60
 shadow_sample = 2
 ";
-const KEYS: &str = "settle_after_seconds = 1\nclock_skew_seconds = 1\n";
+/// Where nothing is killed, a vendor that is slow is not taken for one that has lost a write.
+const PATIENT: (&str, &str) = (
+    "write_timeout_seconds = 30\n",
+    "settle_after_seconds = 10\nclock_skew_seconds = 1\n",
+);
+/// Where processes are killed, their writes are settled soon.
+const SOON: (&str, &str) = (
+    "write_timeout_seconds = 5\n",
+    "settle_after_seconds = 1\nclock_skew_seconds = 1\n",
+);
 
 /// A gateway that an operator runs.
 pub(crate) struct Site {
@@ -34,6 +40,7 @@ pub(crate) struct Site {
     default_backend: Option<&'static str>,
     /// More keys of single backends, by name.
     more: BTreeMap<&'static str, &'static str>,
+    settles: (&'static str, &'static str),
 }
 
 impl Site {
@@ -44,12 +51,19 @@ impl Site {
             data_dir: Arc::new(TempDir::new().expect("a temporary folder")),
             default_backend: None,
             more: BTreeMap::new(),
+            settles: PATIENT,
         }
     }
 
     /// With these keys in the configuration of one backend.
     pub(crate) fn with(mut self, backend: &'static str, keys: &'static str) -> Self {
         self.more.insert(backend, keys);
+        self
+    }
+
+    /// With doubtful writes that are settled soon, as where processes are killed.
+    pub(crate) fn settling_soon(mut self) -> Self {
+        self.settles = SOON;
         self
     }
 
@@ -62,12 +76,14 @@ impl Site {
     fn launch(&self) -> Launch {
         let keys = |name: &str| {
             let more = self.more.get(name).copied().unwrap_or_default();
-            format!("{KEYS}{more}\n")
+            format!("{}{more}\n", self.settles.1)
         };
         let placed = self.default_backend.map_or(String::new(), |name| {
             format!("default_backend = \"{name}\"\n")
         });
-        let launch = self.vendors.launch_each(&(placed + SETTINGS), keys);
+        let launch = self
+            .vendors
+            .launch_each(&(placed + SETTINGS + self.settles.0), keys);
         launch.data_dir(Arc::clone(&self.data_dir))
     }
 

@@ -19,7 +19,7 @@ fn said(messages: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_conversation_is_held_on_every_backend() {
     let vendors = Vendors::start().await;
     let dragoman = vendors.launch().start();
@@ -104,7 +104,7 @@ async fn the_same_conversation_is_held_on_every_backend() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_is_the_same_on_every_backend_and_strict_names_what_is_kept_beside_it() {
     let vendors = Vendors::start().await;
     let dragoman = vendors.launch().start();

@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod callers;
+mod canary;
 mod docs;
+mod explained;
 #[path = "../../../crates/chatter/tests/fake/fake.rs"]
 #[expect(
     dead_code,

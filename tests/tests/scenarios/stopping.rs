@@ -1,6 +1,6 @@
 //! Graceful shutdown: open requests and streams end properly, within the deadline, and the exit code is 0.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use reqwest::Method;
@@ -10,7 +10,7 @@ use tests::dragoman::Launch;
 use crate::callers::client;
 use crate::fake::{FakeChatter, FakeOptions, Generation};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn open_stream_gets_its_end_and_the_process_exits_with_zero() {
     let mut options = FakeOptions::new(Generation::V2);
     // A model that takes far longer than the shutdown may.
@@ -61,11 +61,11 @@ async fn open_stream_gets_its_end_and_the_process_exits_with_zero() {
         ["message.incomplete", "message.failed", "message.completed"].contains(&last.name.as_str()),
         "the last event is {last:?}"
     );
-    let status = dragoman.wait();
+    let status = tokio::task::block_in_place(|| dragoman.wait());
     assert!(status.success(), "{status} {}", dragoman.output());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn request_in_flight_is_answered_before_the_process_ends() {
     let mut options = FakeOptions::new(Generation::V2);
     options.model_delay = Duration::from_secs(2);
@@ -89,11 +89,20 @@ async fn request_in_flight_is_answered_before_the_process_ends() {
         let client = client.clone();
         async move { client.post(&path, &body).await }
     });
+    let began = Instant::now();
     while chatter.requests().len() == asked {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the vendor is never asked"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     dragoman.ask_to_stop();
     let answer = request.await.expect("the request ends").expect(200);
     assert!(answer.to_string().contains("Echo: hello"), "{answer}");
-    assert!(dragoman.wait().success(), "{}", dragoman.output());
+    assert!(
+        tokio::task::block_in_place(|| dragoman.wait()).success(),
+        "{}",
+        dragoman.output()
+    );
 }

@@ -70,36 +70,53 @@ impl Vendors {
 
     /// Like [`Vendors::launch`], with `settings` before the backends and what `keys` says of each of them in it.
     pub(crate) fn launch_each(&self, settings: &str, keys: impl Fn(&str) -> String) -> Launch {
+        let backends = self.backends(|_, base_url| base_url, keys);
+        Launch::new().configuration(format!("{settings}\n{backends}"))
+    }
+
+    /// The four in the words of a configuration: each at the address that `address` makes of its name and its own, with
+    /// what `keys` says of it.
+    pub(crate) fn backends(
+        &self,
+        address: impl Fn(&str, String) -> String,
+        keys: impl Fn(&str) -> String,
+    ) -> String {
         let backends = [
-            format!(
-                "name = \"one\"\nkind = \"chatter\"\nbase_url = \"{}\"\ntoken = \"{}\"",
+            (
+                "one",
                 self.chatter.base_url(),
-                FakeChatter::TOKEN
+                format!("kind = \"chatter\"\ntoken = \"{}\"", FakeChatter::TOKEN),
             ),
-            format!(
-                "name = \"two\"\nkind = \"datamonkey\"\nbase_url = \"{}\"",
-                self.datamonkey.base_url()
+            (
+                "two",
+                self.datamonkey.base_url(),
+                "kind = \"datamonkey\"".to_owned(),
             ),
-            format!(
-                "name = \"three\"\nkind = \"sunshine\"\nbase_url = \"{}\"\napp_id = \"{}\"\nkey_id = \"{}\"\nkey_secret = \"{}\"\nresponder = \"echo\"",
+            (
+                "three",
                 self.sunshine.base_url(),
-                fake_sunshine::APP_ID,
-                fake_sunshine::KEY_ID,
-                fake_sunshine::SECRET
+                format!(
+                    "kind = \"sunshine\"\napp_id = \"{}\"\nkey_id = \"{}\"\nkey_secret = \"{}\"\nresponder = \"echo\"",
+                    fake_sunshine::APP_ID,
+                    fake_sunshine::KEY_ID,
+                    fake_sunshine::SECRET
+                ),
             ),
-            format!(
-                "name = \"four\"\nkind = \"convore\"\nbase_url = \"{}\"\ntoken = \"{}\"\nchannel_id = \"{}\"\nresponder = \"echo\"",
+            (
+                "four",
                 self.convore.base_url(),
-                FakeConvore::KEY,
-                FakeConvore::CHANNEL
+                format!(
+                    "kind = \"convore\"\ntoken = \"{}\"\nchannel_id = \"{}\"\nresponder = \"echo\"",
+                    FakeConvore::KEY,
+                    FakeConvore::CHANNEL
+                ),
             ),
         ];
-        let names = ["one", "two", "three", "four"];
-        let text = names.into_iter().zip(backends).map(|(name, backend)| {
+        let text = backends.into_iter().map(|(name, base_url, own)| {
+            let base_url = address(name, base_url);
             let keys = keys(name);
-            format!("[[backend]]\n{backend}\n{keys}\n")
+            format!("[[backend]]\nname = \"{name}\"\nbase_url = \"{base_url}\"\n{own}\n{keys}\n")
         });
-        let text: Vec<String> = text.collect();
-        Launch::new().configuration(format!("{settings}\n{}", text.join("\n")))
+        text.collect::<Vec<_>>().join("\n")
     }
 }
