@@ -53,6 +53,7 @@ pub use self::responder::ResponderConfig;
 pub use self::route::{RouteConfig, ShadowConfig, ShareConfig, Shares, WhenConfig};
 pub use self::secret::Secret;
 pub use self::server::ServerConfig;
+pub(crate) use self::store::DatabasePlace;
 pub use self::store::{StoreConfig, SynchronousKind};
 pub use self::streams::StreamsConfig;
 pub use self::telemetry::{LogFormat, TelemetryConfig};

@@ -1,17 +1,21 @@
 //! The store and the gateway's state, opened from the configuration.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use backend::Kind;
 use backend::ports::Keys;
-use store::{SealingKey, State, Store, Synchronous};
+use store::{Place, PostgresConfig, SealingKey, State, Store, Synchronous};
 
-use crate::config::{Configuration, StoreConfig, SynchronousKind};
+use crate::config::{Configuration, DatabasePlace, StoreConfig, SynchronousKind};
 use crate::data_dir;
 use crate::failure::Failure;
 
 /// The file of the sealing key in the data directory.
 const SEALING_KEY_FILE: &str = "sealing.key";
+
+/// How long a short command waits for a database that cannot be reached.
+const BESIDE_WAIT: Duration = Duration::from_secs(5);
 
 /// Who opens the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +57,9 @@ fn cannot_open(configuration: &Configuration, error: &backend::Error) -> Failure
     Failure::with_help(
         format!(
             "the database {} cannot be opened: {error}",
-            configuration.store.database_path().display()
+            configuration.store.database_shown()
         ),
-        "--data-dir, or `store.data_dir` in the file, chooses another place",
+        "`store.database_url` in the file, --data-dir or `store.data_dir` choose another one",
     )
 }
 
@@ -66,11 +70,10 @@ fn open_store(
     let config = &configuration.store;
     data_dir::prepare(&config.data_dir)
         .map_err(|error| Failure::with_help(&error, error.help()))?;
-    let path = config.database_path();
-    let is_new = !path.exists();
+    let is_new = config.database_file().is_some_and(|path| !path.exists());
     let store = match usage {
-        Use::Serving => Store::open(settings(config)),
-        Use::Beside => Store::open_shared(settings(config)),
+        Use::Serving => Store::open(settings(config, usage)),
+        Use::Beside => Store::open_shared(settings(config, usage)),
     };
     let store = match store {
         Ok(store) => store,
@@ -93,14 +96,28 @@ fn sealing_key(config: &StoreConfig) -> Result<SealingKey, Failure> {
     .map_err(Failure::runtime)
 }
 
-fn settings(config: &StoreConfig) -> store::StoreConfig {
+fn settings(config: &StoreConfig, usage: Use) -> store::StoreConfig {
+    let base = match config.database() {
+        DatabasePlace::File(path) => store::StoreConfig::at(path),
+        DatabasePlace::Postgres(url) => {
+            let place = Place::Postgres(PostgresConfig {
+                url,
+                connections_max: config.connections_max,
+                start_wait: match usage {
+                    Use::Serving => Duration::from_secs(config.start_wait_seconds),
+                    Use::Beside => BESIDE_WAIT,
+                },
+            });
+            store::StoreConfig::in_place(place)
+        }
+    };
     store::StoreConfig {
         synchronous: match config.synchronous {
             SynchronousKind::Full => Synchronous::Full,
             SynchronousKind::Normal => Synchronous::Normal,
         },
         queue_max_writes: config.queue_max_writes,
-        ..store::StoreConfig::at(config.database_path())
+        ..base
     }
 }
 

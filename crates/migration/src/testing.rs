@@ -78,7 +78,7 @@ impl World {
 
     /// The database's file, once the database is closed.
     pub(crate) fn file(&self) -> PathBuf {
-        self.store.path().to_owned()
+        self.store.path().unwrap().to_owned()
     }
 
     /// The same database, closed and opened again, with what `between` does to its file.

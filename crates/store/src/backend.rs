@@ -14,10 +14,11 @@ use conversation::{
     NewConversation, NewMessage, Participant,
 };
 use futures_util::stream::BoxStream;
-use rusqlite::Connection;
 
 use crate::failure::Attempt;
-use crate::sqlite::Store;
+use crate::sql::Connection;
+use crate::state::check_fence;
+use crate::store::Store;
 
 mod activity;
 mod attachments;
@@ -79,6 +80,8 @@ fn in_time(deadline: Instant) -> Result<()> {
 #[derive(Debug, Clone, Copy)]
 struct Admission {
     deadline: Instant,
+    /// The number of the lease under which it is written.
+    fence: Option<u64>,
     /// Copies are written where a conversation does not live.
     copying: bool,
 }
@@ -87,6 +90,7 @@ impl Admission {
     fn of(cx: &Context) -> Self {
         Self {
             deadline: cx.deadline,
+            fence: cx.fence,
             copying: cx.copying,
         }
     }
@@ -94,7 +98,10 @@ impl Admission {
     /// In the transaction of the write: so nothing comes between a switch and this.
     fn check(self, connection: &Connection, backend: &str, at: &Location) -> Attempt<()> {
         in_time(self.deadline)?;
-        if self.copying || !conversations::is_closed(connection, backend, at)? {
+        check_fence(connection, self.fence)?;
+        // Asked in any case: from here to the end of the transaction, no other write of the conversation begins.
+        let is_closed = conversations::is_closed(connection, backend, at)?;
+        if self.copying || !is_closed {
             return Ok(());
         }
         let error = Error::new(
@@ -127,6 +134,7 @@ impl Backend for StoreBackend {
 
     async fn get_conversation(&self, _cx: &Context, at: &Location) -> Result<Conversation> {
         self.read_conversation(at)
+            .await
             .map_err(|error| error.at(self.name(), "get_conversation"))
     }
 
@@ -144,6 +152,7 @@ impl Backend for StoreBackend {
         query: &ConversationQuery,
     ) -> Result<ConversationPage> {
         self.page_of_conversations(query)
+            .await
             .map_err(|error| error.at(self.name(), "list_conversations"))
     }
 
@@ -177,11 +186,13 @@ impl Backend for StoreBackend {
         page: &PageRequest,
     ) -> Result<Page<Message>> {
         self.page_of_messages(cx, at, page)
+            .await
             .map_err(|error| error.at(self.name(), "list_messages"))
     }
 
     async fn get_message(&self, cx: &Context, at: &Location, id: &MessageId) -> Result<Message> {
         self.read_message(cx, at, id)
+            .await
             .map_err(|error| error.at(self.name(), "get_message"))
     }
 
@@ -266,6 +277,7 @@ impl Backend for StoreBackend {
 
     async fn list_participants(&self, _cx: &Context, at: &Location) -> Result<Vec<Participant>> {
         self.read_conversation(at)
+            .await
             .map(|conversation| conversation.participants)
             .map_err(|error| error.at(self.name(), "list_participants"))
     }
@@ -321,12 +333,14 @@ impl Backend for StoreBackend {
     }
 
     async fn health(&self, _cx: &Context) -> Health {
-        match self.store.status() {
+        match self.store.status().await {
             Ok(status) => Health {
                 ok: true,
                 detail: format!(
-                    "SQLite {}, schema {}",
-                    status.sqlite_version, status.schema_version
+                    "{} {}, schema {}",
+                    status.engine.as_str(),
+                    status.version,
+                    status.schema_version
                 ),
             },
             Err(error) => Health {

@@ -5,11 +5,14 @@ use std::time::Duration;
 use backend::{Error, Kind, Outcome};
 use rusqlite::ErrorCode;
 
-/// What went wrong inside a transaction: SQLite itself, or a rule of ours.
+use crate::postgres::from_postgres;
+use crate::sql;
+
+/// What went wrong inside a transaction: the database itself, or a rule of ours.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// SQLite failed.
-    Sqlite(rusqlite::Error),
+    /// A statement failed.
+    Database(sql::Error),
     /// A rule of the port says no.
     Port(Error),
 }
@@ -20,9 +23,15 @@ pub(crate) type Attempt<T> = Result<T, Failure>;
 /// When to try again after the database was busy.
 pub(crate) const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
+impl From<sql::Error> for Failure {
+    fn from(error: sql::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+        Self::Database(error.into())
     }
 }
 
@@ -36,8 +45,21 @@ impl From<Failure> for Error {
     /// The port's error; nothing was applied, because a failed transaction is rolled back.
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Sqlite(error) => from_sqlite(error),
+            Failure::Database(error) => from_sql(error),
             Failure::Port(error) => error,
+        }
+    }
+}
+
+/// The port's error for a statement that failed.
+pub(crate) fn from_sql(error: sql::Error) -> Error {
+    match error {
+        sql::Error::Sqlite(error) => from_sqlite(error),
+        sql::Error::Postgres(failed) => from_postgres(failed),
+        error @ (sql::Error::Column(_) | sql::Error::NoRows) => {
+            Error::new(Kind::Internal, "a row of the store is not as it should be")
+                .outcome(Outcome::NotApplied)
+                .source(error)
         }
     }
 }

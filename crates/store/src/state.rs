@@ -1,15 +1,15 @@
 //! The gateway's state: what outlives a process beside the conversations themselves.
 //!
-//! [`State`] implements every port that a store serves. All but the leases are right with several processes over one
-//! database, because the database decides; leases belong to the one process that serves from it.
+//! [`State`] implements every port that a store serves. All of it is right with several processes over one database, because
+//! the database decides; only where a single process serves are leases kept in its memory.
 
 use std::sync::Arc;
 
 use backend::{Error, Kind, Result};
-use rusqlite::{Connection, params};
 
 use crate::failure::Attempt;
-use crate::sqlite::Store;
+use crate::sql::{Connection, params};
+use crate::store::Store;
 
 mod audit;
 mod bindings;
@@ -36,7 +36,7 @@ mod walking;
 pub use sealing::SealingKey;
 
 pub(crate) use directory::{follow, insert_entry, refresh_native, tombstone_native};
-pub(crate) use leases::HeldLeases;
+pub(crate) use leases::{HeldLeases, check_fence};
 
 /// The gateway's state. Cheap to clone; implements every port that the store serves.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct State {
 impl State {
     pub(crate) fn new(store: Store, sealing_key: &SealingKey) -> Result<Self> {
         let id = sealing_key.id();
-        let others: u64 = store.read(|connection| {
+        let others: u64 = store.read_blocking(|connection| {
             Ok(connection
                 .prepare_cached("SELECT count(*) FROM credentials WHERE key_id <> ?1")?
                 .query_row(params![id], |row| row.get(0))?)
@@ -67,13 +67,21 @@ impl State {
     }
 }
 
+impl State {
+    /// Several processes may serve from it at once: see [`Store::is_shared`].
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+}
+
 /// The documents that a statement selects.
 fn documents(
     connection: &Connection,
     sql: &str,
-    params: impl rusqlite::Params,
+    params: impl crate::sql::Params,
 ) -> Attempt<Vec<String>> {
     let mut statement = connection.prepare_cached(sql)?;
     let found = statement.query_map(params, |row| row.get(0))?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
+    Ok(found.collect::<crate::sql::Result<_>>()?)
 }

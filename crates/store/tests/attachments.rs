@@ -16,12 +16,17 @@ use conversation::{
     Activity, ActivityKind, Media, MessageId, MessagePatch, NewConversation, NewMessage, Part,
     Participant, Patch, Role, Side,
 };
-use store::{Store, StoreBackend, StoreConfig};
-use tempfile::TempDir;
+use store::{Store, StoreBackend};
 
-fn open() -> (TempDir, Store, StoreBackend) {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::at(directory.path().join("dragoman.db"))).unwrap();
+#[expect(dead_code, reason = "each program of tests uses its own part")]
+#[path = "support/home.rs"]
+mod home;
+
+use home::Home;
+
+fn open() -> (Home, Store, StoreBackend) {
+    let directory = Home::new();
+    let store = directory.open();
     let backend = store.backend("store");
     (directory, store, backend)
 }
@@ -74,13 +79,8 @@ fn read() -> Activity {
 }
 
 /// How many rows a table has.
-fn count(directory: &TempDir, table: &str) -> i64 {
-    let other = rusqlite::Connection::open(directory.path().join("dragoman.db")).unwrap();
-    other
-        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-            row.get(0)
-        })
-        .unwrap()
+fn count(store: &Store, table: &str) -> i64 {
+    home::number(store, &format!("SELECT count(*) FROM {table}"))
 }
 
 #[tokio::test]
@@ -92,14 +92,14 @@ async fn equal_bytes_are_stored_once_and_go_with_the_last_that_holds_them() {
     let other = put(&backend, &first, new(b"another")).await;
     assert_ne!(one.id, two.id);
     assert_eq!(
-        (count(&directory, "attachments"), count(&directory, "blobs")),
+        (count(&store, "attachments"), count(&store, "blobs")),
         (3, 2)
     );
     backend
         .delete_conversation(&context(), &first, None)
         .await
         .unwrap();
-    assert_eq!(count(&directory, "attachments"), 1);
+    assert_eq!(count(&store, "attachments"), 1);
     for gone in [&one.id, &other.id] {
         let error = backend
             .open_attachment(&context(), &first, gone)
@@ -110,19 +110,17 @@ async fn equal_bytes_are_stored_once_and_go_with_the_last_that_holds_them() {
     // The next process begins with upkeep; closing waits for it.
     store.close().await.unwrap();
     drop((store, backend));
-    let store = Store::open(StoreConfig::at(directory.path().join("dragoman.db"))).unwrap();
+    let store = directory.open();
     let backend = store.backend("store");
     say(&backend, &second, Role::User, "after the sweep").await;
-    assert_eq!(
-        (count(&directory, "blobs"), count(&directory, "loose_blobs")),
-        (1, 0)
-    );
+    home::becomes(&store, "SELECT count(*) FROM loose_blobs", 0);
+    assert_eq!(count(&store, "blobs"), 1);
     let kept = backend
         .open_attachment(&context(), &second, &two.id)
         .await
         .unwrap();
     assert_eq!(&kept.bytes[..], b"the same");
-    store.check_integrity().unwrap();
+    assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -168,7 +166,7 @@ async fn an_attachment_put_to_a_message_is_no_edit_of_it() {
 
 #[tokio::test]
 async fn an_attachment_that_is_refused_leaves_nothing() {
-    let (directory, store, backend) = open();
+    let (_directory, store, backend) = open();
     let at = conversation(&backend).await;
     let elsewhere = conversation(&backend).await;
     let foreign = say(&backend, &elsewhere, Role::User, "not here").await;
@@ -208,7 +206,7 @@ async fn an_attachment_that_is_refused_leaves_nothing() {
         .unwrap_err();
     assert_eq!(error.kind, Kind::InvalidRequest);
     assert_eq!(
-        (count(&directory, "attachments"), count(&directory, "blobs")),
+        (count(&store, "attachments"), count(&store, "blobs")),
         (0, 0)
     );
     drop(store);

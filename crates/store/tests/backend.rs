@@ -18,12 +18,17 @@ use conversation::{
     Role, Time, Usage, text_of,
 };
 use futures_util::TryStreamExt as _;
-use store::{SealingKey, Store, StoreBackend, StoreConfig};
-use tempfile::TempDir;
+use store::{SealingKey, Store, StoreBackend};
 
-fn open() -> (TempDir, Store, StoreBackend) {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::at(directory.path().join("data/dragoman.db"))).unwrap();
+#[expect(dead_code, reason = "each program of tests uses its own part")]
+#[path = "support/home.rs"]
+mod home;
+
+use home::Home;
+
+fn open() -> (Home, Store, StoreBackend) {
+    let directory = Home::new();
+    let store = directory.open();
     let backend = store.backend("store");
     (directory, store, backend)
 }

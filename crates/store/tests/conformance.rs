@@ -9,10 +9,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use backend::Backend;
-use store::{Store, StoreConfig};
-use tempfile::TempDir;
+#[expect(dead_code, reason = "each program of tests uses its own part")]
+#[path = "support/home.rs"]
+mod home;
 
-struct Embedded(TempDir);
+use home::Home;
+
+/// The databases are kept until the end: each case has one of its own.
+struct Embedded(std::sync::Mutex<Vec<Home>>);
 
 #[async_trait::async_trait]
 impl testkit::Harness for Embedded {
@@ -21,14 +25,16 @@ impl testkit::Harness for Embedded {
     }
 
     async fn backend(&self) -> Arc<dyn Backend> {
-        let file = self.0.path().join(uuid::Uuid::now_v7().to_string());
-        Arc::new(Store::open(StoreConfig::at(file)).unwrap().backend("store"))
+        let home = Home::new();
+        let store = home.open();
+        self.0.lock().unwrap().push(home);
+        Arc::new(store.backend("store"))
     }
 }
 
 fn main() -> ExitCode {
     testkit::main(
         std::env::args().skip(1),
-        &[&Embedded(tempfile::tempdir().unwrap())],
+        &[&Embedded(std::sync::Mutex::default())],
     )
 }

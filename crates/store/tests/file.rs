@@ -47,7 +47,7 @@ async fn who_serves_is_told_to_others_until_they_stop() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("dragoman.db");
     let store = open(&path);
-    assert_eq!(store.serving().unwrap(), None);
+    assert_eq!(store.serving().await.unwrap(), []);
     let serving = Serving {
         address: "127.0.0.1:8080".into(),
         process: 4_711,
@@ -55,16 +55,19 @@ async fn who_serves_is_told_to_others_until_they_stop() {
     };
     store.note_serving(&serving).await.unwrap();
     let beside = Store::open_shared(StoreConfig::at(&path)).unwrap();
-    assert_eq!(beside.serving().unwrap(), Some(serving.clone()));
+    assert_eq!(
+        beside.serving().await.unwrap(),
+        std::slice::from_ref(&serving)
+    );
     // It moves, and its heartbeats leave that alone.
     let moved = Serving {
         address: "127.0.0.1:9090".into(),
         ..serving
     };
     store.note_serving(&moved).await.unwrap();
-    assert_eq!(beside.serving().unwrap(), Some(moved));
+    assert_eq!(beside.serving().await.unwrap(), [moved]);
     store.close().await.unwrap();
-    assert_eq!(beside.serving().unwrap(), None);
+    assert_eq!(beside.serving().await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -84,7 +87,7 @@ async fn a_process_that_died_serves_no_more() {
         [],
     )
     .unwrap();
-    assert_eq!(store.serving().unwrap(), None);
+    assert_eq!(store.serving().await.unwrap(), []);
     // Whoever serves next is alone.
     drop(store);
     file.execute(
@@ -93,7 +96,7 @@ async fn a_process_that_died_serves_no_more() {
     )
     .unwrap();
     let store = open(&path);
-    assert_eq!(store.serving().unwrap(), None);
+    assert_eq!(store.serving().await.unwrap(), []);
 }
 
 fn hello() -> NewMessage {
@@ -129,9 +132,9 @@ async fn what_was_written_is_there_after_a_close_and_after_none() {
     drop(store);
     let store = open(&path);
     assert_eq!(all(&store, &created.location).await, vec![first, second]);
-    store.check_integrity().unwrap();
-    let status = store.status().unwrap();
-    assert!(status.schema_version >= 2 && status.pages > 0, "{status:?}");
+    assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
+    let status = store.status().await.unwrap();
+    assert!(status.schema_version >= 2 && status.bytes > 0, "{status:?}");
 }
 
 #[cfg(unix)]
@@ -282,7 +285,7 @@ async fn readers_see_whole_writes_while_others_write() {
     }
     let shown = backend.get_conversation(&context(), &at).await.unwrap();
     assert_eq!(shown.counts.unwrap().messages, Some(800));
-    store.check_integrity().unwrap();
+    assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
 }
 
 /// Tells the child process where the database is.
@@ -319,11 +322,11 @@ fn a_killed_process_loses_nothing_that_it_answered() {
         child.kill().unwrap();
         child.wait().unwrap();
         let store = open(&path);
-        store.check_integrity().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         runtime.block_on(async {
+            assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
             let backend = store.backend("store");
             for (conversation, message) in &answered {
                 let native = conversation.to_string().into();

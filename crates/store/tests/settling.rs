@@ -16,12 +16,17 @@ use conversation::{
     ConversationId, Digest, MessageId, MessagePatch, NewConversation, NewMessage, Participant,
     Patch, Role, Time,
 };
-use store::{Store, StoreBackend, StoreConfig};
-use tempfile::TempDir;
+use store::StoreBackend;
 
-fn open() -> (TempDir, StoreBackend) {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreConfig::at(directory.path().join("dragoman.db"))).unwrap();
+#[expect(dead_code, reason = "each program of tests uses its own part")]
+#[path = "support/home.rs"]
+mod home;
+
+use home::Home;
+
+fn open() -> (Home, StoreBackend) {
+    let directory = Home::new();
+    let store = directory.open();
     let backend = store.backend("store");
     (directory, backend)
 }

@@ -2,6 +2,8 @@
 //!
 //! [`outcome`] and [`odd`] hold adapters to what they say of writes and of answers when things go wrong.
 //!
+//! [`Database`] is a PostgreSQL database of a test's own.
+//!
 //! One case for each `# Behavior` bullet of [`backend::Backend`], in the same words. This crate knows no vendor and
 //! is used by tests only.
 //!
@@ -33,6 +35,7 @@ pub mod builders;
 mod case;
 mod cases;
 pub mod cuttable;
+mod database;
 mod expect;
 pub mod generate;
 mod harness;
@@ -48,6 +51,7 @@ pub mod trial;
 
 pub use case::Case;
 pub use cases::cases;
+pub use database::Database;
 pub use harness::Harness;
 pub use report::{Report, Verdict};
 pub use run::{main, run};

@@ -34,7 +34,7 @@ fn test(flags: &TestFlags, variables: &BTreeMap<String, String>) -> Result<ExitC
         .map_err(|error| Failure::runtime(format!("the runtime cannot be started: {error}")))?;
     let name = flags.name.as_deref();
     let found = runtime.block_on(async {
-        if configuration.store.database_path().is_file() {
+        if configuration.store.missing_file().is_none() {
             let open = state::open(&configuration, Use::Beside)?;
             let found = probing::look_at(&configuration, &open, name).await;
             open.close().await?;

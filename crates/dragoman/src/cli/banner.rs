@@ -15,7 +15,7 @@ pub(crate) struct Banner<'a> {
     /// The configuration file, if any.
     pub(crate) file: Option<PathBuf>,
     /// The file of the embedded database.
-    pub(crate) database: PathBuf,
+    pub(crate) database: String,
     /// Whether this start made the database.
     pub(crate) database_is_new: bool,
     /// Where the server listens, with the real port.
@@ -48,7 +48,7 @@ impl Banner<'_> {
         } else {
             "reused"
         };
-        line("store", &format!("{} ({age})", self.database.display()));
+        line("store", &format!("{} ({age})", self.database));
         line("backends", &self.backends.join(", "));
         line("listening", &format!("{url} ({})", self.reach()));
         if self.docs {
@@ -89,7 +89,7 @@ mod tests {
     fn banner(address: &str, new_key: Option<&'static str>) -> String {
         Banner {
             file: None,
-            database: PathBuf::from("./dragoman-data/dragoman.db"),
+            database: "./dragoman-data/dragoman.db".to_owned(),
             database_is_new: new_key.is_some(),
             address: address.parse().unwrap(),
             docs: true,

@@ -15,9 +15,8 @@ pub(super) fn with_state<T>(
     work: impl AsyncFnOnce(&OpenState, &Configuration) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let configuration = load(&source.to_flags(), variables)?.configuration;
-    let database = configuration.store.database_path();
     // A mistyped --data-dir must not make a second, empty database.
-    if !database.is_file() {
+    if let Some(database) = configuration.store.missing_file() {
         return Err(Failure::with_help(
             format!("there is no database at {}", database.display()),
             "start `dragoman serve` once, or name its directory with --data-dir",

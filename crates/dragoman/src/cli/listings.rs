@@ -37,7 +37,7 @@ pub(crate) fn backends(
     let mut table = table(&["name", "kind", "address", "default"]);
     for row in &rows {
         let address = row.backend.base_url.as_ref().map_or_else(
-            || configuration.store.database_path().display().to_string(),
+            || configuration.store.database_shown(),
             |url| url.as_url().to_string(),
         );
         table.add_row([

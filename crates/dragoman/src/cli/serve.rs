@@ -153,7 +153,7 @@ fn banner<'a>(loaded: &Loaded, running: &Running, new_key: Option<&'a SecretStri
     let configuration = &loaded.configuration;
     Banner {
         file: loaded.file.clone(),
-        database: configuration.store.database_path(),
+        database: configuration.store.database_shown(),
         database_is_new: running.open().is_new,
         address: running.address(),
         docs: configuration.expose.docs,

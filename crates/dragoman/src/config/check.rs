@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::diagnose::Problem;
 use super::keys::nearest;
 use super::places::Places;
-use super::store::SQLITE_SCHEME;
+use super::store::DatabasePlace;
 use super::{Configuration, Name};
 
 /// Hexadecimal digits of a sealing key: 256 bits.
@@ -106,6 +106,18 @@ impl Rules<'_> {
                 configuration.streams.replay_max_bytes,
                 1024,
                 256 << 20,
+            ),
+            (
+                "store.connections_max",
+                configuration.store.connections_max,
+                2,
+                1_000,
+            ),
+            (
+                "store.start_wait_seconds",
+                usize::try_from(configuration.store.start_wait_seconds).unwrap_or(usize::MAX),
+                0,
+                86_400,
             ),
             (
                 "store.queue_max_writes",
@@ -229,14 +241,41 @@ impl Rules<'_> {
 
     fn store(&mut self, configuration: &Configuration) {
         let store = &configuration.store;
-        if let Some(url) = &store.database_url {
-            let path = url.strip_prefix(SQLITE_SCHEME);
-            if path.is_none_or(|path| path.is_empty() || path.contains('?')) {
-                self.broken(
-                    "store.database_url",
-                    "`store.database_url` is not `sqlite:` and a path".to_owned(),
-                    Some("write sqlite:/var/lib/dragoman/dragoman.db".to_owned()),
-                );
+        match store.database() {
+            DatabasePlace::File(path) => {
+                let is_odd = path.as_os_str().is_empty() || path.to_string_lossy().contains('?');
+                if !store.has_known_scheme() || is_odd {
+                    self.broken(
+                        "store.database_url",
+                        "`store.database_url` is neither `sqlite:` and a path nor `postgres://` and an address"
+                            .to_owned(),
+                        Some(
+                            "write sqlite:/var/lib/dragoman/dragoman.db, or \
+                             postgres://dragoman@db.example/dragoman?sslmode=verify-full"
+                                .to_owned(),
+                        ),
+                    );
+                }
+            }
+            DatabasePlace::Postgres(url) => {
+                if let Err(error) = store::Store::check_address(&url) {
+                    self.broken(
+                        "store.database_url",
+                        format!("`store.database_url`: {}", error.message),
+                        Some(
+                            "write postgres://dragoman@db.example/dragoman?sslmode=verify-full"
+                                .to_owned(),
+                        ),
+                    );
+                }
+                if store.sealing_key.is_none() {
+                    self.broken(
+                        "store.sealing_key",
+                        "`store.sealing_key` is missing: all gateways that share a database seal with the same key"
+                            .to_owned(),
+                        Some("make one with: openssl rand -hex 32".to_owned()),
+                    );
+                }
             }
         }
         let malformed = store

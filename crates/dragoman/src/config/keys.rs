@@ -88,7 +88,7 @@ pub(super) fn shape() -> Result<Value, serde_json::Error> {
         facades: facades_shape(&name),
         store: StoreConfig {
             data_dir: PathBuf::new(),
-            database_url: Some(String::new()),
+            database_url: Some(Secret::from(String::new())),
             sealing_key: Some(Secret::from(String::new())),
             ..StoreConfig::default()
         },

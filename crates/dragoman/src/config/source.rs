@@ -11,7 +11,8 @@ use super::diagnose::{Place, Problem};
 use super::keys::{join, nearest};
 
 /// Keys whose values are masked in every excerpt of the file.
-const SECRET_KEYS: [&str; 6] = [
+const SECRET_KEYS: [&str; 7] = [
+    "database_url",
     "token",
     "sealing_key",
     "signing_key",

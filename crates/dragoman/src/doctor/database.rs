@@ -48,7 +48,7 @@ impl Opened {
 
 /// Opens the database beside a server that may run. None is made.
 pub(super) fn open(configuration: &Configuration) -> Opened {
-    if !configuration.store.database_path().is_file() {
+    if configuration.store.missing_file().is_some() {
         return Opened::Absent;
     }
     match state::open(configuration, Use::Beside) {
@@ -59,51 +59,52 @@ pub(super) fn open(configuration: &Configuration) -> Opened {
 
 /// What is found in it.
 pub(super) async fn look(configuration: &Configuration, opened: &Opened) -> Vec<Finding> {
-    let path = configuration.store.database_path();
     let open = match opened {
         Opened::Open(open) => open,
         Opened::Absent => {
             let found = format!(
                 "there is none at {} yet, the first start makes it",
-                path.display()
+                configuration.store.database_shown()
             );
             return vec![Finding::ok("database", found)];
         }
         Opened::Broken(failure) => {
-            let fix = "--data-dir, or `store.data_dir` in the file, chooses another place; else bring back a backup";
+            let fix = if configuration.store.database_file().is_some() {
+                "--data-dir, or `store.data_dir` in the file, chooses another place; else bring back a backup"
+            } else {
+                "look whether the server runs, and at the address and the password in `store.database_url`"
+            };
             return vec![Finding::failure("database", failure.message(), fix)];
         }
     };
-    let mut findings = vec![integrity(&open.store), room_inside(&open.store)];
+    let mut findings = vec![integrity(&open.store).await, room_inside(&open.store).await];
     findings.push(keys(open).await);
     findings.extend(credentials(configuration, open).await);
     findings.push(doubts(open).await);
     findings
 }
 
-fn integrity(store: &Store) -> Finding {
-    match store.check_integrity() {
-        Ok(()) => Finding::ok(
-            "database.integrity",
-            format!("{} is whole", store.path().display()),
-        ),
-        Err(error) => Finding::failure(
-            "database.integrity",
-            error.to_string(),
-            "stop the gateway, keep a copy of the file, and bring back a backup",
-        ),
+async fn integrity(store: &Store) -> Finding {
+    let fix = "stop the gateway, keep a copy of the database, and bring back a backup";
+    match store.verify().await {
+        Ok(found) if found.is_empty() => {
+            Finding::ok("database.integrity", format!("{} is whole", store.place()))
+        }
+        Ok(found) => Finding::failure("database.integrity", found.join("; "), fix),
+        Err(error) => Finding::failure("database.integrity", error.to_string(), fix),
     }
 }
 
-fn room_inside(store: &Store) -> Finding {
-    match store.status() {
+async fn room_inside(store: &Store) -> Finding {
+    match store.status().await {
         Ok(status) => Finding::ok(
             "database.schema",
             format!(
-                "schema {}, SQLite {}, {} MiB",
+                "schema {}, {} {}, {} MiB",
                 status.schema_version,
-                status.sqlite_version,
-                status.pages.saturating_mul(status.page_bytes) / (1024 * 1024)
+                status.engine.as_str(),
+                status.version,
+                status.bytes / (1024 * 1024)
             ),
         ),
         Err(error) => Finding::failure(

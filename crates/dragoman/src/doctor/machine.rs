@@ -40,7 +40,11 @@ fn nearest(path: &Path) -> PathBuf {
 
 fn room(configuration: &Configuration) -> Finding {
     let id = "disk.room";
-    let database = configuration.store.database_path();
+    // What is on a server needs room there; here only what is passed on.
+    let database = configuration
+        .store
+        .database_file()
+        .unwrap_or_else(|| configuration.store.data_dir.join("spool"));
     let folder = nearest(database.parent().unwrap_or(&database));
     let fix = "free some space, or choose another place with --data-dir";
     match statvfs(&folder) {
@@ -113,11 +117,17 @@ pub(super) async fn listening(
 ) -> Vec<Finding> {
     let id = "server.listen";
     let address = configuration.server.listen;
-    let serving = store.and_then(|store| store.serving().ok().flatten());
+    let serving = match store {
+        Some(store) => store.serving().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let serving = serving
+        .into_iter()
+        .find(|serving| is_same(&serving.address, address));
     let found = match TcpListener::bind(address).await {
         Ok(_listener) => Finding::ok(id, format!("{address} can be listened on")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => match serving {
-            Some(serving) if is_same(&serving.address, address) => Finding::ok(
+            Some(serving) => Finding::ok(
                 id,
                 format!(
                     "dragoman {} listens on {address}, process {}",

@@ -19,12 +19,14 @@ pub(crate) struct GatewayReadiness {
 #[async_trait]
 impl Readiness for GatewayReadiness {
     async fn check(&self) -> Vec<ReadinessCheck> {
-        let (ok, detail) = match self.store.status() {
+        let (ok, detail) = match self.store.status().await {
             Ok(status) => (
                 true,
                 format!(
-                    "SQLite {}, schema {}",
-                    status.sqlite_version, status.schema_version
+                    "{} {}, schema {}",
+                    status.engine.as_str(),
+                    status.version,
+                    status.schema_version
                 ),
             ),
             Err(error) => (false, error.to_string()),

@@ -77,7 +77,7 @@ struct StoreReadiness(Store);
 #[async_trait]
 impl Readiness for StoreReadiness {
     async fn check(&self) -> Vec<ReadinessCheck> {
-        let status = self.0.status();
+        let status = self.0.status().await;
         vec![ReadinessCheck {
             name: "store".to_owned(),
             ok: status.is_ok(),

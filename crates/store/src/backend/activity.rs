@@ -2,10 +2,10 @@
 
 use backend::{Context, Error, Kind, Location, Result};
 use conversation::{Activity, ActivityKind, Conversation, Side, Violation};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Admission, StoreBackend, conversations};
 use crate::failure::Attempt;
+use crate::sql::{Connection, OptionalExtension as _, params};
 
 /// Where a message stands in its conversation: `sent_at` and `arrival`.
 type Place = (i64, i64);
@@ -26,19 +26,20 @@ impl StoreBackend {
                 return Err(not_told());
             }
         };
-        let conversation = self.read_conversation(at)?;
+        let conversation = self.read_conversation(at).await?;
         if !is_read || is_of_customer(&conversation, activity.participant_id.as_deref()) {
             return Ok(());
         }
         let is_known = self
             .store
-            .read(|connection| is_read_to_the_end(connection, self.name(), at))?;
+            .read(|connection| is_read_to_the_end(connection, self.name(), at))
+            .await?;
         if is_known {
             return Ok(());
         }
         let (backend, at, admission) = (self.info.name.clone(), at.clone(), Admission::of(cx));
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 admission.check(connection, &backend, &at)?;
                 let number = conversations::number(connection, &backend, &at)?;
                 let place = newest(connection, number)?;

@@ -6,12 +6,11 @@
 use backend::{Attachment, AttachmentContent, Context, Error, Kind, Location, NewAttachment};
 use backend::{Outcome, Result};
 use conversation::{AttachmentId, Digest, Media, Message, MessageId, Part, Time, Violation};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::writes::{self, Operation};
 use super::{Admission, StoreBackend, conversations, messages, ratings};
 use crate::failure::Attempt;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, OptionalExtension as _, params};
 
 /// The largest attachment, in bytes: one is read and written in one piece.
 pub(crate) const ATTACHMENT_MAX_BYTES: u64 = 25 * 1_024 * 1_024;
@@ -48,7 +47,7 @@ impl StoreBackend {
         };
         let admission = Admission::of(cx);
         self.store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 admission.check(connection, &ready.write.backend, &ready.at)?;
                 ready.store(connection, &new.bytes, now)
             })
@@ -62,11 +61,9 @@ impl StoreBackend {
         id: &AttachmentId,
     ) -> Result<AttachmentContent> {
         let (this, at, id) = (self.clone(), at.clone(), id.clone());
-        off_thread(move || {
-            this.store
-                .read(|connection| content(connection, this.name(), &at, &id))
-        })
-        .await?
+        self.store
+            .read_apart(move |connection| content(connection, this.name(), &at, &id))
+            .await
     }
 }
 

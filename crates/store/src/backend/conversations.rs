@@ -7,13 +7,11 @@ use conversation::{
     Violation,
 };
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writes::{self, Operation};
 use super::{Admission, StoreBackend, document, in_time, participants};
 use crate::failure::{Attempt, Failure};
-use crate::sqlite::Micros;
+use crate::sql::{Connection, LOCKED, Micros, OptionalExtension as _, Row, ValueRef, params};
 use crate::{json, state};
 
 /// The columns that [`read`] reads, in its order.
@@ -47,7 +45,7 @@ impl StoreBackend {
         let write = writes::Reference::new(cx, self.name(), Operation::Create, &native);
         let (deadline, principal) = (cx.deadline, cx.principal.clone());
         self.store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 in_time(deadline)?;
                 connection
                     .prepare_cached(
@@ -63,15 +61,16 @@ impl StoreBackend {
                         public
                     ])?;
                 write.store(connection, None, now)?;
-                conversation.created_at = began.unwrap_or(now);
-                conversation.updated_at = now;
+                let mut document = conversation.clone();
+                document.created_at = began.unwrap_or(now);
+                document.updated_at = now;
                 // In the same transaction, so that no crash leaves a conversation that belongs to nobody. What a copy
                 // is a copy of is known already.
                 let entry = NewDirectoryEntry {
-                    location,
+                    location: location.clone(),
                     tenant: Some(principal.tenant.clone()),
                     owner: principal.user.clone(),
-                    document: conversation,
+                    document,
                 };
                 state::insert_entry(connection, &entry)?;
                 Ok(Located { location: entry.location, conversation: entry.document })
@@ -79,9 +78,10 @@ impl StoreBackend {
             .await
     }
 
-    pub(super) fn read_conversation(&self, at: &Location) -> Result<Conversation> {
+    pub(super) async fn read_conversation(&self, at: &Location) -> Result<Conversation> {
         self.store
             .read(|connection| Ok(find(connection, self.name(), at)?.conversation))
+            .await
     }
 
     /// Several at once, in one statement.
@@ -95,6 +95,7 @@ impl StoreBackend {
             let read = self
                 .store
                 .read(|connection| find_all(connection, self.name(), at))
+                .await
                 .map_err(at_fault);
             let told: Vec<_> = match read {
                 Ok(found) => found
@@ -119,7 +120,7 @@ impl StoreBackend {
         precondition: Option<&Precondition>,
     ) -> Result<Conversation> {
         self.change(cx, at, precondition, move |conversation| {
-            patch.apply(conversation).map_err(|_| {
+            patch.clone().apply(conversation).map_err(|_| {
                 let detail = "has a shape that it cannot have".to_owned();
                 Error::new(
                     Kind::InvalidRequest,
@@ -152,16 +153,16 @@ impl StoreBackend {
         cx: &Context,
         at: &Location,
         precondition: Option<&Precondition>,
-        change: impl FnOnce(&mut Conversation) -> Result<()> + Send + 'static,
+        change: impl Fn(&mut Conversation) -> Result<()> + Send + 'static,
     ) -> Result<Conversation> {
         let write = writes::Reference::new(cx, self.name(), Operation::Update, &at.native);
         let (at, precondition) = (at.clone(), precondition.cloned());
         let admission = Admission::of(cx);
         self.store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 admission.check(connection, &write.backend, &at)?;
                 let Stored { number, conversation: current } = find(connection, &write.backend, &at)?;
-                if let Some(precondition) = precondition {
+                if let Some(precondition) = &precondition {
                     precondition.check(&current)?;
                 }
                 let mut changed = current.clone();
@@ -191,10 +192,10 @@ impl StoreBackend {
             (self.info.name.clone(), at.clone(), precondition.cloned());
         let admission = Admission::of(cx);
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 admission.check(connection, &backend, &at)?;
                 let stored = find(connection, &backend, &at)?;
-                if let Some(precondition) = precondition {
+                if let Some(precondition) = &precondition {
                     precondition.check(&stored.conversation)?;
                 }
                 // Messages and votes go with it: the schema says so.
@@ -220,7 +221,7 @@ pub(super) fn find(connection: &Connection, backend: &str, at: &Location) -> Att
     ))?;
     let mut rows = statement.query(params![backend, at.native])?;
     let row = rows.next()?.ok_or_else(Error::conversation_not_found)?;
-    read(row, backend, at.id)
+    read(&row, backend, at.id)
 }
 
 /// The conversations at these locations, in their order; `None` for one that is not there. CROSS JOIN keeps this order:
@@ -241,7 +242,7 @@ fn find_all(
     while let Some(row) = rows.next()? {
         let place: usize = row.get("key")?;
         if let (Some(found), Some(at)) = (found.get_mut(place), at.get(place)) {
-            *found = Some(match read(row, backend, at.id) {
+            *found = Some(match read(&row, backend, at.id) {
                 Ok(stored) => Ok(stored.conversation),
                 Err(Failure::Port(error)) => Err(error),
                 Err(failure) => return Err(failure),
@@ -260,13 +261,15 @@ pub(super) fn number(connection: &Connection, backend: &str, at: &Location) -> A
         .ok_or_else(Error::conversation_not_found)?)
 }
 
-/// True where the conversation at a location lives elsewhere by now.
+/// True where the conversation at a location lives elsewhere by now. Locks it for the transaction, if it is there.
 pub(super) fn is_closed(connection: &Connection, backend: &str, at: &Location) -> Attempt<bool> {
-    Ok(connection
-        .prepare_cached(
-            "SELECT 1 FROM conversations WHERE backend = ?1 AND native = ?2 AND closed = 1",
-        )?
-        .exists(params![backend, at.native])?)
+    let closed: Option<bool> = connection
+        .prepare_cached(&format!(
+            "SELECT closed FROM conversations WHERE backend = ?1 AND native = ?2{LOCKED}"
+        ))?
+        .query_row(params![backend, at.native], |row| row.get(0))
+        .optional()?;
+    Ok(closed.unwrap_or_default())
 }
 
 /// The public id of a conversation by its row's columns `public` and `native`.
@@ -282,7 +285,7 @@ pub(super) fn read(row: &Row<'_>, backend: &str, id: ConversationId) -> Attempt<
     let Micros(updated_at) = row.get(3)?;
     let last_message_at: Option<Micros> = row.get(4)?;
     let usage = read_usage(row.get_ref(7)?)?;
-    let text = row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?;
+    let text = row.get_ref(8)?.as_str().map_err(crate::sql::Error::from)?;
     let new: NewConversation = json::from_text("conversation", text)?;
     let conversation = Conversation {
         updated_at,
@@ -302,7 +305,7 @@ pub(super) fn read(row: &Row<'_>, backend: &str, id: ConversationId) -> Attempt<
 
 /// Reads the column `usage`.
 pub(super) fn read_usage(column: ValueRef<'_>) -> Attempt<Option<Usage>> {
-    let text = column.as_str_or_null().map_err(rusqlite::Error::from)?;
+    let text = column.as_str_or_null().map_err(crate::sql::Error::from)?;
     Ok(text
         .map(|text| json::from_text("usage", text))
         .transpose()?)

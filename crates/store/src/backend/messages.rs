@@ -4,13 +4,12 @@ use backend::{Context, Error, Kind, Location, Precondition, Result};
 use conversation::{
     Message, MessageId, MessagePatch, MessageStatus, NewMessage, Time, Usage, Violation,
 };
-use rusqlite::{Connection, Row, params};
 
 use super::document::{self, Content, Turn};
 use super::writes::{self, Operation};
 use super::{Admission, StoreBackend, conversations, ratings};
 use crate::failure::Attempt;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, Row, params};
 use crate::{json, state};
 
 /// The most messages of one import.
@@ -202,7 +201,7 @@ impl StoreBackend {
             (at.clone(), ratings::voter(&cx.principal), Admission::of(cx));
         let now = self
             .store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 admission.check(connection, &write.backend, &location)?;
                 let mut growing = Growing::find(connection, &write.backend, &location)?;
                 ready.store(connection, &growing.take(&ready, now)?, &voter, now)?;
@@ -252,7 +251,7 @@ impl StoreBackend {
             (at.clone(), ratings::voter(&cx.principal), Admission::of(cx));
         let now = self
             .store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 admission.check(connection, &write.backend, &location)?;
                 let mut growing = Growing::find(connection, &write.backend, &location)?;
                 for message in &ready {
@@ -272,7 +271,7 @@ impl StoreBackend {
         Ok(stored.collect())
     }
 
-    pub(super) fn read_message(
+    pub(super) async fn read_message(
         &self,
         cx: &Context,
         at: &Location,
@@ -281,6 +280,7 @@ impl StoreBackend {
         let voter = ratings::voter(&cx.principal);
         self.store
             .read(|connection| Ok(find(connection, self.name(), at, id, &voter)?.message))
+            .await
     }
 
     pub(super) async fn change_message(
@@ -295,15 +295,15 @@ impl StoreBackend {
         let (at, id, precondition) = (at.clone(), id.clone(), precondition.cloned());
         let (voter, admission) = (ratings::voter(&cx.principal), Admission::of(cx));
         self.store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 admission.check(connection, &write.backend, &at)?;
                 let stored = find(connection, &write.backend, &at, &id, &voter)?;
                 let current = &stored.message;
-                if let Some(precondition) = precondition {
+                if let Some(precondition) = &precondition {
                     precondition.check(current)?;
                 }
                 let mut changed = current.clone();
-                patch.apply(&mut changed, now).map_err(|_| {
+                patch.clone().apply(&mut changed, now).map_err(|_| {
                     // serde's words may quote the message, so the member that can fail is named instead.
                     let detail = "has a shape that it cannot have".to_owned();
                     let violation = Violation {
@@ -338,10 +338,10 @@ impl StoreBackend {
             Admission::of(cx),
         );
         self.store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 admission.check(connection, &backend, &at)?;
                 let stored = find(connection, &backend, &at, &id, &voter)?;
-                if let Some(precondition) = precondition {
+                if let Some(precondition) = &precondition {
                     precondition.check(&stored.message)?;
                 }
                 connection
@@ -372,7 +372,7 @@ pub(super) fn find(
     let mut statement = connection.prepare_cached(ONE)?;
     let mut rows = statement.query(params![id.as_str(), backend, at.native])?;
     match rows.next()? {
-        Some(row) => read(connection, row, at, voter),
+        Some(row) => read(connection, &row, at, voter),
         None => {
             conversations::number(connection, backend, at)?;
             Err(Error::message_not_found().into())
@@ -416,7 +416,7 @@ pub(super) fn read(
     voter: &str,
 ) -> Attempt<Stored> {
     let number: i64 = row.get(0)?;
-    let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+    let id = row.get_ref(1)?.as_str().map_err(crate::sql::Error::from)?;
     let id: MessageId = id
         .parse()
         .map_err(|error| Error::new(Kind::Internal, "a stored message id is none").source(error))?;
@@ -425,8 +425,8 @@ pub(super) fn read(
     let role = row
         .get_ref(4)?
         .as_str_or_null()
-        .map_err(rusqlite::Error::from)?;
-    let content = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?;
+        .map_err(crate::sql::Error::from)?;
+    let content = row.get_ref(5)?.as_str().map_err(crate::sql::Error::from)?;
     let mut new = Content::read(role, content)?;
     new.sent_at = Some(sent_at);
     let mut message = new.into_message(id, at.id, created_at);

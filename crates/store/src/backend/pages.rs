@@ -5,13 +5,12 @@ use backend::{
     PageRequest, Position, Result, SortKey,
 };
 use conversation::{Message, MessageId};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::conversations::{self, COLUMNS};
 use super::{StoreBackend, messages, ratings};
 use crate::failure::Attempt;
 use crate::keyset::{Walk, order_name, page_size};
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, OptionalExtension as _, params};
 
 /// A message's place: when it was said, then when it came.
 type Place = (i64, i64);
@@ -20,7 +19,7 @@ const BEFORE_ALL: Place = (i64::MIN, i64::MIN);
 const AFTER_ALL: Place = (i64::MAX, i64::MAX);
 
 impl StoreBackend {
-    pub(super) fn page_of_messages(
+    pub(super) async fn page_of_messages(
         &self,
         cx: &Context,
         at: &Location,
@@ -52,11 +51,11 @@ impl StoreBackend {
                 };
                 Ok(connection.prepare_cached(sql)?.exists(params![conversation, nearest.0, nearest.1])?)
             })
-        })?;
+        }).await?;
         found.into_page(&list)
     }
 
-    pub(super) fn page_of_conversations(
+    pub(super) async fn page_of_conversations(
         &self,
         query: &ConversationQuery,
     ) -> Result<ConversationPage> {
@@ -71,20 +70,23 @@ impl StoreBackend {
             order_name(query.page.order)
         );
         let walk: Walk<i64> = Walk::of_conversations(&query.page, &list)?;
-        let as_of = self.store.visible_until();
-        let found = self.store.read_together(|connection| {
-            let items = self.read_conversations(connection, &walk, size)?;
-            walk.cut(items, size, |nearest| {
-                let sql = if walk.descending {
-                    "SELECT 1 FROM conversations WHERE backend = ?1 AND number > ?2"
-                } else {
-                    "SELECT 1 FROM conversations WHERE backend = ?1 AND number < ?2"
-                };
-                Ok(connection
-                    .prepare_cached(sql)?
-                    .exists(params![self.name(), nearest])?)
+        let as_of = self.store.visible_until().await?;
+        let found = self
+            .store
+            .read_together(|connection| {
+                let items = self.read_conversations(connection, &walk, size)?;
+                walk.cut(items, size, |nearest| {
+                    let sql = if walk.descending {
+                        "SELECT 1 FROM conversations WHERE backend = ?1 AND number > ?2"
+                    } else {
+                        "SELECT 1 FROM conversations WHERE backend = ?1 AND number < ?2"
+                    };
+                    Ok(connection
+                        .prepare_cached(sql)?
+                        .exists(params![self.name(), nearest])?)
+                })
             })
-        })?;
+            .await?;
         Ok(ConversationPage {
             page: found.into_page(&list)?,
             as_of: Some(as_of),
@@ -114,7 +116,7 @@ impl StoreBackend {
             let native: Box<str> = row.get(1)?;
             let public: Option<Box<str>> = row.get("public")?;
             let id = conversations::read_public(public.as_deref(), &native)?;
-            let stored = conversations::read(row, self.name(), id)?;
+            let stored = conversations::read(&row, self.name(), id)?;
             let location = Location {
                 id,
                 backend: self.info.name.clone(),
@@ -152,7 +154,7 @@ fn read_messages(
     let mut rows = statement.query(params![conversation, start.0, start.1, size + 1])?;
     let mut items = Vec::with_capacity(size + 1);
     while let Some(row) = rows.next()? {
-        let stored = messages::read(connection, row, at, voter)?;
+        let stored = messages::read(connection, &row, at, voter)?;
         items.push((
             (stored.message.sent_at.as_micros(), stored.arrival),
             stored.message,

@@ -34,7 +34,7 @@ impl StoreBackend {
                         "a participant with this id is there already",
                     ));
                 }
-                conversation.participants.extend(new);
+                conversation.participants.extend(new.clone());
                 complete(&mut conversation.participants)
             })
             .await?;

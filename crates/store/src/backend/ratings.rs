@@ -2,11 +2,11 @@
 
 use backend::{Context, Error, Kind, Location, Principal, Result};
 use conversation::{Message, MessageId, Rating, Violation};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::writes::{self, Operation};
 use super::{Admission, StoreBackend, messages};
 use crate::failure::Attempt;
+use crate::sql::{Connection, OptionalExtension as _, params};
 
 /// The highest vote; the lowest is 0.
 const VOTE_MAX: f64 = 5.0;
@@ -115,7 +115,7 @@ impl StoreBackend {
         let (at, id) = (at.clone(), id.clone());
         let (voter, admission) = (voter(&cx.principal), Admission::of(cx));
         self.store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 admission.check(connection, &write.backend, &at)?;
                 let stored = messages::find(connection, &write.backend, &at, &id, &voter)?;
                 let before = store_vote(connection, stored.number, &voter, value)?;

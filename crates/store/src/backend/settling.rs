@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use backend::{Applied, Context, Error, Intent, Kind, Located, Location, Result, Settled, Write};
 use conversation::{AttachmentId, ConversationId, Message, MessageId, Role, Time};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::writes::Operation;
 use super::{StoreBackend, attachments, conversations, messages, ratings};
 use crate::failure::{Attempt, Failure};
-use crate::sqlite::{Micros, earlier};
+use crate::sql::{Connection, Micros, OptionalExtension as _, earlier, params};
 
 impl StoreBackend {
-    /// Runs on the writing thread, behind every write that was handed over before.
+    /// Behind every write of the conversation that began before. One that begins later is refused by its deadline, or by
+    /// its lease, which whoever asks this has taken.
     pub(super) async fn find_write(&self, cx: &Context, intent: &Intent) -> Result<Settled> {
         let retention = self.store.config().settle_retention;
         let look = Look {
@@ -22,6 +22,9 @@ impl StoreBackend {
         };
         self.store
             .write(move |connection, now| {
+                if let Some(at) = &look.intent.location {
+                    conversations::is_closed(connection, &look.backend, at)?;
+                }
                 let operation = match &look.intent.write {
                     Write::CreateConversation(_) => Operation::Create,
                     Write::UpdateConversation(_)
@@ -171,13 +174,19 @@ impl Look {
     ) -> Attempt<Vec<Message>> {
         let mut statement = connection.prepare_cached(
             "SELECT number, id, sent_at, created_at, role, content, votes, votes_sum FROM messages \
-             WHERE number > ?1 - ?2 AND number <= ?1 AND created_at = ?3 ORDER BY number",
+             WHERE number > ?1 AND number <= ?2 AND created_at = ?3 ORDER BY number",
         )?;
-        let mut rows =
-            statement.query(params![last.number, count, Micros(last.message.created_at)])?;
+        let before = last
+            .number
+            .saturating_sub(i64::try_from(count).unwrap_or(i64::MAX));
+        let mut rows = statement.query(params![
+            before,
+            last.number,
+            Micros(last.message.created_at)
+        ])?;
         let mut imported = Vec::with_capacity(count);
         while let Some(row) = rows.next()? {
-            imported.push(messages::read(connection, row, at, &self.voter)?.message);
+            imported.push(messages::read(connection, &row, at, &self.voter)?.message);
         }
         if imported.len() != count {
             return Err(Error::message_not_found().into());

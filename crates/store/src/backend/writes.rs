@@ -2,10 +2,9 @@
 
 use backend::Context;
 use conversation::{AttachmentId, MessageId, Time};
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, params};
 
 /// Which write it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +56,7 @@ impl Reference {
         connection: &Connection,
         message: Option<&MessageId>,
         now: Time,
-    ) -> rusqlite::Result<()> {
+    ) -> crate::sql::Result<()> {
         self.insert(connection, message, None, now)
     }
 
@@ -67,7 +66,7 @@ impl Reference {
         connection: &Connection,
         attachment: &AttachmentId,
         now: Time,
-    ) -> rusqlite::Result<()> {
+    ) -> crate::sql::Result<()> {
         self.insert(connection, None, Some(attachment), now)
     }
 
@@ -77,7 +76,7 @@ impl Reference {
         message: Option<&MessageId>,
         attachment: Option<&AttachmentId>,
         now: Time,
-    ) -> rusqlite::Result<()> {
+    ) -> crate::sql::Result<()> {
         connection
             .prepare_cached(
                 "INSERT INTO writes (intent, backend, operation, conversation, message, attachment, written_at) \

@@ -73,10 +73,10 @@ pub(super) fn prepare_file(path: &Path) -> Result<()> {
 }
 
 /// Opens a connection.
-pub(super) fn open(config: &StoreConfig, role: Role) -> Result<Connection> {
-    let connection = configure(config, role).map_err(|error| {
+pub(super) fn open(config: &StoreConfig, path: &Path, role: Role) -> Result<Connection> {
+    let connection = configure(config, path, role).map_err(|error| {
         let mut error = from_sqlite(error);
-        error.message = format!("{} ({})", error.message, config.path.display());
+        error.message = format!("{} ({})", error.message, path.display());
         error
     })?;
     let mode: String = connection
@@ -87,15 +87,15 @@ pub(super) fn open(config: &StoreConfig, role: Role) -> Result<Connection> {
     }
     let message = format!(
         "the database {} cannot use a write-ahead log (its journal mode is {mode}): put it on a local file system",
-        config.path.display()
+        path.display()
     );
     Err(Error::new(Kind::Unavailable, message))
 }
 
-fn configure(config: &StoreConfig, role: Role) -> rusqlite::Result<Connection> {
+fn configure(config: &StoreConfig, path: &Path, role: Role) -> rusqlite::Result<Connection> {
     // Each connection is used by one thread at a time, so SQLite's own lock around it is not needed.
     let connection = Connection::open_with_flags(
-        &config.path,
+        path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(config.busy_timeout)?;

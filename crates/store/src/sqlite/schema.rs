@@ -38,7 +38,7 @@ pub(super) fn is_current(connection: &Connection) -> Result<bool> {
 }
 
 /// The newest version: the files are numbered from 1 without gaps.
-fn latest() -> i32 {
+pub(super) fn latest() -> i32 {
     i32::try_from(VERSIONS.len()).unwrap_or(i32::MAX)
 }
 
@@ -155,32 +155,29 @@ mod tests {
             }
             drop(connection);
             let store = Store::open(StoreConfig::at(&path)).unwrap();
-            assert_eq!(store.status().unwrap().schema_version, latest());
+            let sqlite = store.sqlite().unwrap();
+            assert_eq!(sqlite.status().unwrap().1, latest());
             if older >= 4 {
-                let held: (bool, bool, bool, bool) = store
-                    .read(|connection| {
-                        Ok(connection.query_row(
-                            "SELECT d.renamed, c.closed, c.public IS NULL, i.migration IS NULL \
+                let held: (bool, bool, bool, bool) = sqlite.look(|connection| {
+                    connection.query_row(
+                        "SELECT d.renamed, c.closed, c.public IS NULL, i.migration IS NULL \
                              FROM directory d, conversations c, intents i",
-                            [],
-                            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-                        )?)
-                    })
-                    .unwrap();
+                        [],
+                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                    )
+                });
                 assert_eq!(held, (false, false, true, true));
             }
-            let held: (String, i64, Option<i64>) = store
-                .read(|connection| {
-                    Ok(connection.query_row(
-                        "SELECT m.content, c.unread, c.read_sent_at FROM messages m \
+            let held: (String, i64, Option<i64>) = sqlite.look(|connection| {
+                connection.query_row(
+                    "SELECT m.content, c.unread, c.read_sent_at FROM messages m \
                          JOIN conversations c ON c.number = m.conversation",
-                        [],
-                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-                    )?)
-                })
-                .unwrap();
+                    [],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                )
+            });
             assert_eq!(held, ("from before".to_owned(), 1, None), "from V{older}");
-            store.check_integrity().unwrap();
+            sqlite.check_integrity().unwrap();
         }
     }
 }

@@ -7,23 +7,14 @@
 use backend::{Error, Kind, Result};
 use rusqlite::Connection;
 
-use super::Store;
-use super::upkeep::{SWEEP_MAX_BLOBS, sweep_blobs};
+use super::Sqlite;
 use crate::failure::{BUSY_RETRY_AFTER, from_sqlite};
 
-impl Store {
+impl Sqlite {
     /// Writes the database anew, and cuts off its log. Writers wait as long as that takes, readers do not; it needs as
     /// much room as the database has, in the directory for temporary files and in the log.
     pub(crate) async fn scrub(&self) -> Result<()> {
-        loop {
-            let swept = self
-                .write(|connection, _now| Ok(sweep_blobs(connection)?))
-                .await?;
-            if swept < SWEEP_MAX_BLOBS {
-                break;
-            }
-        }
-        self.inner.writer.run_alone(scrub).await
+        self.writer.run_alone(scrub).await
     }
 }
 

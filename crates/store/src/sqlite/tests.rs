@@ -4,12 +4,14 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use backend::{Error, Kind, Outcome};
+use conversation::Time;
 use rusqlite::params;
 use tempfile::TempDir;
 
 use super::upkeep::{HEARTBEAT, Upkeep};
-use super::{Micros, Store, earlier};
 use crate::config::StoreConfig;
+use crate::sql::{Micros, earlier};
+use crate::store::Store;
 
 fn config(directory: &TempDir) -> StoreConfig {
     StoreConfig::at(directory.path().join("dragoman.db"))
@@ -26,25 +28,20 @@ async fn bind(store: &Store, name: &str) -> backend::Result<()> {
     let name = name.to_owned();
     store
         .write(move |connection, _now| {
-            connection.execute(
-                "INSERT INTO bindings VALUES (?1, '', '', '')",
-                params![name],
-            )?;
+            connection
+                .prepare_cached("INSERT INTO bindings VALUES (?1, '', '', '')")?
+                .execute(params![name])?;
             Ok(())
         })
         .await
 }
 
 fn names(store: &Store) -> Vec<String> {
-    store
-        .read(|connection| {
-            let mut statement = connection.prepare("SELECT name FROM bindings ORDER BY name")?;
-            let names = statement
-                .query_map([], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok(names)
-        })
-        .unwrap()
+    store.sqlite().unwrap().look(|connection| {
+        let mut statement = connection.prepare("SELECT name FROM bindings ORDER BY name")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        names.collect()
+    })
 }
 
 /// Keeps the writing thread busy until the returned sender is dropped, so that what is sent meanwhile is one batch.
@@ -82,10 +79,9 @@ async fn a_failing_and_a_panicking_job_leave_the_rest_of_their_batch_alone() {
                 let name = format!("{number:02}");
                 store
                     .write(move |connection, _now| {
-                        connection.execute(
-                            "INSERT INTO bindings VALUES (?1, '', '', '')",
-                            params![name],
-                        )?;
+                        connection
+                            .prepare_cached("INSERT INTO bindings VALUES (?1, '', '', '')")?
+                            .execute(params![name])?;
                         match number % 3 {
                             0 => Ok(()),
                             1 => Err(Error::new(Kind::Conflict, "refused").into()),
@@ -118,7 +114,9 @@ async fn a_failing_job_alone_leaves_nothing() {
     let (_directory, store) = open();
     let refused: backend::Result<()> = store
         .write(|connection, _now| {
-            connection.execute("INSERT INTO bindings VALUES ('x', '', '', '')", [])?;
+            connection
+                .prepare_cached("INSERT INTO bindings VALUES ('x', '', '', '')")?
+                .execute(params![])?;
             Err(Error::new(Kind::Conflict, "refused").into())
         })
         .await;
@@ -170,12 +168,10 @@ async fn a_full_disk_is_told_and_heals() {
     let limit = |pages: u32| {
         let store = store.clone();
         async move {
-            store
-                .write(move |connection, _| {
-                    Ok(connection.pragma_update(None, "max_page_count", pages)?)
-                })
-                .await
-                .unwrap();
+            let sqlite = store.sqlite().unwrap();
+            sqlite
+                .alter(move |connection| connection.pragma_update(None, "max_page_count", pages))
+                .await;
         }
     };
     limit(1).await;
@@ -189,8 +185,8 @@ async fn a_full_disk_is_told_and_heals() {
     assert_eq!(names(&store), Vec::<String>::new());
     limit(1_000_000).await;
     bind(&store, &long).await.unwrap();
-    store.status().unwrap();
-    store.check_integrity().unwrap();
+    store.status().await.unwrap();
+    store.sqlite().unwrap().check_integrity().unwrap();
 }
 
 #[tokio::test]
@@ -201,7 +197,7 @@ async fn another_processs_lock_is_waited_for_and_then_told() {
         ..config(&directory)
     })
     .unwrap();
-    let other = rusqlite::Connection::open(store.path()).unwrap();
+    let other = rusqlite::Connection::open(store.path().unwrap()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = bind(&store, "late").await.unwrap_err();
     assert_eq!(
@@ -209,7 +205,7 @@ async fn another_processs_lock_is_waited_for_and_then_told() {
         (Kind::Unavailable, Outcome::NotApplied)
     );
     assert!(error.retry_after.is_some() && error.is_temporary());
-    assert_eq!(store.status().unwrap_err().kind, Kind::Unavailable);
+    assert_eq!(store.status().await.unwrap_err().kind, Kind::Unavailable);
     let release = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(50));
         other.execute_batch("COMMIT").unwrap();
@@ -217,7 +213,7 @@ async fn another_processs_lock_is_waited_for_and_then_told() {
     bind(&store, "in time").await.unwrap();
     release.join().unwrap();
     assert_eq!(names(&store), ["in time"]);
-    store.status().unwrap();
+    store.status().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,22 +222,26 @@ async fn a_write_that_nobody_waits_for_is_made_before_those_that_come_later() {
     let (release, held) = hold(&store);
     store
         .write_soon(|connection, _now| {
-            connection.execute("INSERT INTO bindings VALUES ('soon', '', '', '')", [])?;
+            connection
+                .prepare_cached("INSERT INTO bindings VALUES ('soon', '', '', '')")?
+                .execute(params![])?;
             Ok(())
         })
+        .await
         .unwrap();
     // It fails alone.
     store
         .write_soon(|_, _| Err(Error::new(Kind::Conflict, "refused").into()))
+        .await
         .unwrap();
     assert_eq!(names(&store), Vec::<String>::new());
     drop(release);
     held.await.unwrap().unwrap();
     store
         .write(|connection, _now| {
-            let found = connection.query_row("SELECT name FROM bindings", [], |row| {
-                row.get::<_, String>(0)
-            })?;
+            let found: String = connection
+                .prepare_cached("SELECT name FROM bindings")?
+                .query_row(params![], |row| row.get(0))?;
             assert_eq!(found, "soon");
             Ok(())
         })
@@ -250,15 +250,18 @@ async fn a_write_that_nobody_waits_for_is_made_before_those_that_come_later() {
     // What was handed over before the end is written.
     store
         .write_soon(|connection, _now| {
-            connection.execute("INSERT INTO bindings VALUES ('last', '', '', '')", [])?;
+            connection
+                .prepare_cached("INSERT INTO bindings VALUES ('last', '', '', '')")?
+                .execute(params![])?;
             Ok(())
         })
+        .await
         .unwrap();
     drop(store);
     let store = Store::open(config(&directory)).unwrap();
     assert_eq!(names(&store), ["last", "soon"]);
     store.close().await.unwrap();
-    let error = store.write_soon(|_, _| Ok(())).unwrap_err();
+    let error = store.write_soon(|_, _| Ok(())).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
 }
 
@@ -289,7 +292,7 @@ async fn the_time_of_writes_never_goes_back() {
 async fn what_shows_later_is_newer_than_what_was_visible() {
     let (_directory, store) = open();
     for _ in 0..200 {
-        let until = store.visible_until();
+        let until = store.visible_until().await.unwrap();
         assert!(store.write(|_, now| Ok(now)).await.unwrap() > until);
     }
 }
@@ -297,75 +300,58 @@ async fn what_shows_later_is_newer_than_what_was_visible() {
 #[tokio::test]
 async fn upkeep_forgets_old_writes_in_portions_and_keeps_the_rest() {
     let (_directory, store) = open();
-    store
-        .write(|connection, now| {
-            let old = earlier(now, Duration::from_secs(100));
-            for (count, time) in [(2_500, old), (5, now)] {
-                for _ in 0..count {
-                    connection.execute(
-                        "INSERT INTO writes (intent, backend, operation, conversation, written_at) \
-                         VALUES (x'00', 'b', 'create', 'c', ?1)",
-                        params![Micros(time)],
-                    )?;
-                }
+    let work = |connection: &rusqlite::Connection| {
+        connection.execute_batch("BEGIN")?;
+        let (now, retention) = (Time::now(), Duration::from_secs(50));
+        let old = earlier(now, retention * 2);
+        for (count, time) in [(2_500, old), (5, now)] {
+            for _ in 0..count {
+                connection.execute(
+                    "INSERT INTO writes (intent, backend, operation, conversation, written_at) \
+                     VALUES (x'00', 'b', 'create', 'c', ?1)",
+                    params![Micros(time)],
+                )?;
             }
-            let mut upkeep = Upkeep::begin(connection, true, "me", Duration::from_secs(50))?;
-            let left = || {
-                connection.query_row("SELECT count(*) FROM writes", [], |row| {
-                    row.get::<_, i64>(0)
-                })
-            };
-            assert!(upkeep.run(connection, now)? < HEARTBEAT);
-            assert_eq!(left()?, 505);
-            assert_eq!(upkeep.run(connection, now)?, HEARTBEAT);
-            assert_eq!(left()?, 5);
-            Ok(())
-        })
-        .await
-        .unwrap();
+        }
+        let mut upkeep = Upkeep::begin(connection, true, "me", retention).unwrap();
+        let left = || {
+            connection.query_row("SELECT count(*) FROM writes", [], |row| {
+                row.get::<_, i64>(0)
+            })
+        };
+        assert!(upkeep.run(connection, now).unwrap() < HEARTBEAT);
+        assert_eq!(left()?, 505);
+        assert_eq!(upkeep.run(connection, now).unwrap(), HEARTBEAT);
+        assert_eq!(left()?, 5);
+        connection.execute_batch("COMMIT")
+    };
+    store.sqlite().unwrap().alter(work).await;
 }
 
-#[test]
-fn every_connection_is_durable_and_the_readers_cannot_write() {
+#[tokio::test]
+async fn every_connection_is_durable_and_the_readers_cannot_write() {
     let (_directory, store) = open();
-    let pragma = |name: &'static str| {
-        store
-            .read(move |connection| {
-                Ok(connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?)
-            })
-            .unwrap()
-    };
-    assert_eq!(pragma("query_only"), 1);
-    let refused = store.read(|connection| Ok(connection.execute("DELETE FROM bindings", [])?));
-    assert!(refused.is_err());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let writing = runtime
-        .block_on(store.write(|connection, _| {
+    let sqlite = store.sqlite().unwrap();
+    let read_only = sqlite.look(|connection| {
+        let refused = connection.execute("DELETE FROM bindings", []);
+        assert!(refused.is_err());
+        connection.pragma_query_value(None, "query_only", |row| row.get::<_, i64>(0))
+    });
+    assert_eq!(read_only, 1);
+    let writing = sqlite
+        .alter(|connection| {
             let value =
                 |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
             Ok((value("synchronous")?, value("foreign_keys")?))
-        }))
-        .unwrap();
+        })
+        .await;
     // 2 is FULL.
     assert_eq!(writing, (2, 1));
 }
 
 /// What the planner does for a statement.
 fn plan(store: &Store, sql: &str) -> String {
-    store
-        .read(|connection| {
-            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-            let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
-            let steps = statement
-                .query_map(rusqlite::params_from_iter(parameters), |row| {
-                    row.get::<_, String>(3)
-                })?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(steps.join("; "))
-        })
-        .unwrap()
+    store.sqlite().unwrap().plan(sql)
 }
 
 #[test]

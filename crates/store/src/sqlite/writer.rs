@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use backend::{Error, Kind, Outcome, Result};
 use conversation::Time;
 use metrics::{gauge, histogram};
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::lock::ServingLock;
 use super::upkeep::{HEARTBEAT, Upkeep};
-use crate::failure::{Attempt, BUSY_RETRY_AFTER, from_sqlite};
+use crate::failure::{Attempt, BUSY_RETRY_AFTER, from_sql, from_sqlite};
+use crate::sql::{self, Connection};
+use crate::store::{broke_off, closed};
 
 /// A clock that goes back by less than this is not believed: a message written later must not come earlier.
 const CLOCK_STEP_MAX_MICROS: i64 = 60_000_000;
@@ -44,7 +45,7 @@ enum Interrupt {
 }
 
 /// Work that makes its own transactions.
-type Alone = Box<dyn FnOnce(&Connection) + Send>;
+type Alone = Box<dyn FnOnce(&rusqlite::Connection) + Send>;
 
 /// The way to the writing thread. Dropping it writes what waits and ends the thread.
 pub(super) struct Writer {
@@ -64,7 +65,7 @@ struct Told {
 impl Writer {
     /// Starts the thread. The serving lock is given back when the thread has ended.
     pub(super) fn start(
-        connection: Connection,
+        connection: rusqlite::Connection,
         upkeep: Upkeep,
         lock: Option<ServingLock>,
         batch_max_writes: usize,
@@ -136,7 +137,7 @@ impl Writer {
     /// Runs `work` on the writing thread, outside of any transaction: callers wait meanwhile.
     pub(super) async fn run_alone<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
         let alone: Alone = Box::new(move |connection| {
@@ -236,17 +237,8 @@ fn job<T: Send + 'static>(
     })
 }
 
-fn broke_off() -> Error {
-    let message = "a write of the store broke off; nothing of it is kept";
-    Error::new(Kind::Internal, message).outcome(Outcome::NotApplied)
-}
-
-fn closed() -> Error {
-    Error::new(Kind::Unavailable, "the store is closed")
-}
-
 struct Thread {
-    connection: Connection,
+    connection: rusqlite::Connection,
     receiver: Receiver<Order>,
     batch_max_writes: usize,
     upkeep: Upkeep,
@@ -392,10 +384,7 @@ impl Thread {
     /// Does the regular work; returns when it is to be done again.
     fn do_upkeep(&mut self) -> Duration {
         let now = self.tick();
-        let done = self
-            .execute("BEGIN IMMEDIATE")
-            .and_then(|()| self.upkeep.run(&self.connection, now))
-            .and_then(|again| self.execute("COMMIT").map(|()| again));
+        let done = self.upkeep_at(now);
         if !self.connection.is_autocommit() {
             // It failed half way; the next one tries again.
             let _unchanged = self.execute("ROLLBACK");
@@ -406,12 +395,19 @@ impl Thread {
                 again
             }
             Err(error) => {
-                let error = from_sqlite(error);
+                let error = from_sql(error);
                 tracing::warn!(error = %error, "the store cannot be written at the moment");
                 self.note(Some(&error));
                 HEARTBEAT
             }
         }
+    }
+
+    fn upkeep_at(&mut self, now: Time) -> sql::Result<Duration> {
+        self.execute("BEGIN IMMEDIATE")?;
+        let again = self.upkeep.run(&self.connection, now)?;
+        self.execute("COMMIT")?;
+        Ok(again)
     }
 
     fn close(&self) -> rusqlite::Result<()> {

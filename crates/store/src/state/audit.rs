@@ -1,15 +1,14 @@
 //! The audit log: a list that only grows.
 
 use async_trait::async_trait;
-use backend::Result;
 use backend::ports::{AuditEntry, AuditLog, AuditQuery};
-use rusqlite::params;
+use backend::{Error, Kind, Result};
 use uuid::Uuid;
 
 use super::{State, documents};
 use crate::json;
 use crate::keyset::bounded;
-use crate::sqlite::Micros;
+use crate::sql::{Micros, params};
 
 #[async_trait]
 impl AuditLog for State {
@@ -18,9 +17,10 @@ impl AuditLog for State {
         let entry = entry.clone();
         self.store
             .write(move |connection, _now| {
-                connection
+                let added = connection
                     .prepare_cached(
-                        "INSERT INTO audit (id, at, tenant, action, document) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        "INSERT INTO audit (id, at, tenant, action, document) VALUES (?1, ?2, ?3, ?4, ?5) \
+                         ON CONFLICT (id) DO NOTHING",
                     )?
                     .execute(params![
                         entry.id.as_bytes(),
@@ -29,6 +29,10 @@ impl AuditLog for State {
                         entry.action,
                         document
                     ])?;
+                if added == 0 {
+                    let message = "an entry of the audit log with this id is there already";
+                    return Err(Error::new(Kind::Conflict, message).into());
+                }
                 Ok(())
             })
             .await
@@ -37,14 +41,17 @@ impl AuditLog for State {
     async fn entries(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>> {
         let before = query.before.unwrap_or(Uuid::max());
         let limit = bounded(query.limit)?;
-        let found = self.store.read(|connection| {
-            documents(
-                connection,
-                "SELECT document FROM audit WHERE id < ?1 AND (?2 IS NULL OR action = ?2) \
-                 AND (?3 IS NULL OR tenant = ?3) ORDER BY id DESC LIMIT ?4",
-                params![before.as_bytes(), query.action, query.tenant, limit],
-            )
-        })?;
+        let found = self
+            .store
+            .read(|connection| {
+                documents(
+                    connection,
+                    "SELECT document FROM audit WHERE id < ?1 AND (action = ?2 OR ?2 IS NULL) \
+                 AND (tenant = ?3 OR ?3 IS NULL) ORDER BY id DESC LIMIT ?4",
+                    params![before.as_bytes(), query.action, query.tenant, limit],
+                )
+            })
+            .await?;
         found
             .iter()
             .map(|text| json::from_text("audit entry", text))

@@ -3,17 +3,17 @@
 use backend::ports::BackendBinding;
 use backend::{Error, Kind, Result};
 use conversation::Time;
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::State;
 use crate::failure::Attempt;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, OptionalExtension as _, params};
 
 impl State {
     pub(super) async fn bind(&self, binding: &BackendBinding) -> Result<()> {
         if let Some(found) = self
             .store
-            .read(|connection| find(connection, &binding.name))?
+            .read(|connection| find(connection, &binding.name))
+            .await?
         {
             return check(&found, binding);
         }
@@ -31,14 +31,14 @@ impl State {
             .await
     }
 
-    /// Whether a backend's name could be bound just so. Writes nothing.
+    /// Whether a backend's name could be bound just so. Writes nothing, and blocks the thread for one read.
     ///
     /// # Errors
     /// [`Kind::Conflict`] where it is bound to something else; the message says what to do.
     pub fn may_bind(&self, binding: &BackendBinding) -> Result<()> {
         let found = self
             .store
-            .read(|connection| find(connection, &binding.name))?;
+            .read_blocking(|connection| find(connection, &binding.name))?;
         found.map_or(Ok(()), |found| check(&found, binding))
     }
 
@@ -64,33 +64,37 @@ impl State {
     }
 
     /// The names of all backends that were ever of this kind, in their order: also of those that are configured no more.
+    /// Blocks the thread for one read.
     ///
     /// # Errors
     /// Where the database cannot be read.
     pub fn backends_of_kind(&self, kind: &str) -> Result<Vec<Box<str>>> {
-        self.store.read(|connection| {
+        self.store.read_blocking(|connection| {
             let mut statement = connection
                 .prepare_cached("SELECT name FROM bindings WHERE kind = ?1 ORDER BY name")?;
             let names = statement.query_map(params![kind], |row| row.get(0))?;
-            Ok(names.collect::<rusqlite::Result<_>>()?)
+            Ok(names.collect::<crate::sql::Result<_>>()?)
         })
     }
 
-    pub(super) fn last_discovery(
+    pub(super) async fn last_discovery(
         &self,
         backend: &str,
         credential: Option<&str>,
     ) -> Result<Option<Time>> {
-        let found: Option<Micros> = self.store.read(|connection| {
-            Ok(connection
-                .prepare_cached(
-                    "SELECT started_at FROM discoveries WHERE backend = ?1 AND credential = ?2",
-                )?
-                .query_row(params![backend, credential.unwrap_or_default()], |row| {
-                    row.get(0)
-                })
-                .optional()?)
-        })?;
+        let found: Option<Micros> = self
+            .store
+            .read(|connection| {
+                Ok(connection
+                    .prepare_cached(
+                        "SELECT started_at FROM discoveries WHERE backend = ?1 AND credential = ?2",
+                    )?
+                    .query_row(params![backend, credential.unwrap_or_default()], |row| {
+                        row.get(0)
+                    })
+                    .optional()?)
+            })
+            .await?;
         Ok(found.map(|Micros(time)| time))
     }
 
@@ -110,7 +114,7 @@ impl State {
                     .prepare_cached(
                         "INSERT INTO discoveries (backend, credential, started_at) VALUES (?1, ?2, ?3) \
                          ON CONFLICT (backend, credential) DO UPDATE \
-                         SET started_at = max(started_at, excluded.started_at)",
+                         SET started_at = max(discoveries.started_at, excluded.started_at)",
                     )?
                     .execute(params![backend, credential, Micros(started)])?;
                 Ok(())

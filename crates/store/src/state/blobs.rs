@@ -4,12 +4,11 @@ use async_trait::async_trait;
 use backend::ports::{Blobs, KeptAt};
 use backend::{Attachment, AttachmentContent, Error, NewAttachment, Result};
 use conversation::{AttachmentId, Digest, Time};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{State, overlay};
 use crate::backend::{ATTACHMENT_MAX_BYTES, off_thread, too_large};
 use crate::failure::Attempt;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, OptionalExtension as _, params};
 
 #[async_trait]
 impl Blobs for State {
@@ -26,32 +25,36 @@ impl Blobs for State {
     }
 
     async fn find(&self, at: &KeptAt, id: &AttachmentId) -> Result<Option<Attachment>> {
-        self.store.read(|connection| {
-            Ok(connection
-                .prepare_cached(
-                    "SELECT a.url, a.name, a.media_type, a.size FROM overlay_conversations c \
+        self.store
+            .read(|connection| {
+                Ok(connection
+                    .prepare_cached(
+                        "SELECT a.url, a.name, a.media_type, a.size FROM overlay_conversations c \
                      JOIN overlay_attachments a ON a.conversation = c.number \
                      WHERE c.id = ?1 AND c.backend = ?2 AND a.id = ?3",
-                )?
-                .query_row(
-                    params![at.conversation.to_string(), at.backend, id.as_str()],
-                    |row| {
-                        Ok(Attachment {
-                            id: id.clone(),
-                            url: row.get(0)?,
-                            name: row.get(1)?,
-                            media_type: row.get(2)?,
-                            size: row.get(3)?,
-                        })
-                    },
-                )
-                .optional()?)
-        })
+                    )?
+                    .query_row(
+                        params![at.conversation.to_string(), at.backend, id.as_str()],
+                        |row| {
+                            Ok(Attachment {
+                                id: id.clone(),
+                                url: row.get(0)?,
+                                name: row.get(1)?,
+                                media_type: row.get(2)?,
+                                size: row.get(3)?,
+                            })
+                        },
+                    )
+                    .optional()?)
+            })
+            .await
     }
 
     async fn open(&self, at: &KeptAt, id: &AttachmentId) -> Result<Option<AttachmentContent>> {
-        let (this, at, id) = (self.clone(), at.clone(), id.clone());
-        off_thread(move || this.store.read(|connection| content(connection, &at, &id))).await?
+        let (at, id) = (at.clone(), id.clone());
+        self.store
+            .read_apart(move |connection| content(connection, &at, &id))
+            .await
     }
 }
 

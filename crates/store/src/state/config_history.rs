@@ -3,14 +3,13 @@
 use async_trait::async_trait;
 use backend::ports::{ConfigHistory, ConfigVersion};
 use backend::{Error, Kind, Result};
-use rusqlite::{OptionalExtension as _, params};
 use secrecy::SecretString;
 
 use super::sealing::Sealed;
 use super::{State, documents};
 use crate::json;
 use crate::keyset::bounded;
-use crate::sqlite::Micros;
+use crate::sql::{Micros, OptionalExtension as _, params};
 
 /// How many versions keep their text.
 const TEXTS_KEPT: i64 = 100;
@@ -27,11 +26,11 @@ impl ConfigHistory for State {
             .write(move |connection, _now| {
                 let newest: i64 = connection
                     .prepare_cached("SELECT coalesce(max(version), 0) FROM config_versions")?
-                    .query_row([], |row| row.get(0))?;
+                    .query_row(params![], |row| row.get(0))?;
                 let number = newest + 1;
                 let added = ConfigVersion {
                     version: number.cast_unsigned(),
-                    ..version
+                    ..version.clone()
                 };
                 connection
                     .prepare_cached(
@@ -58,13 +57,16 @@ impl ConfigHistory for State {
 
     async fn versions(&self, limit: usize) -> Result<Vec<ConfigVersion>> {
         let limit = bounded(limit)?;
-        let found = self.store.read(|connection| {
-            documents(
-                connection,
-                "SELECT document FROM config_versions ORDER BY version DESC LIMIT ?1",
-                params![limit],
-            )
-        })?;
+        let found = self
+            .store
+            .read(|connection| {
+                documents(
+                    connection,
+                    "SELECT document FROM config_versions ORDER BY version DESC LIMIT ?1",
+                    params![limit],
+                )
+            })
+            .await?;
         found
             .iter()
             .map(|text| json::from_text("configuration", text))
@@ -87,7 +89,7 @@ impl ConfigHistory for State {
                     })
                 })
                 .optional()?)
-        })?;
+        }).await?;
         let opened = sealed.map(|sealed| self.sealing_key.open(PLACE, &sealed));
         opened.transpose().map_err(|_| {
             let message = "the text of this configuration was sealed with another key: restore the former sealing key, \

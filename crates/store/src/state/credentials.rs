@@ -3,18 +3,20 @@
 use async_trait::async_trait;
 use backend::Result;
 use backend::ports::{Bootstrap, Bootstraps, CredentialName, Credentials};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use secrecy::SecretString;
 
 use super::State;
 use super::sealing::Sealed;
 use crate::failure::Attempt;
+use crate::sql::{Connection, OptionalExtension as _, params};
 
 #[async_trait]
 impl Credentials for State {
     async fn get(&self, name: &CredentialName) -> Result<Option<SecretString>> {
-        let sealed = self.store.read(|connection| {
-            Ok(connection
+        let sealed = self
+            .store
+            .read(|connection| {
+                Ok(connection
                 .prepare_cached(
                     "SELECT nonce, sealed FROM credentials WHERE backend = ?1 AND reference = ?2",
                 )?
@@ -25,7 +27,8 @@ impl Credentials for State {
                     })
                 })
                 .optional()?)
-        })?;
+            })
+            .await?;
         sealed
             .map(|sealed| self.sealing_key.open(&place(name), &sealed))
             .transpose()
@@ -53,20 +56,22 @@ impl Credentials for State {
     }
 
     async fn names(&self) -> Result<Vec<CredentialName>> {
-        self.store.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT backend, reference FROM credentials ORDER BY backend, reference",
-            )?;
-            let names = statement
-                .query_map([], |row| {
-                    Ok(CredentialName {
-                        backend: row.get(0)?,
-                        reference: row.get(1)?,
-                    })
-                })?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok(names)
-        })
+        self.store
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT backend, reference FROM credentials ORDER BY backend, reference",
+                )?;
+                let names = statement
+                    .query_map(params![], |row| {
+                        Ok(CredentialName {
+                            backend: row.get(0)?,
+                            reference: row.get(1)?,
+                        })
+                    })?
+                    .collect::<crate::sql::Result<_>>()?;
+                Ok(names)
+            })
+            .await
     }
 }
 
@@ -116,9 +121,9 @@ impl Bootstraps for State {
                         reference: row.get(2)?,
                     })
                 })?
-                .collect::<rusqlite::Result<_>>()?;
+                .collect::<crate::sql::Result<_>>()?;
             Ok(bootstraps)
-        })
+        }).await
     }
 
     async fn bootstrap_deleted(&self, bootstrap: &Bootstrap) -> Result<()> {

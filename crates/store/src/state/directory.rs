@@ -9,14 +9,13 @@ use backend::ports::{
 };
 use backend::{ConversationQuery, Cursor, Error, Kind, Location, Page, Principal, Result};
 use conversation::{Conversation, ConversationId, NewConversation, Time};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::ledger::places;
 use super::terms::{self, Term};
 use super::{State, facades, overlay};
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, LOCKED, Micros, OptionalExtension as _, Row, params};
 
 /// The columns that [`read`] reads, in its order.
 pub(super) const COLUMNS: &str = "d.number, d.id, d.tenant, d.owner, d.backend, d.native, d.credential, d.hidden, \
@@ -26,14 +25,15 @@ pub(super) const COLUMNS: &str = "d.number, d.id, d.tenant, d.owner, d.backend, 
 const TITLE_SORT_CHARS: usize = 64;
 
 /// The value of `hidden` for what was deleted. What is only gone at its backend may come back, so it counts as there.
-const DELETED: u8 = 2;
+pub(super) const DELETED: u8 = 2;
 
 #[async_trait]
 impl Directory for State {
     async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool> {
         if self
             .store
-            .read(|connection| is_known(connection, &entry.location))?
+            .read(|connection| is_known(connection, &entry.location))
+            .await?
         {
             return Ok(false);
         }
@@ -64,17 +64,19 @@ impl Directory for State {
                 owner: row.get(4)?,
                 deleted: row.get::<_, u8>(5)? == DELETED,
             }))
-        })
+        }).await
     }
 
     async fn find(&self, id: ConversationId) -> Result<Option<DirectoryEntry>> {
-        self.store.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM directory d WHERE d.id = ?1"
-            ))?;
-            let mut rows = statement.query(params![id.to_string()])?;
-            rows.next()?.map(read).transpose()
-        })
+        self.store
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM directory d WHERE d.id = ?1"
+                ))?;
+                let mut rows = statement.query(params![id.to_string()])?;
+                rows.next()?.map(|row| read(&row)).transpose()
+            })
+            .await
     }
 
     async fn find_native(&self, backend: &str, native: &str) -> Result<Option<DirectoryEntry>> {
@@ -85,29 +87,31 @@ impl Directory for State {
                  WHERE p.backend = ?1 AND p.native = ?2 LIMIT 1"
             ))?;
             let mut rows = statement.query(params![backend, native])?;
-            rows.next()?.map(read).transpose()
-        })
+            rows.next()?.map(|row| read(&row)).transpose()
+        }).await
     }
 
     async fn first_homes(
         &self,
         ids: &[ConversationId],
     ) -> Result<Vec<Option<(Box<str>, Box<str>)>>> {
-        self.store.read_together(|connection| {
-            let mut statement = connection.prepare_cached(
+        self.store
+            .read_together(|connection| {
+                let mut statement = connection.prepare_cached(
                 "SELECT first_backend, first_native FROM directory WHERE id = ?1 AND hidden < 2",
             )?;
-            let mut homes = Vec::with_capacity(ids.len());
-            for id in ids {
-                let home = statement
-                    .query_row(params![id.to_string()], |row| {
-                        Ok((row.get(0)?, row.get(1)?))
-                    })
-                    .optional()?;
-                homes.push(home);
-            }
-            Ok(homes)
-        })
+                let mut homes = Vec::with_capacity(ids.len());
+                for id in ids {
+                    let home = statement
+                        .query_row(params![id.to_string()], |row| {
+                            Ok((row.get(0)?, row.get(1)?))
+                        })
+                        .optional()?;
+                    homes.push(home);
+                }
+                Ok(homes)
+            })
+            .await
     }
 
     async fn find_first(&self, backend: &str, native: &str) -> Result<Option<ConversationId>> {
@@ -120,7 +124,7 @@ impl Directory for State {
                 )?
                 .exists(params![id.to_string(), backend, native])?;
             Ok(found.then_some(id))
-        })
+        }).await
     }
 
     async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()> {
@@ -132,19 +136,22 @@ impl Directory for State {
     }
 
     async fn touch(&self, id: ConversationId, at: Time) -> Result<()> {
-        let behind = self.store.read(|connection| {
-            Ok(connection
-                .prepare_cached(
-                    "SELECT 1 FROM directory WHERE id = ?1 AND hidden < 2 \
+        let behind = self
+            .store
+            .read(|connection| {
+                Ok(connection
+                    .prepare_cached(
+                        "SELECT 1 FROM directory WHERE id = ?1 AND hidden < 2 \
                      AND (updated_at < ?2 OR last_message_at IS NULL OR last_message_at < ?2)",
-                )?
-                .exists(params![id.to_string(), Micros(at)])?)
-        })?;
+                    )?
+                    .exists(params![id.to_string(), Micros(at)])?)
+            })
+            .await?;
         if !behind {
             return Ok(());
         }
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 connection
                     .prepare_cached(
                         "UPDATE directory SET updated_at = max(updated_at, ?2), \
@@ -158,7 +165,7 @@ impl Directory for State {
 
     async fn mark_gone(&self, id: ConversationId) -> Result<()> {
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 connection
                     .prepare_cached("UPDATE directory SET hidden = 1 WHERE id = ?1 AND hidden = 0")?
                     .execute(params![id.to_string()])?;
@@ -184,7 +191,7 @@ impl Directory for State {
                 places::follow_home(connection, &location)?;
                 let bound = connection
                     .prepare_cached(
-                        "UPDATE directory SET backend = ?2, native = ?3, credential = ?4, renamed = renamed OR ?5 \
+                        "UPDATE directory SET backend = ?2, native = ?3, credential = ?4, renamed = max(renamed, ?5) \
                          WHERE id = ?1 AND hidden < 2",
                     )?
                     .execute(params![
@@ -224,11 +231,11 @@ impl Directory for State {
         principal: &Principal,
         query: &ConversationQuery,
     ) -> Result<Page<DirectoryEntry>> {
-        self.page(principal, query)
+        self.page(principal, query).await
     }
 
     async fn count(&self, principal: &Principal, query: &ConversationQuery) -> Result<u64> {
-        self.count_list(principal, query)
+        self.count_list(principal, query).await
     }
 
     async fn cursor_at(
@@ -237,15 +244,15 @@ impl Directory for State {
         query: &ConversationQuery,
         skip: u64,
     ) -> Result<Option<Cursor>> {
-        self.cursor_of(principal, query, skip)
+        self.cursor_of(principal, query, skip).await
     }
 
     async fn walk(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>> {
-        self.walk_entries(walk)
+        self.walk_entries(walk).await
     }
 
     async fn discovered_at(&self, backend: &str, credential: Option<&str>) -> Result<Option<Time>> {
-        self.last_discovery(backend, credential)
+        self.last_discovery(backend, credential).await
     }
 
     async fn set_discovered_at(
@@ -415,16 +422,19 @@ impl State {
     async fn refreshed(
         &self,
         id: ConversationId,
-        mut document: Conversation,
+        document: Conversation,
         is_listed: bool,
     ) -> Result<()> {
-        let held = self.store.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM directory d WHERE d.id = ?1 AND d.hidden = 0"
-            ))?;
-            let mut rows = statement.query(params![id.to_string()])?;
-            rows.next()?.map(read).transpose()
-        })?;
+        let held = self
+            .store
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM directory d WHERE d.id = ?1 AND d.hidden = 0"
+                ))?;
+                let mut rows = statement.query(params![id.to_string()])?;
+                rows.next()?.map(|row| read(&row)).transpose()
+            })
+            .await?;
         let leaves = is_listed && document.last_message_at.is_none();
         if let Some(held) = held {
             let mut told = document.clone();
@@ -436,11 +446,11 @@ impl State {
             }
         }
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 let row: Option<(i64, String)> = connection
-                    .prepare_cached(
-                        "SELECT number, document FROM directory WHERE id = ?1 AND hidden < 2",
-                    )?
+                    .prepare_cached(&format!(
+                        "SELECT number, document FROM directory WHERE id = ?1 AND hidden < 2{LOCKED}"
+                    ))?
                     .query_row(params![id.to_string()], |row| {
                         Ok((row.get(0)?, row.get(1)?))
                     })
@@ -448,6 +458,7 @@ impl State {
                 let Some((number, held)) = row else {
                     return Ok(());
                 };
+                let mut document = document.clone();
                 if leaves {
                     let held: Conversation = json::from_text("conversation", &held)?;
                     document.last_message_at = held.last_message_at;
@@ -532,14 +543,14 @@ pub(super) fn title_key(document: &Conversation) -> String {
 
 /// Reads a row of [`COLUMNS`].
 pub(super) fn read(row: &Row<'_>) -> Attempt<DirectoryEntry> {
-    let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+    let id = row.get_ref(1)?.as_str().map_err(crate::sql::Error::from)?;
     let id = id.parse().map_err(|error| {
         Error::new(Kind::Internal, "a stored conversation id is none").source(error)
     })?;
     let tenant: Box<str> = row.get(2)?;
     let Micros(updated_at) = row.get(8)?;
     let last_message_at: Option<Micros> = row.get(9)?;
-    let text = row.get_ref(11)?.as_str().map_err(rusqlite::Error::from)?;
+    let text = row.get_ref(11)?.as_str().map_err(crate::sql::Error::from)?;
     let mut document: Conversation = json::from_text("conversation", text)?;
     document.updated_at = updated_at;
     document.last_message_at = last_message_at.map(|Micros(time)| time);

@@ -4,13 +4,12 @@ use async_trait::async_trait;
 use backend::Result;
 use backend::ports::{Erased, Erasure, KeptAt, RosterEntry};
 use conversation::{ConversationId, Digest, MessageId};
-use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use super::{State, terms};
-use crate::backend::off_thread;
 use crate::failure::Attempt;
 use crate::json;
+use crate::sql::{Connection, params};
 
 mod answers;
 mod conversations;
@@ -22,6 +21,7 @@ impl Erasure for State {
     async fn conversations_of(&self, person: &RosterEntry) -> Result<Vec<(ConversationId, bool)>> {
         self.store
             .read_together(|connection| of(connection, person))
+            .await
     }
 
     async fn erase_conversation(&self, id: ConversationId) -> Result<Erased> {
@@ -46,12 +46,10 @@ impl Erasure for State {
 
     async fn erase_person(&self, person: &RosterEntry) -> Result<Erased> {
         let votes = {
-            let (this, person) = (self.clone(), person.clone());
-            off_thread(move || {
-                this.store
-                    .read(|connection| persons::votes(connection, &person))
-            })
-            .await??
+            let person = person.clone();
+            self.store
+                .read_apart(move |connection| persons::votes(connection, &person))
+                .await?
         };
         let person = person.clone();
         self.store
@@ -77,18 +75,20 @@ impl Erasure for State {
 
     async fn notes(&self, person: &RosterEntry) -> Result<Vec<(Box<str>, Value)>> {
         let person = digest(person);
-        self.store.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT what, note FROM erasure_notes WHERE person = ?1 ORDER BY what",
-            )?;
-            let mut rows = statement.query(params![person.as_bytes()])?;
-            let mut notes = Vec::new();
-            while let Some(row) = rows.next()? {
-                let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-                notes.push((row.get(0)?, json::from_text("note", text)?));
-            }
-            Ok(notes)
-        })
+        self.store
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT what, note FROM erasure_notes WHERE person = ?1 ORDER BY what",
+                )?;
+                let mut rows = statement.query(params![person.as_bytes()])?;
+                let mut notes = Vec::new();
+                while let Some(row) = rows.next()? {
+                    let text = row.get_ref(1)?.as_str().map_err(crate::sql::Error::from)?;
+                    notes.push((row.get(0)?, json::from_text("note", text)?));
+                }
+                Ok(notes)
+            })
+            .await
     }
 
     async fn scrub(&self) -> Result<()> {
@@ -100,12 +100,11 @@ impl State {
     /// Removes stored answers and requests in which a text occurs that is no part of anything else, such as an id. They
     /// are looked for on a thread of their own: there may be very many.
     async fn erase_answers(&self, text: String) -> Result<u64> {
-        let (this, looked_for) = (self.clone(), text.clone());
-        let found = off_thread(move || {
-            this.store
-                .read(|connection| answers::with(connection, &looked_for))
-        })
-        .await??;
+        let looked_for = text.clone();
+        let found = self
+            .store
+            .read_apart(move |connection| answers::with(connection, &looked_for))
+            .await?;
         if found.is_empty() {
             return Ok(0);
         }
@@ -139,7 +138,7 @@ fn of(connection: &Connection, person: &RosterEntry) -> Attempt<Vec<(Conversatio
     }
     let mut statement = connection.prepare_cached(
         "SELECT d.id FROM directory_terms t CROSS JOIN directory d ON d.number = t.entry \
-         WHERE t.tenant = ?1 AND t.field = ?2 AND t.value = ?3 AND d.owner IS NOT ?4 AND d.hidden < 2",
+         WHERE t.tenant = ?1 AND t.field = ?2 AND t.value = ?3 AND d.owner IS DISTINCT FROM ?4 AND d.hidden < 2",
     )?;
     let ids = statement.query_map(
         params![person.tenant, term.field, term.value, person.user],

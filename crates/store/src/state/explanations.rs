@@ -4,12 +4,11 @@ use async_trait::async_trait;
 use backend::Result;
 use backend::ports::{Explanation, Explanations};
 use conversation::Time;
-use rusqlite::{Connection, params};
 
 use super::{State, documents};
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, params};
 
 #[async_trait]
 impl Explanations for State {
@@ -41,7 +40,7 @@ impl Explanations for State {
                 "SELECT document FROM explanations WHERE request_id = ?1 ORDER BY at DESC LIMIT 1",
                 params![request_id],
             )
-        })?;
+        }).await?;
         found
             .first()
             .map(|text| json::from_text("explanation", text))

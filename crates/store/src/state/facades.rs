@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use backend::ports::{FacadeObject, FacadeState, ObjectName, ObjectQuery};
 use backend::{Error, Kind, Outcome, Result};
 use conversation::ConversationId;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::State;
 use crate::failure::Attempt;
 use crate::json;
 use crate::keyset::bounded;
-use crate::sqlite::Micros;
+use crate::sql::{
+    Connection, FromSql, FromSqlError, FromSqlResult, Micros, OptionalExtension as _, Row,
+    ValueRef, params,
+};
 
 /// The columns that [`read`] reads, in its order.
 const COLUMNS: &str =
@@ -22,7 +23,7 @@ const COLUMNS: &str =
 #[async_trait]
 impl FacadeState for State {
     async fn object(&self, name: &ObjectName) -> Result<Option<FacadeObject>> {
-        self.store.read(|connection| find(connection, name))
+        self.store.read(|connection| find(connection, name)).await
     }
 
     async fn object_by_alias(
@@ -37,7 +38,7 @@ impl FacadeState for State {
                 ))?
                 .query_row(params![name.facade, name.tenant, name.kind, alias], read)
                 .optional()?)
-        })
+        }).await
     }
 
     async fn objects(&self, query: &ObjectQuery) -> Result<Vec<FacadeObject>> {
@@ -52,8 +53,8 @@ impl FacadeState for State {
                 params![query.facade, query.tenant, query.kind, after, limit],
                 read,
             )?;
-            Ok(found.collect::<rusqlite::Result<Vec<_>>>()?)
-        })
+            Ok(found.collect::<crate::sql::Result<Vec<_>>>()?)
+        }).await
     }
 
     async fn count_objects(&self, query: &ObjectQuery) -> Result<u64> {
@@ -65,7 +66,7 @@ impl FacadeState for State {
                 .query_row(params![query.facade, query.tenant, query.kind], |row| {
                     row.get(0)
                 })?)
-        })
+        }).await
     }
 
     async fn insert_object(&self, object: &FacadeObject) -> Result<()> {
@@ -136,8 +137,8 @@ impl FacadeState for State {
                 "SELECT i.spelled FROM json_each(?2) j CROSS JOIN facade_ids i ON i.facade = ?1 AND i.spelled = j.value",
             )?;
             let found = statement.query_map(params![facade, list], |row| row.get(0))?;
-            Ok(found.collect::<rusqlite::Result<_>>()?)
-        })?;
+            Ok(found.collect::<crate::sql::Result<_>>()?)
+        }).await?;
         let new: Vec<(Box<str>, ConversationId)> = spelled
             .iter()
             .filter(|(spelling, _)| !noted.contains(&**spelling))
@@ -161,15 +162,17 @@ impl FacadeState for State {
     }
 
     async fn spelled(&self, facade: &str, spelled: &str) -> Result<Option<ConversationId>> {
-        self.store.read(|connection| {
-            Ok(connection
-                .prepare_cached(
-                    "SELECT conversation FROM facade_ids WHERE facade = ?1 AND spelled = ?2",
-                )?
-                .query_row(params![facade, spelled], |row| row.get::<_, Id>(0))
-                .optional()?
-                .map(|id| id.0))
-        })
+        self.store
+            .read(|connection| {
+                Ok(connection
+                    .prepare_cached(
+                        "SELECT conversation FROM facade_ids WHERE facade = ?1 AND spelled = ?2",
+                    )?
+                    .query_row(params![facade, spelled], |row| row.get::<_, Id>(0))
+                    .optional()?
+                    .map(|id| id.0))
+            })
+            .await
     }
 }
 
@@ -221,9 +224,17 @@ fn replace(
         return Ok(Some(false));
     }
     let name = &before.name;
-    let changed = connection
+    let is_taken = connection
         .prepare_cached(
-            "UPDATE OR IGNORE facade_objects SET alias = ?5, document = ?6, conversation = ?7, person = ?8, updated_at = ?9 \
+            "SELECT 1 FROM facade_objects WHERE facade = ?1 AND tenant = ?2 AND kind = ?3 AND id <> ?4 AND alias = ?5",
+        )?
+        .exists(params![name.facade, name.tenant, name.kind, name.id, after.alias])?;
+    if is_taken {
+        return Ok(None);
+    }
+    connection
+        .prepare_cached(
+            "UPDATE facade_objects SET alias = ?5, document = ?6, conversation = ?7, person = ?8, updated_at = ?9 \
              WHERE facade = ?1 AND tenant = ?2 AND kind = ?3 AND id = ?4",
         )?
         .execute(params![
@@ -237,10 +248,10 @@ fn replace(
             after.person,
             Micros(after.updated_at)
         ])?;
-    Ok((changed > 0).then_some(true))
+    Ok(Some(true))
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<FacadeObject> {
+fn read(row: &Row<'_>) -> crate::sql::Result<FacadeObject> {
     Ok(FacadeObject {
         name: ObjectName {
             facade: row.get(0)?,

@@ -10,14 +10,13 @@ use async_trait::async_trait;
 use backend::ports::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
 use backend::{Error, Intent, Kind, Result};
 use conversation::{Digest, Time};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::State;
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::{DEAD_AFTER, Micros, earlier};
+use crate::sql::{Connection, Micros, OptionalExtension as _, earlier, params};
 
 /// How long a record of a dead process waits for somebody to repeat its request.
 const ABANDONED_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -40,7 +39,8 @@ impl Idempotency for State {
         // A repeat is most often answered already: that needs no transaction.
         let found = self
             .store
-            .read(|connection| find(connection, key, Time::now()))?;
+            .read(|connection| find(connection, key, Time::now()))
+            .await?;
         if let Some(begin) = found
             .map(|record| answered(&record, request))
             .transpose()?
@@ -53,25 +53,34 @@ impl Idempotency for State {
             json::to_text("intent", intent)?,
             intent.clone(),
         );
-        let instance = self.store.instance().to_owned();
+        let (instance, dead_after) = (self.store.instance().to_owned(), self.store.dead_after());
         self.store
-            .write(move |connection, now| {
-                let Some(record) = find(connection, &key, now)? else {
-                    insert(connection, &key, request, &text, &instance, now)?;
+            .write_beside(move |connection, now| {
+                if insert(connection, &key, request, &text, &instance, now)? {
                     return Ok(Begin::Run);
+                }
+                // Whoever took the key meanwhile may have given it back.
+                let Some(record) = find(connection, &key, now)? else {
+                    return Ok(Begin::Running);
                 };
                 if let Some(begin) = answered(&record, request)? {
                     return Ok(begin);
                 }
-                if record.instance == instance || lives(connection, &record.instance, now)? {
+                let dead_before = earlier(now, dead_after);
+                if record.instance == instance || lives(connection, &record.instance, dead_before)? {
                     return Ok(Begin::Running);
                 }
-                connection
+                // Of several who find it abandoned, one takes it over.
+                let taken = connection
                     .prepare_cached(
-                        "UPDATE idempotency SET instance = ?4 WHERE tenant = ?1 AND caller = ?2 AND key = ?3",
+                        "UPDATE idempotency SET instance = ?4 WHERE tenant = ?1 AND caller = ?2 AND key = ?3 \
+                         AND instance = ?5 AND answer IS NULL",
                     )?
-                    .execute(params![key.tenant, key.caller, key.key, instance])?;
-                Ok(Begin::Abandoned(Box::new(begun(&record.intent, intent)?)))
+                    .execute(params![key.tenant, key.caller, key.key, instance, record.instance])?;
+                if taken == 0 {
+                    return Ok(Begin::Running);
+                }
+                Ok(Begin::Abandoned(Box::new(begun(&record.intent, intent.clone())?)))
             })
             .await
     }
@@ -80,7 +89,7 @@ impl Idempotency for State {
         let (key, intent) = (key.clone(), json::to_text("intent", intent)?);
         let instance = self.store.instance().to_owned();
         self.store
-            .write(move |connection, now| {
+            .write_beside(move |connection, now| {
                 let restarted = connection
                     .prepare_cached(
                         "UPDATE idempotency SET intent = ?5, started_at = ?6 \
@@ -95,7 +104,7 @@ impl Idempotency for State {
     async fn abandon(&self, key: &IdempotencyKey) -> Result<()> {
         let (key, instance) = (key.clone(), self.store.instance().to_owned());
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 let abandoned = connection
                     .prepare_cached(
                         "UPDATE idempotency SET instance = ?5 \
@@ -116,7 +125,7 @@ impl Idempotency for State {
         let (key, answer) = (key.clone(), json::to_text("answer", answer)?);
         let instance = self.store.instance().to_owned();
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 let finished = connection
                     .prepare_cached(
                         "UPDATE idempotency SET answer = ?5, expires_at = ?6 \
@@ -131,7 +140,7 @@ impl Idempotency for State {
     async fn release(&self, key: &IdempotencyKey) -> Result<()> {
         let (key, instance) = (key.clone(), self.store.instance().to_owned());
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 connection
                     .prepare_cached(
                         "DELETE FROM idempotency \
@@ -144,11 +153,11 @@ impl Idempotency for State {
     }
 
     async fn sweep(&self, now: Time) -> Result<u64> {
-        let mut swept = 0;
+        let (mut swept, dead_after) = (0, self.store.dead_after());
         loop {
             let removed = self
                 .store
-                .write(move |connection, _now| remove_some(connection, now))
+                .write(move |connection, _now| remove_some(connection, now, dead_after))
                 .await?;
             swept += removed as u64;
             if removed < SWEEP_MAX_ROWS {
@@ -222,7 +231,7 @@ fn answered(record: &Record, request: Digest) -> Result<Option<Begin>> {
         .transpose()
 }
 
-/// Takes a key that nobody holds; an expired record under it goes.
+/// Takes a key where nobody holds it, and true then; an expired record under it goes.
 fn insert(
     connection: &Connection,
     key: &IdempotencyKey,
@@ -230,23 +239,26 @@ fn insert(
     intent: &str,
     instance: &str,
     now: Time,
-) -> Attempt<()> {
-    connection
+) -> Attempt<bool> {
+    let taken = connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO idempotency (tenant, caller, key, request, intent, instance, started_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO idempotency (tenant, caller, key, request, intent, instance, started_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+             ON CONFLICT (tenant, caller, key) DO UPDATE SET request = excluded.request, intent = excluded.intent, \
+             instance = excluded.instance, started_at = excluded.started_at, answer = NULL, expires_at = NULL \
+             WHERE idempotency.expires_at <= ?7",
         )?
         .execute(params![key.tenant, key.caller, key.key, request.as_bytes(), intent, instance, Micros(now)])?;
-    Ok(())
+    Ok(taken > 0)
 }
 
-fn lives(connection: &Connection, instance: &str, now: Time) -> Attempt<bool> {
+fn lives(connection: &Connection, instance: &str, dead_before: Time) -> Attempt<bool> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM instances WHERE id = ?1 AND heartbeat_at > ?2")?
-        .exists(params![instance, Micros(earlier(now, DEAD_AFTER))])?)
+        .exists(params![instance, Micros(dead_before)])?)
 }
 
-fn remove_some(connection: &Connection, now: Time) -> Attempt<usize> {
+fn remove_some(connection: &Connection, now: Time, dead_after: Duration) -> Attempt<usize> {
     let expired = connection
         .prepare_cached(
             "DELETE FROM idempotency WHERE number IN (SELECT number FROM idempotency WHERE expires_at <= ?1 LIMIT ?2)",
@@ -260,7 +272,7 @@ fn remove_some(connection: &Connection, now: Time) -> Attempt<usize> {
         )?
         .execute(params![
             Micros(earlier(now, ABANDONED_RETENTION)),
-            Micros(earlier(now, DEAD_AFTER)),
+            Micros(earlier(now, dead_after)),
             SWEEP_MAX_ROWS - expired
         ])?;
     Ok(expired + abandoned)

@@ -8,8 +8,6 @@ use async_trait::async_trait;
 use backend::ports::{Arriving, IntentQuery, IntentRecord, IntentState, Intents, PlaceQuery};
 use backend::{Cursor, Page, Result, Write};
 use conversation::Time;
-use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,7 +15,7 @@ use super::State;
 use crate::failure::Attempt;
 use crate::json;
 use crate::keyset::bounded;
-use crate::sqlite::{DEAD_AFTER, Micros, earlier};
+use crate::sql::{Connection, Micros, Value, earlier, params, params_from_iter};
 
 /// The columns that [`read_all`] reads, in its order.
 const COLUMNS: &str = "i.number, i.started_at, i.state, i.detail, i.record";
@@ -37,23 +35,25 @@ impl Intents for State {
         let record = record.clone();
         let instance = self.store.instance().to_owned();
         self.store
-            .write(move |connection, _now| store(connection, &record, &text, &instance))
+            .write_beside(move |connection, _now| store(connection, &record, &text, &instance))
             .await
     }
 
     async fn end(&self, id: Uuid) -> Result<()> {
-        self.store.write_soon(move |connection, _now| {
-            connection
-                .prepare_cached("DELETE FROM intents WHERE id = ?1")?
-                .execute(params![id.as_bytes()])?;
-            Ok(())
-        })
+        self.store
+            .write_soon(move |connection, _now| {
+                connection
+                    .prepare_cached("DELETE FROM intents WHERE id = ?1")?
+                    .execute(params![id.as_bytes()])?;
+                Ok(())
+            })
+            .await
     }
 
     async fn note(&self, id: Uuid, state: IntentState, detail: &str) -> Result<()> {
         let detail = detail.to_owned();
         self.store
-            .write(move |connection, _now| {
+            .write_beside(move |connection, _now| {
                 connection
                     .prepare_cached("UPDATE intents SET state = ?2, detail = ?3 WHERE id = ?1")?
                     .execute(params![id.as_bytes(), number_of(state), detail])?;
@@ -63,18 +63,20 @@ impl Intents for State {
     }
 
     async fn tried(&self, id: Uuid) -> Result<()> {
-        self.store.write_soon(move |connection, now| {
-            connection
-                .prepare_cached("UPDATE intents SET tried_at = ?2 WHERE id = ?1")?
-                .execute(params![id.as_bytes(), Micros(now)])?;
-            Ok(())
-        })
+        self.store
+            .write_soon(move |connection, now| {
+                connection
+                    .prepare_cached("UPDATE intents SET tried_at = ?2 WHERE id = ?1")?
+                    .execute(params![id.as_bytes(), Micros(now)])?;
+                Ok(())
+            })
+            .await
     }
 
     async fn abandoned(&self, overdue: Time, limit: usize) -> Result<Vec<IntentRecord>> {
-        let instance = self.store.instance();
+        let (instance, dead_after) = (self.store.instance(), self.store.dead_after());
         let items = self
-            .after_ends(|connection| abandoned(connection, instance, overdue, limit))
+            .after_ends(|connection| abandoned(connection, instance, overdue, limit, dead_after))
             .await?;
         Ok(items.into_iter().filter_map(Item::read).collect())
     }
@@ -132,12 +134,13 @@ impl State {
         &self,
         read: impl Fn(&Connection) -> Attempt<Vec<Item>> + Send + Sync,
     ) -> Result<Vec<Item>> {
-        let items = self.store.read(&read)?;
-        if items.is_empty() {
+        let items = self.store.read(&read).await?;
+        // Where several processes write, ends are not handed over.
+        if items.is_empty() || self.store.is_shared() {
             return Ok(items);
         }
         self.store.write(|_connection, _now| Ok(())).await?;
-        self.store.read(&read)
+        self.store.read(&read).await
     }
 }
 
@@ -172,14 +175,15 @@ fn abandoned(
     instance: &str,
     overdue: Time,
     limit: usize,
+    dead_after: Duration,
 ) -> Attempt<Vec<Item>> {
-    let dead_before = Micros(earlier(Time::now(), DEAD_AFTER));
+    let dead_before = Micros(earlier(connection.now()?, dead_after));
     let backends = connection
         .prepare_cached(
             "SELECT DISTINCT backend FROM intents WHERE state = 0 AND migration IS NULL",
         )?
-        .query_map([], |row| row.get::<_, String>(0))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+        .query_map(params![], |row| row.get::<_, String>(0))?
+        .collect::<crate::sql::Result<Vec<_>>>()?;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM intents i WHERE i.state = 0 AND i.migration IS NULL AND i.backend = ?5 AND CASE i.instance WHEN ?1 \
          THEN i.deadline_at < ?2 ELSE NOT EXISTS \
@@ -262,7 +266,7 @@ pub(super) fn arriving(
     ])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        let text = row.get_ref(0)?.as_str().map_err(crate::sql::Error::from)?;
         let record = match json::from_text::<IntentRecord>("intent", text) {
             Ok(record) => record,
             // It must not keep the conversation from being read. Whoever lists the intents says it louder than each
@@ -316,7 +320,7 @@ fn select(query: &IntentQuery, after: Option<Place>, limit: usize) -> (String, V
     (sql, values)
 }
 
-fn read_all(mut rows: rusqlite::Rows<'_>) -> Attempt<Vec<Item>> {
+fn read_all(mut rows: crate::sql::Rows<'_>) -> Attempt<Vec<Item>> {
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {
         items.push(Item {

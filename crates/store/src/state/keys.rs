@@ -4,24 +4,23 @@ use async_trait::async_trait;
 use backend::ports::{KeyRecord, Keys};
 use backend::{Error, Kind, Result};
 use conversation::{Digest, Time};
-use rusqlite::{Row, params};
 
 use super::State;
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Micros, Row, params};
 
 #[async_trait]
 impl Keys for State {
     async fn find(&self, id: &str) -> Result<Option<KeyRecord>> {
         self.store.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT id, tenant, name, secret_hash, scopes, user, created_at, expires_at, revoked_at \
+                "SELECT id, tenant, name, secret_hash, scopes, \"user\", created_at, expires_at, revoked_at \
                  FROM keys WHERE id = ?1",
             )?;
             let mut rows = statement.query(params![id])?;
-            rows.next()?.map(read).transpose()
-        })
+            rows.next()?.map(|row| read(&row)).transpose()
+        }).await
     }
 
     async fn insert(&self, key: &KeyRecord) -> Result<()> {
@@ -30,7 +29,7 @@ impl Keys for State {
             .write(move |connection, _now| {
                 let inserted = connection
                     .prepare_cached(
-                        "INSERT INTO keys (id, tenant, name, secret_hash, scopes, user, created_at, expires_at, revoked_at) \
+                        "INSERT INTO keys (id, tenant, name, secret_hash, scopes, \"user\", created_at, expires_at, revoked_at) \
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
                     )?
                     .execute(params![
@@ -69,16 +68,16 @@ impl Keys for State {
     async fn list(&self, tenant: Option<&str>) -> Result<Vec<KeyRecord>> {
         self.store.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT id, tenant, name, secret_hash, scopes, user, created_at, expires_at, revoked_at \
-                 FROM keys WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created_at, id",
+                "SELECT id, tenant, name, secret_hash, scopes, \"user\", created_at, expires_at, revoked_at \
+                 FROM keys WHERE tenant = ?1 OR ?1 IS NULL ORDER BY created_at, id",
             )?;
             let mut rows = statement.query(params![tenant])?;
             let mut keys = Vec::new();
             while let Some(row) = rows.next()? {
-                keys.push(read(row)?);
+                keys.push(read(&row)?);
             }
             Ok(keys)
-        })
+        }).await
     }
 }
 

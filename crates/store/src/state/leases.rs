@@ -1,16 +1,43 @@
-//! Leases, in memory: one process at a time serves from a SQLite database, so a lease that its process took into its
-//! grave is free. On the disk it would cost each write to a vendor two commits more.
+//! Leases: in memory where one process serves, in the database where several do.
+//!
+//! One process at a time serves from a SQLite file, so a lease that its process took into its grave is free. On the disk
+//! it would cost each write to a vendor two commits more.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use backend::Result;
 use backend::ports::{Lease, Leases};
+use backend::{Error, Kind, Result};
 use conversation::Time;
 
 use super::State;
+use crate::failure::Attempt;
+use crate::sql::{Connection, LOCKED, params};
+
+/// Refuses what is written under a lease that somebody else has taken since: nobody does before this transaction ends.
+/// Where one process serves, its memory tells the holder before.
+pub(crate) fn check_fence(connection: &Connection, fence: Option<u64>) -> Attempt<()> {
+    let Some(fence) = fence.filter(|_| connection.is_shared()) else {
+        return Ok(());
+    };
+    let is_held = connection
+        .prepare_cached(&format!("SELECT 1 FROM leases WHERE fence = ?1{LOCKED}"))?
+        .exists(params![fence])?;
+    if is_held {
+        return Ok(());
+    }
+    Err(outdated().into())
+}
+
+/// Somebody else changes the conversation by now.
+pub(crate) fn outdated() -> Error {
+    Error::new(
+        Kind::Busy,
+        "the conversation was changed under a newer lease",
+    )
+}
 
 /// The leases of one serving process. Bounded by the writes in work: what expired is forgotten when it is met, or when
 /// the number of leases has doubled.
@@ -66,6 +93,9 @@ impl Held {
 #[async_trait]
 impl Leases for State {
     async fn acquire(&self, name: &str, ttl: Duration) -> Result<Option<Lease>> {
+        if let Some(postgres) = self.store.postgres() {
+            return postgres.acquire(name, ttl).await;
+        }
         let mut held = self.store.leases().lock();
         if held.live(name).is_some() {
             return Ok(None);
@@ -80,6 +110,9 @@ impl Leases for State {
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool> {
+        if let Some(postgres) = self.store.postgres() {
+            return postgres.renew(lease, ttl).await;
+        }
         let mut held = self.store.leases().lock();
         let is_held = held
             .live(&lease.name)
@@ -91,6 +124,9 @@ impl Leases for State {
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
+        if let Some(postgres) = self.store.postgres() {
+            return postgres.release(lease).await;
+        }
         let mut held = self.store.leases().lock();
         let is_theirs = held
             .by_name

@@ -8,12 +8,11 @@ use backend::ports::{
 use backend::{Location, Result};
 use conversation::{ConversationId, Digest, MessageId};
 
-use rusqlite::Connection;
-
 use super::State;
 use crate::failure::Attempt;
 use crate::json;
 use crate::keyset::bounded;
+use crate::sql::Connection;
 
 pub(super) mod copied;
 mod findings;
@@ -48,10 +47,11 @@ impl Ledger for State {
     async fn migration(&self, id: MigrationId) -> Result<Option<MigrationRecord>> {
         self.store
             .read(|connection| migrations::find(connection, id))
+            .await
     }
 
     async fn migrations(&self) -> Result<Vec<MigrationRecord>> {
-        self.store.read(migrations::all)
+        self.store.read(migrations::all).await
     }
 
     async fn put_items(&self, migration: MigrationId, items: &[Item]) -> Result<()> {
@@ -75,22 +75,26 @@ impl Ledger for State {
     ) -> Result<Option<Item>> {
         self.store
             .read(|connection| items::find(connection, migration, conversation))
+            .await
     }
 
     async fn items(&self, migration: MigrationId, query: &ItemQuery) -> Result<Vec<Item>> {
         let limit = bounded(query.limit)?;
         self.store
             .read_together(|connection| items::page(connection, migration, query, limit))
+            .await
     }
 
     async fn tally(&self, migration: MigrationId) -> Result<Vec<Tally>> {
         self.store
             .read(|connection| items::tally(connection, migration))
+            .await
     }
 
     async fn migrations_of(&self, conversation: ConversationId) -> Result<Vec<MigrationId>> {
         self.store
             .read(|connection| items::migrations_of(connection, conversation))
+            .await
     }
 
     async fn replace_findings(
@@ -105,7 +109,12 @@ impl Ledger for State {
             .map(|finding| json::to_text("finding", finding))
             .collect::<Result<Vec<_>>>()?;
         // Most conversations have none, before and after.
-        if texts.is_empty() && !self.store.read(|connection| of.has_some(connection))? {
+        if texts.is_empty()
+            && !self
+                .store
+                .read(|connection| of.has_some(connection))
+                .await?
+        {
             return Ok(());
         }
         self.store
@@ -143,7 +152,7 @@ impl Ledger for State {
         conversation: Option<ConversationId>,
     ) -> Result<Vec<Finding>> {
         let of = findings::Of::new(migration, conversation);
-        self.store.read(|connection| of.read(connection))
+        self.store.read(|connection| of.read(connection)).await
     }
 
     async fn findings(
@@ -155,16 +164,19 @@ impl Ledger for State {
         let limit = bounded(limit)?;
         self.store
             .read_together(|connection| findings::page(connection, migration, after, limit))
+            .await
     }
 
     async fn place(&self, at: &PlaceQuery) -> Result<Option<(Location, Option<Digest>)>> {
         self.store
             .read_together(|connection| places::find(connection, at))
+            .await
     }
 
     async fn places(&self, conversation: ConversationId) -> Result<Vec<Location>> {
         self.store
             .read_together(|connection| places::all(connection, conversation))
+            .await
     }
 
     async fn copied(
@@ -174,10 +186,13 @@ impl Ledger for State {
     ) -> Result<Vec<Option<CopiedMessage>>> {
         self.store
             .read(|connection| copied::of_messages(connection, at, messages))
+            .await
     }
 
     async fn copied_count(&self, at: &CopyAt) -> Result<u64> {
-        self.store.read(|connection| copied::count(connection, at))
+        self.store
+            .read(|connection| copied::count(connection, at))
+            .await
     }
 
     async fn copied_after(
@@ -189,11 +204,13 @@ impl Ledger for State {
         let limit = bounded(limit)?;
         self.store
             .read(|connection| copied::after(connection, at, after, limit))
+            .await
     }
 
     async fn is_copy(&self, at: &PlaceQuery, native: &MessageId) -> Result<bool> {
         self.store
             .read(|connection| copied::is_known(connection, at, native))
+            .await
     }
 
     async fn record(&self, migration: MigrationId, at: &CopyAt, step: &Step) -> Result<()> {

@@ -4,8 +4,6 @@ use backend::ports::DirectoryEntry;
 use backend::{
     ConversationFilter, ConversationQuery, Cursor, Order, Page, Principal, Result, Scope, SortKey,
 };
-use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::State;
@@ -14,6 +12,7 @@ use super::terms::{self, Term};
 use crate::failure::Attempt;
 use crate::json;
 use crate::keyset::{Walk, order_name, page_size};
+use crate::sql::{Connection, Value, params, params_from_iter};
 
 /// A term with fewer entries than this leads: its entries are looked up and sorted. With more, the list is walked in
 /// its order and each entry is asked for the term.
@@ -80,7 +79,7 @@ impl Select {
         }
         let values = json::to_text("filter", &values)?;
         self.push(
-            &format!(" AND d.{column} IN (SELECT value FROM json_each(?))"),
+            &format!(" AND d.{column} IN (SELECT j.value FROM json_each(?) j)"),
             [Value::Text(values)],
         );
         Ok(())
@@ -88,7 +87,7 @@ impl Select {
 }
 
 impl State {
-    pub(super) fn page(
+    pub(super) async fn page(
         &self,
         principal: &Principal,
         query: &ConversationQuery,
@@ -98,39 +97,45 @@ impl State {
         let list = name_of(principal, query)?;
         let walk: Walk<Place> = Walk::of_conversations(&query.page, &list)?;
         let lists = lists_of(principal, query, &terms);
-        let found = self.store.read_together(|connection| {
-            let items = read_lists(
-                connection,
-                &lists,
-                walk.start.as_ref(),
-                walk.descending,
-                size + 1,
-            )?;
-            walk.cut(items, size, |nearest| {
-                let behind = read_lists(connection, &lists, Some(nearest), !walk.descending, 1)?;
-                Ok(!behind.is_empty())
+        let found = self
+            .store
+            .read_together(|connection| {
+                let items = read_lists(
+                    connection,
+                    &lists,
+                    walk.start.as_ref(),
+                    walk.descending,
+                    size + 1,
+                )?;
+                walk.cut(items, size, |nearest| {
+                    let behind =
+                        read_lists(connection, &lists, Some(nearest), !walk.descending, 1)?;
+                    Ok(!behind.is_empty())
+                })
             })
-        })?;
+            .await?;
         found.into_page(&list)
     }
 
-    pub(super) fn count_list(
+    pub(super) async fn count_list(
         &self,
         principal: &Principal,
         query: &ConversationQuery,
     ) -> Result<u64> {
         let terms = terms::of_filter(&query.filter)?;
         let lists = lists_of(principal, query, &terms);
-        self.store.read_together(|connection| {
-            let mut count = 0;
-            for list in &lists {
-                count += list.count(connection)?;
-            }
-            Ok(count)
-        })
+        self.store
+            .read_together(|connection| {
+                let mut count = 0;
+                for list in &lists {
+                    count += list.count(connection)?;
+                }
+                Ok(count)
+            })
+            .await
     }
 
-    pub(super) fn cursor_of(
+    pub(super) async fn cursor_of(
         &self,
         principal: &Principal,
         query: &ConversationQuery,
@@ -157,7 +162,8 @@ impl State {
                         .filter(|last| *last < places.len())
                         .map(|last| places.swap_remove(last)))
                 }
-            })?;
+            })
+            .await?;
         let list = name_of(principal, query)?;
         last.map(|place| Cursor::encode(&list, &place)).transpose()
     }
@@ -240,7 +246,7 @@ impl List<'_> {
         let mut rows = statement.query(params_from_iter(select.values))?;
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
-            let entry = read(row)?;
+            let entry = read(&row)?;
             items.push((
                 Place(
                     Key::of(&entry, self.query.sort),
@@ -414,7 +420,7 @@ impl List<'_> {
             let entries: i64 = connection
                 .prepare_cached(
                     "SELECT count(*) FROM (SELECT 1 FROM directory_terms \
-                     WHERE tenant = ?1 AND field = ?2 AND value = ?3 LIMIT ?4)",
+                     WHERE tenant = ?1 AND field = ?2 AND value = ?3 LIMIT ?4) counted",
                 )?
                 .query_row(
                     params![self.tenant, field, value, LEADING_MAX_ENTRIES],

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use backend::ports::{Arriving, Names, PlaceQuery};
 use backend::{Error, Kind, Result};
 use conversation::{AttachmentId, MessageId, Time};
-use rusqlite::params;
 use serde::Serialize;
 
 use super::{State, intents};
 use crate::json;
+use crate::sql::params;
 
 /// For each of a list, where it is known: the other id. CROSS JOIN keeps this order: a lookup for each.
 pub(crate) const MESSAGE_NATIVES: &str = "SELECT j.key, m.native FROM json_each(?3) j CROSS JOIN copied_messages m \
@@ -33,7 +33,7 @@ impl Names for State {
         at: &PlaceQuery,
         public: &[MessageId],
     ) -> Result<Vec<Option<MessageId>>> {
-        self.other_ids(MESSAGE_NATIVES, at, public)
+        self.other_ids(MESSAGE_NATIVES, at, public).await
     }
 
     async fn message_publics(
@@ -41,7 +41,7 @@ impl Names for State {
         at: &PlaceQuery,
         native: &[MessageId],
     ) -> Result<Vec<Option<MessageId>>> {
-        self.other_ids(MESSAGE_PUBLICS, at, native)
+        self.other_ids(MESSAGE_PUBLICS, at, native).await
     }
 
     /// One that is known to be there is always named, also where it has the same id: a copy tells by that whether the
@@ -51,7 +51,7 @@ impl Names for State {
         at: &PlaceQuery,
         public: &[AttachmentId],
     ) -> Result<Vec<Option<AttachmentId>>> {
-        self.other_ids(ATTACHMENT_NATIVES, at, public)
+        self.other_ids(ATTACHMENT_NATIVES, at, public).await
     }
 
     async fn attachment_publics(
@@ -59,18 +59,19 @@ impl Names for State {
         at: &PlaceQuery,
         native: &[AttachmentId],
     ) -> Result<Vec<Option<AttachmentId>>> {
-        self.other_ids(ATTACHMENT_PUBLICS, at, native)
+        self.other_ids(ATTACHMENT_PUBLICS, at, native).await
     }
 
     async fn arriving(&self, at: &PlaceQuery) -> Result<Vec<Arriving>> {
         let now = Time::now();
         self.store
             .read(|connection| intents::arriving(connection, at, now))
+            .await
     }
 }
 
 impl State {
-    fn other_ids<T: Serialize + FromStr + Clone>(
+    async fn other_ids<T: Serialize + FromStr + Clone + Send + Sync>(
         &self,
         sql: &str,
         at: &PlaceQuery,
@@ -81,22 +82,24 @@ impl State {
             return Ok(others);
         }
         let list = json::to_text("list of ids", ids)?;
-        self.store.read(|connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let mut rows =
-                statement.query(params![at.conversation.to_string(), at.backend, list])?;
-            while let Some(row) = rows.next()? {
-                let place: usize = row.get(0)?;
-                let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-                let other = text
-                    .parse()
-                    .map_err(|_| Error::new(Kind::Internal, "a stored id is none"))?;
-                if let Some(slot) = others.get_mut(place) {
-                    *slot = Some(other);
+        self.store
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(sql)?;
+                let mut rows =
+                    statement.query(params![at.conversation.to_string(), at.backend, list])?;
+                while let Some(row) = rows.next()? {
+                    let place: usize = row.get(0)?;
+                    let text = row.get_ref(1)?.as_str().map_err(crate::sql::Error::from)?;
+                    let other = text
+                        .parse()
+                        .map_err(|_| Error::new(Kind::Internal, "a stored id is none"))?;
+                    if let Some(slot) = others.get_mut(place) {
+                        *slot = Some(other);
+                    }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })
+            .await?;
         Ok(others)
     }
 }

@@ -8,10 +8,10 @@ use backend::ports::{
 };
 use backend::{Page, Result};
 use conversation::MessageId;
-use rusqlite::{Connection, params};
 
 use super::State;
 use crate::failure::Attempt;
+use crate::sql::{Connection, params};
 
 mod changes;
 mod conversations;
@@ -37,6 +37,7 @@ impl OverlayState for State {
         }
         self.store
             .read(|connection| conversations::read(connection, at))
+            .await
     }
 
     async fn message_fields(&self, at: &KeptAt, ids: &[MessageId]) -> Result<Vec<KeptField>> {
@@ -45,37 +46,43 @@ impl OverlayState for State {
         }
         self.store
             .read(|connection| fields::of_messages(connection, at, ids))
+            .await
     }
 
     async fn messages(&self, at: &KeptAt, page: &KeptPage) -> Result<Vec<KeptMessage>> {
         self.store
             .read(|connection| messages::page(connection, at, page))
+            .await
     }
 
     async fn message(&self, at: &KeptAt, id: &MessageId) -> Result<Option<KeptMessage>> {
         self.store
             .read(|connection| messages::find(connection, at, id))
+            .await
     }
 
     async fn index(&self, at: &KeptAt) -> Result<Vec<Indexed>> {
         self.store
             .read(|connection| messages::index(connection, at))
+            .await
     }
 
     async fn sendings(&self, at: &KeptAt) -> Result<Vec<Sending>> {
-        self.store.read(|connection| sendings::read(connection, at))
+        self.store
+            .read(|connection| sendings::read(connection, at))
+            .await
     }
 
     async fn apply(&self, at: &KeptAt, fence: Option<u64>, changes: Vec<Change>) -> Result<()> {
         let changes = changes::prepare(changes)?;
         let at = at.clone();
         self.store
-            .write(move |connection, _now| changes::apply(connection, &at, fence, &changes))
+            .write_beside(move |connection, _now| changes::apply(connection, &at, fence, &changes))
             .await
     }
 
     async fn drifted(&self, query: &DriftQuery) -> Result<Page<DriftedField>> {
-        self.page_of_drifted(query)
+        self.page_of_drifted(query).await
     }
 }
 

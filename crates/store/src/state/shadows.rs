@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use backend::Result;
 use backend::ports::{ShadowDifference, ShadowLog, ShadowQuery};
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::{State, documents};
 use crate::failure::Attempt;
 use crate::json;
 use crate::keyset::bounded;
+use crate::sql::{Connection, params};
 
 /// How many are kept.
 const DIFFERENCES_KEPT: i64 = 10_000;
@@ -23,8 +23,9 @@ impl ShadowLog for State {
             .write(move |connection, _now| {
                 connection
                     .prepare_cached(
-                        "INSERT OR REPLACE INTO shadow_differences (id, conversation, shadow, operation, document) \
-                         VALUES (?1, ?2, ?3, ?4, ?5)",
+                        "INSERT INTO shadow_differences (id, conversation, shadow, operation, document) \
+                         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (conversation, shadow, operation) \
+                         DO UPDATE SET id = excluded.id, document = excluded.document",
                     )?
                     .execute(params![
                         difference.id.as_bytes(),
@@ -51,11 +52,11 @@ impl ShadowLog for State {
         let found = self.store.read(|connection| {
             documents(
                 connection,
-                "SELECT document FROM shadow_differences WHERE id < ?1 AND (?2 IS NULL OR conversation = ?2) \
-                 AND (?3 IS NULL OR shadow = ?3) ORDER BY id DESC LIMIT ?4",
+                "SELECT document FROM shadow_differences WHERE id < ?1 AND (conversation = ?2 OR ?2 IS NULL) \
+                 AND (shadow = ?3 OR ?3 IS NULL) ORDER BY id DESC LIMIT ?4",
                 params![before.as_bytes(), conversation, query.shadow, limit],
             )
-        })?;
+        }).await?;
         found
             .iter()
             .map(|text| json::from_text("difference", text))

@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use backend::Result;
 use backend::ports::{DirectoryEntry, DirectoryWalk, MigrationFilter};
 use conversation::ConversationId;
-use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
 
 use super::State;
 use super::directory::{COLUMNS, read};
@@ -14,18 +12,20 @@ use super::terms;
 use crate::failure::Attempt;
 use crate::json;
 use crate::keyset::bounded;
+use crate::sql::{Connection, Value, params_from_iter};
 
 /// Of a list of ids so many are looked up at once.
 const IDS_AT_ONCE: usize = 500;
 
 impl State {
-    pub(super) fn walk_entries(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>> {
+    pub(super) async fn walk_entries(&self, walk: &DirectoryWalk) -> Result<Vec<DirectoryEntry>> {
         let limit = bounded(walk.limit)?;
         if walk.filter.ids.is_empty() {
             let (sql, values) = select(walk, None, limit)?;
             return self
                 .store
-                .read(|connection| read_all(connection, &sql, &values));
+                .read(|connection| read_all(connection, &sql, &values))
+                .await;
         }
         // In the order of their spelling, as everything else here.
         let after = walk.after.map(|after| after.to_string());
@@ -42,7 +42,8 @@ impl State {
             let (sql, values) = select(walk, Some(ids), limit - entries.len())?;
             entries.extend(
                 self.store
-                    .read(|connection| read_all(connection, &sql, &values))?,
+                    .read(|connection| read_all(connection, &sql, &values))
+                    .await?,
             );
             if entries.len() >= limit {
                 break;
@@ -57,7 +58,7 @@ fn read_all(connection: &Connection, sql: &str, values: &[Value]) -> Attempt<Vec
     let mut rows = statement.query(params_from_iter(values))?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        entries.push(read(row)?);
+        entries.push(read(&row)?);
     }
     Ok(entries)
 }
@@ -111,7 +112,7 @@ pub(super) fn select(
             .map(|owner| (&*owner.tenant, &*owner.user))
             .collect();
         select.push(
-            " AND (+d.tenant, +d.owner) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+            " AND (+d.tenant, +d.owner) IN (SELECT j.value ->> 0, j.value ->> 1 FROM json_each(?) j)",
             [Value::Text(json::to_text("list of owners", &owners)?)],
         );
     }
@@ -126,7 +127,7 @@ pub(super) fn select(
     if !status.is_empty() {
         let status: Vec<&str> = status.iter().map(|status| status.as_str()).collect();
         select.push(
-            " AND +d.status IN (SELECT value FROM json_each(?))",
+            " AND +d.status IN (SELECT j.value FROM json_each(?) j)",
             [text_list(&status)?],
         );
     }

@@ -4,7 +4,7 @@ use backend::Kind;
 use backend::ports::{ConfigHistory as _, ConfigVersion};
 use conversation::Time;
 use secrecy::{ExposeSecret as _, SecretString};
-use store::{SealingKey, Store, StoreConfig};
+use store::SealingKey;
 
 use crate::support::open;
 
@@ -58,19 +58,14 @@ async fn texts_are_sealed_in_the_file_and_open_with_their_key_only() {
     state.add(&version("start"), &text).await.unwrap();
     drop(state);
     store.close().await.unwrap();
-    let mut database = None;
-    for file in std::fs::read_dir(directory.path()).unwrap() {
-        let path = file.unwrap().path();
+    for path in directory.files() {
         let bytes = std::fs::read(&path).unwrap();
         let found = bytes
             .windows(canary.len())
             .any(|window| window == canary.as_bytes());
         assert!(!found, "{}", path.display());
-        if path.extension().is_some_and(|extension| extension == "db") {
-            database = Some(path);
-        }
     }
-    let store = Store::open(StoreConfig::at(database.unwrap())).unwrap();
+    let store = directory.open();
     let other = store.state(&SealingKey::from_bytes([9; 32])).unwrap();
     let error = other.text(1).await.unwrap_err();
     assert_eq!(error.kind, Kind::Internal);

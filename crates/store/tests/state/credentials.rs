@@ -5,6 +5,7 @@ use backend::ports::{Bootstrap, Bootstraps as _, CredentialName, Credentials};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{SealingKey, Store, StoreConfig};
 
+use crate::home;
 use crate::support::{open, open_in};
 
 fn name(reference: &str) -> CredentialName {
@@ -34,8 +35,8 @@ async fn credentials_are_sealed_in_the_file_and_open_again() {
     assert!(state.get(&name("user:acme/bob")).await.unwrap().is_none());
     assert_eq!(state.names().await.unwrap(), vec![name("user:acme/ann")]);
     store.close().await.unwrap();
-    for file in std::fs::read_dir(directory.path()).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+    for file in directory.files() {
+        let bytes = std::fs::read(file).unwrap();
         assert!(
             !bytes
                 .windows(canary.len())
@@ -75,12 +76,9 @@ async fn a_wrong_sealing_key_is_refused_at_open_and_a_moved_secret_does_not_open
         "{}",
         error.message
     );
+    home::beside(&store, "UPDATE credentials SET reference = 'b'");
     store.close().await.unwrap();
-    let other = rusqlite::Connection::open(directory.path().join("dragoman.db")).unwrap();
-    other
-        .execute("UPDATE credentials SET reference = 'b'", [])
-        .unwrap();
-    drop((state, store, other));
+    drop((state, store));
     let (_store, state) = open_in(&directory);
     let error = state.get(&name("b")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Internal);

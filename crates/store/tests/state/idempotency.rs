@@ -5,6 +5,7 @@ use backend::{Intent, Kind, Write};
 use conversation::{Digest, NewConversation, Time};
 use uuid::Uuid;
 
+use crate::home;
 use crate::support::{open, open_in};
 
 fn idempotency_key(tenant: &str) -> IdempotencyKey {
@@ -169,22 +170,18 @@ async fn a_record_of_another_process_is_left_alone_while_that_lives() {
         Begin::Run
     );
     // As another replica would have left it.
-    let other = rusqlite::Connection::open(store.path()).unwrap();
-    other
-        .execute("UPDATE idempotency SET instance = 'other'", [])
-        .unwrap();
+    home::beside(&store, "UPDATE idempotency SET instance = 'other'");
     let beat = |seconds_ago: i64| {
         let at = Time::now()
             .saturating_add_micros(-seconds_ago * 1_000_000)
             .as_micros();
-        other
-            .execute(
-                "INSERT OR REPLACE INTO instances (id, heartbeat_at) VALUES ('other', ?1)",
-                [at],
-            )
-            .unwrap();
+        let sql = format!(
+            "INSERT INTO instances (id, heartbeat_at) VALUES ('other', {at}) \
+             ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at"
+        );
+        home::beside(&store, &sql);
     };
-    beat(0);
+    beat(-600);
     assert_eq!(
         state.begin(&key, request, &intent).await.unwrap(),
         Begin::Running
@@ -231,13 +228,16 @@ async fn a_record_in_another_versions_words_is_taken_over_with_the_repeats() {
     let (directory, store, state) = open();
     let (key, request, first) = (idempotency_key("acme"), Digest::of(b"request"), intent());
     state.begin(&key, request, &first).await.unwrap();
-    rusqlite::Connection::open(store.path())
-        .unwrap()
-        .execute(
-            "UPDATE idempotency SET intent = json_set(intent, '$.write', json('{\"update_message\":{\"subject\":\"x\"}}'))",
-            [],
-        )
-        .unwrap();
+    let other = r#"{"update_message":{"subject":"x"}}"#;
+    let sql = match store.path() {
+        Some(_) => {
+            format!("UPDATE idempotency SET intent = json_set(intent, '$.write', json('{other}'))")
+        }
+        None => format!(
+            "UPDATE idempotency SET intent = jsonb_set(intent::jsonb, '{{write}}', '{other}')"
+        ),
+    };
+    home::beside(&store, &sql);
     drop((state, store));
     let (_store, state) = open_in(&directory);
     let repeat = Intent {

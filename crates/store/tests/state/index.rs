@@ -5,6 +5,7 @@ use backend::ports::{Change, Holder, IndexState, KeptAt, KeptPage, OverlayState 
 use conversation::MessageId;
 use store::State;
 
+use crate::home;
 use crate::support::{beside, field, id, index_of, kept, message, open};
 
 async fn shown(state: &State, at: &KeptAt) -> Vec<String> {
@@ -299,18 +300,14 @@ async fn counts_are_right_after_any_changes() {
         let result = state.apply(&at, None, vec![change]).await;
         assert!(hides || result.is_ok(), "{result:?}");
         let index = state.index(&at).await.unwrap();
-        let path = _store.path().to_owned();
-        let bound: usize = rusqlite::Connection::open(path)
-            .unwrap()
-            .query_row(
+        let bound = home::number(
+            &_store,
+            &format!(
                 "SELECT count(DISTINCT carrier) FROM overlay_bindings \
-                 WHERE gone = 0 AND (native IS NULL OR native = ?1)",
-                [home],
-                |row| row.get::<_, i64>(0),
-            )
-            .unwrap()
-            .try_into()
-            .unwrap();
+                 WHERE gone = 0 AND (native IS NULL OR native = '{home}')"
+            ),
+        );
+        let bound = usize::try_from(bound).unwrap();
         assert_eq!(
             counts(&state, &at).await,
             wanted(&index, bound, home),

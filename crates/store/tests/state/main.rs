@@ -16,6 +16,8 @@ mod erasure;
 mod explanations;
 mod facades;
 mod fields;
+#[path = "../support/home.rs"]
+mod home;
 mod idempotency;
 mod index;
 mod intents;

@@ -362,15 +362,19 @@ async fn another_processs_lock_is_told_and_nothing_was_changed() {
     let (directory, store, state) = open();
     let at = beside("vendor");
     drop((state, store));
+    // Only a file is locked as a whole.
+    if !directory.is_file() {
+        return;
+    }
     let config = store::StoreConfig {
         busy_timeout: std::time::Duration::from_millis(50),
-        ..store::StoreConfig::at(directory.path().join("dragoman.db"))
+        ..directory.config()
     };
     let store = store::Store::open(config).unwrap();
     let state = store
         .state(&store::SealingKey::from_bytes([7; 32]))
         .unwrap();
-    let other = rusqlite::Connection::open(store.path()).unwrap();
+    let other = rusqlite::Connection::open(store.path().unwrap()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let title = || vec![Change::Field(field(None, "/title"))];
     let error = state.apply(&at, None, title()).await.unwrap_err();

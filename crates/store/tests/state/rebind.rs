@@ -4,6 +4,7 @@ use backend::ports::{Change, Directory as _, Kept, NewDirectoryEntry, OverlaySta
 use backend::{ConversationQuery, Kind, Location, Outcome};
 use conversation::{ConversationId, NewConversation};
 
+use crate::home;
 use crate::support::{beside, field, kept, kept_rows, open, open_in, principal, seconds};
 
 fn entry(id: ConversationId, native: &str) -> NewDirectoryEntry {
@@ -57,15 +58,8 @@ async fn a_rebound_conversation_keeps_its_id_and_owner_and_is_found_at_its_new_p
     let located = state.locate(id).await.unwrap().unwrap();
     assert_eq!(located.location, second(id));
     // The first home never changes.
-    let first: (String, String) = rusqlite::Connection::open(store.path())
-        .unwrap()
-        .query_row(
-            "SELECT first_backend, first_native FROM directory",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .unwrap();
-    assert_eq!(first, ("vendor".to_owned(), "first".to_owned()));
+    let first = home::beside(&store, "SELECT first_backend, first_native FROM directory");
+    assert_eq!(first, [["vendor", "first"]]);
     // Found again at its new place, it is known.
     let again = entry(ConversationId::derive("vendor", "second"), "second");
     assert!(!state.insert(again).await.unwrap());

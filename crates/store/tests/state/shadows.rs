@@ -1,5 +1,6 @@
 //! Reads that a second backend answered otherwise: the newest ones, and none of an erased conversation.
 
+use crate::home;
 use backend::ports::{
     DifferenceKind, Erasure as _, FieldDifference, ShadowDifference, ShadowLog, ShadowQuery,
 };
@@ -99,24 +100,31 @@ async fn no_more_are_kept_than_the_newest() {
         "get_message",
     ))
     .unwrap();
-    {
-        let other = rusqlite::Connection::open(store.path()).unwrap();
-        let rows = other.execute(
-            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1) \
+    let last = KEPT;
+    let sql = match store.path() {
+        Some(_) => format!(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {last}) \
              INSERT INTO shadow_differences (id, conversation, shadow, operation, document) \
-             SELECT CAST(printf('%016d', n) AS BLOB), 'conversation ' || n, 'b', 'get_message', ?2 FROM n",
-            rusqlite::params![KEPT, document],
-        );
-        assert_eq!(rows.unwrap(), 10_000);
-    }
+             SELECT CAST(printf('%016d', n) AS BLOB), 'conversation ' || n, 'b', 'get_message', '{document}' FROM n"
+        ),
+        None => format!(
+            "INSERT INTO shadow_differences (id, conversation, shadow, operation, document) \
+             SELECT convert_to(lpad(n::text, 16, '0'), 'UTF8'), 'conversation ' || n, 'b', 'get_message', \
+             '{document}' FROM generate_series(1, {last}) n"
+        ),
+    };
+    home::beside(&store, &sql);
+    assert_eq!(
+        home::number(&store, "SELECT count(*) FROM shadow_differences"),
+        10_000
+    );
     let newest = difference(u128::MAX, ConversationId::from_bits(2), "b", "get_message");
     ShadowLog::note(&state, &newest).await.unwrap();
-    let other = rusqlite::Connection::open(store.path()).unwrap();
     let count = |of: &str| {
-        let sql = format!("SELECT count(*) FROM shadow_differences {of}");
-        other
-            .query_row(&sql, [], |row| row.get::<_, i64>(0))
-            .unwrap()
+        home::number(
+            &store,
+            &format!("SELECT count(*) FROM shadow_differences {of}"),
+        )
     };
     assert_eq!(count(""), KEPT);
     assert_eq!(count("WHERE conversation = 'conversation 1'"), 0);

@@ -8,17 +8,27 @@ use backend::{Location, Principal, Scope};
 use conversation::{
     ConversationId, Digest, MessageId, NewConversation, NewMessage, RawJson, Role, Time,
 };
-use store::{SealingKey, State, Store, StoreConfig};
-use tempfile::TempDir;
+use store::{SealingKey, State, Store};
 
-pub(crate) fn open() -> (TempDir, Store, State) {
-    let directory = tempfile::tempdir().unwrap();
+use crate::home::{self, Home};
+
+pub(crate) fn open() -> (Home, Store, State) {
+    let directory = Home::new();
     let (store, state) = open_in(&directory);
     (directory, store, state)
 }
 
-pub(crate) fn open_in(directory: &TempDir) -> (Store, State) {
-    let store = Store::open(StoreConfig::at(directory.path().join("dragoman.db"))).unwrap();
+pub(crate) fn open_in(directory: &Home) -> (Store, State) {
+    let store = directory.open();
+    if store.is_shared() {
+        // Tests say numbers of leases; here somebody must hold them.
+        home::beside(
+            &store,
+            "INSERT INTO leases (name, fence, expires_at) \
+             SELECT 'of tests ' || n, n, 9000000000000000 FROM generate_series(1, 20) n ON CONFLICT DO NOTHING; \
+             SELECT setval('lease_fences', greatest(1000, nextval('lease_fences')))",
+        );
+    }
     let state = store.state(&SealingKey::from_bytes([7; 32])).unwrap();
     (store, state)
 }
@@ -88,7 +98,6 @@ pub(crate) async fn kept(state: &State, at: &KeptAt) -> Kept {
 
 /// How many rows there are in every table of what is kept beside backends.
 pub(crate) fn kept_rows(store: &Store) -> i64 {
-    let other = rusqlite::Connection::open(store.path()).unwrap();
     [
         "conversations",
         "fields",
@@ -100,9 +109,7 @@ pub(crate) fn kept_rows(store: &Store) -> i64 {
     .into_iter()
     .map(|table| {
         let sql = format!("SELECT count(*) FROM overlay_{table}");
-        other
-            .query_row(&sql, [], |row| row.get::<_, i64>(0))
-            .unwrap()
+        home::number(store, &sql)
     })
     .sum()
 }

@@ -123,8 +123,9 @@ async fn of_database<T>(
     database: Database,
     work: impl AsyncFnOnce(&Reached) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let path = configuration.store.database_path();
-    if database == Database::MustExist && !path.is_file() {
+    if database == Database::MustExist
+        && let Some(path) = configuration.store.missing_file()
+    {
         return Err(no_database(&path));
     }
     match state::open_for_serving(configuration)? {
@@ -301,8 +302,9 @@ async fn serving_address(open: &OpenState) -> Result<Box<str>, Failure> {
         .with_delay(ADDRESS_PAUSE)
         .with_max_times(ADDRESS_ASKED);
     let ask = || async {
-        let serving = open.store.serving().map_err(Failure::runtime)?;
-        serving.map(|serving| serving.address).ok_or_else(|| {
+        let serving = open.store.serving().await.map_err(Failure::runtime)?;
+        let newest = serving.into_iter().next();
+        newest.map(|serving| serving.address).ok_or_else(|| {
             Failure::temporary(
                 "another process uses this database and does not say where it listens",
                 "is it of this version, and still starting? Try again in a moment",

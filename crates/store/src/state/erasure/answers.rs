@@ -1,8 +1,7 @@
 //! Stored answers to requests with an idempotency key, and those requests.
 
-use rusqlite::{Connection, params};
-
 use crate::failure::Attempt;
+use crate::sql::{Connection, params};
 
 /// The rows of those in which a text occurs.
 pub(super) fn with(connection: &Connection, text: &str) -> Attempt<Vec<i64>> {
@@ -11,7 +10,7 @@ pub(super) fn with(connection: &Connection, text: &str) -> Attempt<Vec<i64>> {
             "SELECT number FROM idempotency WHERE instr(answer, ?1) > 0 OR instr(intent, ?1) > 0",
         )?
         .query_map(params![text], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<crate::sql::Result<_>>()?;
     Ok(numbers)
 }
 

@@ -2,9 +2,9 @@
 //! comes back, and so do its places, so that a copy which a vendor still has is never taken for another conversation.
 
 use backend::ports::Erased;
-use rusqlite::{Connection, params};
 
 use crate::failure::Attempt;
+use crate::sql::{Connection, params};
 use crate::state::{directory, explanations, facades, ledger, overlay, shadows};
 
 /// Rows of what is kept beside a backend.
@@ -20,7 +20,7 @@ pub(super) fn erase(connection: &Connection, id: &str) -> Attempt<Erased> {
     let beside = connection
         .prepare_cached("SELECT number FROM overlay_conversations WHERE id = ?1")?
         .query_map(params![id], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<i64>>>()?;
+        .collect::<crate::sql::Result<Vec<i64>>>()?;
     let mut erased = Erased::default();
     for number in beside {
         for table in KEPT {

@@ -2,9 +2,9 @@
 
 use backend::ports::{Erased, KeptAt};
 use conversation::MessageId;
-use rusqlite::Connection;
 
 use crate::failure::Attempt;
+use crate::sql::Connection;
 use crate::state::{ledger, overlay};
 
 /// How a backend's message is shown whose own id is another one's public id.

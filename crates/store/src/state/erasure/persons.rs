@@ -1,12 +1,12 @@
 //! What is kept of a person apart from conversations.
 
 use backend::ports::{CredentialName, Erased, RosterEntry};
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use crate::backend::voter_of_user;
 use crate::failure::Attempt;
 use crate::json;
+use crate::sql::{Connection, params};
 use crate::state::ledger::migrations;
 use crate::state::{explanations, facades};
 
@@ -24,7 +24,7 @@ pub(super) fn votes(connection: &Connection, person: &RosterEntry) -> Attempt<Ve
             params![voter_of_user(&person.tenant, &person.user)],
             |row| row.get(0),
         )?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<crate::sql::Result<_>>()?;
     Ok(messages)
 }
 
@@ -47,7 +47,7 @@ pub(super) fn erase(
     let signing = connection
         .prepare_cached(
             "DELETE FROM credentials WHERE reference IN \
-             (SELECT 'signing/' || id FROM keys WHERE tenant = ?1 AND user = ?2) AND backend LIKE 'facade/%'",
+             (SELECT 'signing/' || id FROM keys WHERE tenant = ?1 AND \"user\" = ?2) AND backend LIKE 'facade/%'",
         )?
         .execute(params![tenant, user])? as u64;
     // Answers to others show them too, as participants and authors: an answer's body is JSON within JSON.
@@ -59,12 +59,12 @@ pub(super) fn erase(
         .prepare_cached(
             "DELETE FROM idempotency WHERE tenant = ?1 AND ((instr(caller, '/') > 0 \
              AND substr(caller, instr(caller, '/') + 1) = ?2) \
-             OR caller IN (SELECT id FROM keys WHERE tenant = ?1 AND user = ?2) \
+             OR caller IN (SELECT id FROM keys WHERE tenant = ?1 AND \"user\" = ?2) \
              OR instr(intent, ?3) > 0 OR instr(answer, ?3) > 0 OR instr(answer, ?4) > 0)",
         )?
         .execute(params![tenant, user, named, named_in_text])? as u64;
     let keys = connection
-        .prepare_cached("DELETE FROM keys WHERE tenant = ?1 AND user = ?2")?
+        .prepare_cached("DELETE FROM keys WHERE tenant = ?1 AND \"user\" = ?2")?
         .execute(params![tenant, user])? as u64;
     let intents = connection
         .prepare_cached(

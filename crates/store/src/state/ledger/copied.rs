@@ -6,10 +6,10 @@
 use backend::ports::{CopiedMessage, CopyAt, NewAttachmentCopy, NewCopy, PlaceQuery};
 use backend::{Error, Kind, Result};
 use conversation::{Digest, MessageId};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::failure::Attempt;
 use crate::json;
+use crate::sql::{Connection, OptionalExtension as _, Row, params};
 
 /// Those of a list that are at a place. CROSS JOIN keeps this order: a lookup for each.
 pub(super) const OF_MESSAGES: &str = "SELECT j.key, m.public, m.digest FROM json_each(?3) j CROSS JOIN copied_messages m \
@@ -39,7 +39,7 @@ pub(super) fn of_messages(
     while let Some(row) = rows.next()? {
         let place: usize = row.get(0)?;
         if let Some(slot) = copied.get_mut(place) {
-            *slot = Some(read(row, 1)?);
+            *slot = Some(read(&row, 1)?);
         }
     }
     Ok(copied)
@@ -68,7 +68,7 @@ pub(super) fn after(
     ])?;
     let mut copied = Vec::new();
     while let Some(row) = rows.next()? {
-        copied.push(read(row, 0)?);
+        copied.push(read(&row, 0)?);
     }
     Ok(copied)
 }
@@ -88,7 +88,7 @@ fn read(row: &Row<'_>, column: usize) -> Attempt<CopiedMessage> {
     let public = row
         .get_ref(column)?
         .as_str()
-        .map_err(rusqlite::Error::from)?;
+        .map_err(crate::sql::Error::from)?;
     Ok(CopiedMessage {
         public: read_id(public)?,
         digest: Digest::from_bytes(row.get(column + 1)?),
@@ -137,9 +137,10 @@ pub(super) fn drop_messages(
     messages: &[MessageId],
 ) -> Attempt<()> {
     let mut keep = connection.prepare_cached(
-        "INSERT OR REPLACE INTO former_messages (place, native, public) \
+        "INSERT INTO former_messages (place, native, public) \
          SELECT place, native, public FROM copied_messages \
-         WHERE place = ?1 AND public = ?2 AND native IS NOT NULL",
+         WHERE place = ?1 AND public = ?2 AND native IS NOT NULL \
+         ON CONFLICT (place, native) DO UPDATE SET public = excluded.public",
     )?;
     let mut statement = connection
         .prepare_cached("DELETE FROM copied_messages WHERE place = ?1 AND public = ?2")?;
@@ -159,7 +160,7 @@ pub(super) fn store_attachments(
 ) -> Attempt<()> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO copied_attachments (place, public, native, sha256) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (place, public) DO UPDATE SET native = coalesce(excluded.native, native), sha256 = excluded.sha256",
+         ON CONFLICT (place, public) DO UPDATE SET native = coalesce(excluded.native, copied_attachments.native), sha256 = excluded.sha256",
     )?;
     for copy in copies {
         let (public, sha256) = (copy.public.as_str(), copy.sha256.as_bytes());
@@ -190,6 +191,9 @@ pub(in crate::state) fn native_of(
         .transpose()?)
 }
 
+/// Of a message whose digest is forgotten: no message has it.
+const NO_DIGEST: [u8; 32] = [0; 32];
+
 /// Forgets what a message said. By which id it is known at the place stays: it may still be there.
 pub(in crate::state) fn forget_digest(
     connection: &Connection,
@@ -199,11 +203,11 @@ pub(in crate::state) fn forget_digest(
 ) -> Attempt<u64> {
     Ok(connection
         .prepare_cached(
-            "UPDATE copied_messages SET digest = zeroblob(32) \
+            "UPDATE copied_messages SET digest = ?4 \
              WHERE place = (SELECT number FROM places WHERE conversation = ?1 AND backend = ?2) AND public = ?3 \
-             AND digest <> zeroblob(32)",
+             AND digest <> ?4",
         )?
-        .execute(params![conversation, backend, public.as_str()])? as u64)
+        .execute(params![conversation, backend, public.as_str(), NO_DIGEST])? as u64)
 }
 
 /// Forgets all messages and attachments of a conversation, at every place; how many those were.

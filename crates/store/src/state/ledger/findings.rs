@@ -4,11 +4,11 @@
 use backend::ports::{Finding, MigrationId};
 use backend::{Error, Kind};
 use conversation::ConversationId;
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::migrations;
 use crate::failure::Attempt;
 use crate::json;
+use crate::sql::{Connection, OptionalExtension as _, params};
 
 /// A page; the row's number comes last in the index by itself.
 pub(super) const PAGE: &str = "SELECT number, finding FROM migration_findings \
@@ -52,7 +52,7 @@ impl Of {
         let mut rows = statement.query(params![number, self.conversation])?;
         let mut findings = Vec::new();
         while let Some(row) = rows.next()? {
-            let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            let text = row.get_ref(0)?.as_str().map_err(crate::sql::Error::from)?;
             findings.push(json::from_text("finding", text)?);
         }
         Ok(findings)
@@ -65,10 +65,10 @@ impl Of {
                 "SELECT number FROM migration_findings WHERE migration = ?1 AND conversation = ?2 ORDER BY number",
             )?
             .query_map(params![number, self.conversation], |row| row.get(0))?
-            .collect::<rusqlite::Result<Vec<i64>>>()?;
+            .collect::<crate::sql::Result<Vec<i64>>>()?;
         for (index, row) in rows.iter().enumerate() {
             connection
-                .prepare_cached("UPDATE migration_findings SET finding = ?2 WHERE number = ?1 AND finding IS NOT ?2")?
+                .prepare_cached("UPDATE migration_findings SET finding = ?2 WHERE number = ?1 AND finding IS DISTINCT FROM ?2")?
                 .execute(params![row, texts.get(index)])?;
         }
         for text in texts.iter().skip(rows.len()) {
@@ -118,7 +118,7 @@ pub(super) fn page(
     let mut rows = statement.query(params![number, conversation, row, limit])?;
     let mut findings = Vec::new();
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        let text = row.get_ref(1)?.as_str().map_err(crate::sql::Error::from)?;
         findings.push((row.get(0)?, json::from_text("finding", text)?));
     }
     Ok(findings)

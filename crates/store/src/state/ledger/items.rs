@@ -3,10 +3,10 @@
 use backend::ports::{Checked, Item, ItemChange, ItemQuery, ItemState, MigrationId, Sign, Tally};
 use backend::{Error, Kind, Result};
 use conversation::{ConversationId, Digest, Patch};
-use rusqlite::{Connection, Row, params};
 
 use super::migrations;
 use crate::failure::Attempt;
+use crate::sql::{Connection, Row, params};
 
 /// A page of all items; [`read`] reads its rows.
 pub(super) const PAGE: &str = "SELECT conversation, state, sign, messages, bytes, mark, source, target \
@@ -107,7 +107,7 @@ pub(super) fn set_born(
         .prepare_cached(
             "INSERT INTO migration_items (migration, conversation, state, sign, messages, bytes) \
              VALUES (?1, ?2, 'born', '', 0, 0) \
-             ON CONFLICT (migration, conversation) DO UPDATE SET state = 'born' WHERE state = 'pending'",
+             ON CONFLICT (migration, conversation) DO UPDATE SET state = 'born' WHERE migration_items.state = 'pending'",
         )?
         .execute(params![migration, conversation.to_string()])?;
     Ok(())
@@ -213,7 +213,7 @@ pub(super) fn find(
          WHERE migration = ?1 AND conversation = ?2",
     )?;
     let mut rows = statement.query(params![number, conversation.to_string()])?;
-    rows.next()?.map(read).transpose()
+    rows.next()?.map(|row| read(&row)).transpose()
 }
 
 /// The next items by conversation: from an index for each state and sign that is asked for, so that a few failures among
@@ -274,8 +274,8 @@ pub(super) fn tally(connection: &Connection, migration: MigrationId) -> Attempt<
     let mut tallies = Vec::new();
     while let Some(row) = rows.next()? {
         tallies.push(Tally {
-            state: read_state(row, 0)?,
-            sign: read_sign(row, 1)?,
+            state: read_state(&row, 0)?,
+            sign: read_sign(&row, 1)?,
             conversations: row.get(2)?,
             messages: row.get(3)?,
             bytes: row.get(4)?,
@@ -293,25 +293,25 @@ pub(super) fn migrations_of(
         .query_map(params![conversation.to_string()], |row| {
             row.get::<_, String>(0)
         })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+        .collect::<crate::sql::Result<Vec<_>>>()?;
     let ids = ids
         .into_iter()
         .map(|id| id.parse().map_err(|_| damaged("migration id")));
     Ok(ids.collect::<Result<Vec<_>>>()?)
 }
 
-fn read_all(mut rows: rusqlite::Rows<'_>) -> Attempt<Vec<Item>> {
+fn read_all(mut rows: crate::sql::Rows<'_>) -> Attempt<Vec<Item>> {
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {
-        items.push(read(row)?);
+        items.push(read(&row)?);
     }
     Ok(items)
 }
 
 /// Reads a row of [`PAGE`].
 fn read(row: &Row<'_>) -> Attempt<Item> {
-    let conversation = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    let digest = |column| -> rusqlite::Result<_> {
+    let conversation = row.get_ref(0)?.as_str().map_err(crate::sql::Error::from)?;
+    let digest = |column| -> crate::sql::Result<_> {
         Ok(row
             .get::<_, Option<[u8; 32]>>(column)?
             .map(Digest::from_bytes))
@@ -334,7 +334,7 @@ fn read_state(row: &Row<'_>, column: usize) -> Attempt<ItemState> {
     let text = row
         .get_ref(column)?
         .as_str()
-        .map_err(rusqlite::Error::from)?;
+        .map_err(crate::sql::Error::from)?;
     let found = ItemState::ALL
         .into_iter()
         .find(|state| state.as_str() == text);
@@ -345,7 +345,7 @@ fn read_sign(row: &Row<'_>, column: usize) -> Attempt<Option<Sign>> {
     let text = row
         .get_ref(column)?
         .as_str()
-        .map_err(rusqlite::Error::from)?;
+        .map_err(crate::sql::Error::from)?;
     if text.is_empty() {
         return Ok(None);
     }

@@ -2,10 +2,12 @@
 
 use backend::ports::{MigrationId, MigrationRecord, RosterEntry};
 use backend::{Error, Kind};
-use rusqlite::{Connection, OptionalExtension as _, params};
+
+use serde_json::Value;
 
 use crate::failure::Attempt;
 use crate::json;
+use crate::sql::{Connection, OptionalExtension as _, params};
 
 /// The name in a roster from which everybody was erased.
 const ERASED: &str = "(erased)";
@@ -13,16 +15,42 @@ const ERASED: &str = "(erased)";
 /// Notes a migration, new or changed. Its roster is chosen once and only gets shorter: whoever changes something else of
 /// the record may have read it before somebody was erased.
 pub(super) fn store(connection: &Connection, id: MigrationId, text: &str) -> Attempt<()> {
+    let held: Option<String> = connection
+        .prepare_cached("SELECT record FROM migrations WHERE id = ?1")?
+        .query_row(params![id.to_string()], |row| row.get(0))
+        .optional()?;
+    let text = match held {
+        Some(held) => with_roster_of(&held, text)?,
+        None => text.to_owned(),
+    };
     connection
         .prepare_cached(
             "INSERT INTO migrations (id, record) VALUES (?1, ?2) \
-             ON CONFLICT (id) DO UPDATE SET record = CASE \
-             WHEN json_array_length(record, '$.spec.roster') < json_array_length(excluded.record, '$.spec.roster') \
-             OR record ->> '$.spec.roster[0].user' = ?3 \
-             THEN json_set(excluded.record, '$.spec.roster', record -> '$.spec.roster') ELSE excluded.record END",
+             ON CONFLICT (id) DO UPDATE SET record = excluded.record",
         )?
-        .execute(params![id.to_string(), text, ERASED])?;
+        .execute(params![id.to_string(), text])?;
     Ok(())
+}
+
+/// `text` with the roster that is held, where that one is shorter. As plain JSON: another version may have written it.
+fn with_roster_of(held: &str, text: &str) -> Attempt<String> {
+    const ROSTER: &str = "/spec/roster";
+    let held: Value = json::from_text("migration", held)?;
+    let mut record: Value = json::from_text("migration", text)?;
+    let (Some(Value::Array(shorter)), Some(Value::Array(roster))) =
+        (held.pointer(ROSTER), record.pointer_mut(ROSTER))
+    else {
+        return Ok(text.to_owned());
+    };
+    let is_erased = shorter
+        .first()
+        .and_then(|entry| entry.get("user"))
+        .is_some_and(|user| user == ERASED);
+    if shorter.len() < roster.len() || is_erased {
+        roster.clone_from(shorter);
+        return Ok(json::to_text("migration", &record)?);
+    }
+    Ok(text.to_owned())
 }
 
 /// Takes a person out of the rosters of all migrations; how many entries. Who was the only one leaves a name that nobody
@@ -34,10 +62,10 @@ pub(in crate::state) fn leave_rosters(
     let mut left = 0;
     let records = connection
         .prepare_cached("SELECT number, record FROM migrations")?
-        .query_map([], |row| {
+        .query_map(params![], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+        .collect::<crate::sql::Result<Vec<_>>>()?;
     for (number, text) in records {
         let mut record: MigrationRecord = json::from_text("migration", &text)?;
         let roster = &mut record.spec.roster;
@@ -75,10 +103,10 @@ pub(super) fn find(connection: &Connection, id: MigrationId) -> Attempt<Option<M
 pub(super) fn all(connection: &Connection) -> Attempt<Vec<MigrationRecord>> {
     let mut statement =
         connection.prepare_cached("SELECT record FROM migrations ORDER BY id DESC")?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query(params![])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        let text = row.get_ref(0)?.as_str().map_err(crate::sql::Error::from)?;
         records.push(json::from_text("migration", text)?);
     }
     Ok(records)

@@ -4,28 +4,30 @@ use async_trait::async_trait;
 use backend::Result;
 use backend::ports::{MigrationId, RouteOverride, RouteOverrides};
 use conversation::ConversationId;
-use rusqlite::{Connection, params};
 
 use super::{items, migrations};
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, params};
 use crate::state::State;
 
 #[async_trait]
 impl RouteOverrides for State {
     async fn overrides(&self) -> Result<Vec<RouteOverride>> {
-        self.store.read(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT record FROM route_overrides ORDER BY since, migration")?;
-            let mut rows = statement.query([])?;
-            let mut overrides = Vec::new();
-            while let Some(row) = rows.next()? {
-                let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-                overrides.push(json::from_text("route override", text)?);
-            }
-            Ok(overrides)
-        })
+        self.store
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT record FROM route_overrides ORDER BY since, migration",
+                )?;
+                let mut rows = statement.query(params![])?;
+                let mut overrides = Vec::new();
+                while let Some(row) = rows.next()? {
+                    let text = row.get_ref(0)?.as_str().map_err(crate::sql::Error::from)?;
+                    overrides.push(json::from_text("route override", text)?);
+                }
+                Ok(overrides)
+            })
+            .await
     }
 
     async fn born(&self, migration: MigrationId, conversation: ConversationId) -> Result<()> {

@@ -3,23 +3,23 @@
 use backend::ports::PlaceQuery;
 use backend::{Error, Kind, Location};
 use conversation::{ConversationId, Digest};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::items;
 use crate::failure::Attempt;
+use crate::sql::{Connection, OptionalExtension as _, Row, params};
 use crate::state::overlay;
 
 /// One place, noted or home; [`read`] reads its row. A home is renamed where its entry says so, every other place is.
-pub(super) const ONE: &str = "SELECT p.backend, p.native, p.credential, d.backend IS NOT p.backend OR d.renamed, p.own \
+pub(super) const ONE: &str = "SELECT p.backend, p.native, p.credential, d.backend IS DISTINCT FROM p.backend OR d.renamed <> 0, p.own \
      FROM places p LEFT JOIN directory d ON d.id = p.conversation \
      WHERE p.conversation = ?1 AND p.backend = ?2 AND p.native IS NOT NULL \
-     UNION ALL SELECT d.backend, d.native, d.credential, d.renamed, NULL FROM directory d \
+     UNION ALL SELECT d.backend, d.native, d.credential, d.renamed <> 0, NULL FROM directory d \
      WHERE d.id = ?1 AND d.backend = ?2 LIMIT 1";
 /// All places, the home at last where it is not noted.
-pub(super) const ALL: &str = "SELECT p.backend, p.native, p.credential, d.backend IS NOT p.backend OR d.renamed \
+pub(super) const ALL: &str = "SELECT p.backend, p.native, p.credential, d.backend IS DISTINCT FROM p.backend OR d.renamed <> 0 \
      FROM places p LEFT JOIN directory d ON d.id = p.conversation \
      WHERE p.conversation = ?1 AND p.native IS NOT NULL \
-     UNION ALL SELECT d.backend, d.native, d.credential, d.renamed FROM directory d WHERE d.id = ?1 \
+     UNION ALL SELECT d.backend, d.native, d.credential, d.renamed <> 0 FROM directory d WHERE d.id = ?1 \
      AND NOT EXISTS (SELECT 1 FROM places WHERE conversation = d.id AND backend = d.backend AND native IS NOT NULL)";
 
 pub(super) fn find(
@@ -33,7 +33,7 @@ pub(super) fn find(
     };
     let own: Option<[u8; 32]> = row.get(4)?;
     Ok(Some((
-        read(row, at.conversation)?,
+        read(&row, at.conversation)?,
         own.map(Digest::from_bytes),
     )))
 }
@@ -43,7 +43,7 @@ pub(super) fn all(connection: &Connection, conversation: ConversationId) -> Atte
     let mut rows = statement.query(params![conversation.to_string()])?;
     let mut places = Vec::new();
     while let Some(row) = rows.next()? {
-        places.push(read(row, conversation)?);
+        places.push(read(&row, conversation)?);
     }
     Ok(places)
 }
@@ -135,7 +135,7 @@ pub(super) fn enter(
     Ok(connection
         .prepare_cached(
             "INSERT INTO places (conversation, backend, native, credential) SELECT ?1, ?2, d.native, d.credential \
-             FROM (SELECT 1) LEFT JOIN directory d ON d.id = ?1 AND d.backend = ?2",
+             FROM (SELECT 1) one LEFT JOIN directory d ON d.id = ?1 AND d.backend = ?2",
         )?
         .insert(params![id, backend])?)
 }

@@ -2,11 +2,11 @@
 
 use backend::Result;
 use backend::ports::{CopyAt, IntentRecord, MigrationId, Step};
-use rusqlite::{Connection, params};
 
 use super::{copied, items, migrations, places};
 use crate::failure::Attempt;
 use crate::json;
+use crate::sql::{Connection, params};
 use crate::state::{intents, overlay};
 
 /// A step that is about to be noted: everything that needs no transaction is done.

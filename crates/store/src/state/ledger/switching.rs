@@ -3,12 +3,11 @@
 use backend::ports::Switching;
 use backend::{Error, Location};
 use conversation::{Conversation, Time};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{items, migrations, overrides, places};
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, OptionalExtension as _, params};
 use crate::state::directory;
 
 /// Binds it; false, and nothing is done, where it has changed since it was copied, or lives elsewhere.

@@ -2,25 +2,13 @@
 
 use backend::ports::{DirectoryWalk, MigrationFilter, RosterEntry};
 use conversation::{ConversationId, Status, Time};
-use rusqlite::types::Null;
 
 use super::{copied, findings, items, places};
 use crate::state::{intents, names, walking};
 use crate::{Store, StoreConfig};
 
 fn plan(store: &Store, sql: &str) -> String {
-    store
-        .read(|connection| {
-            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-            let parameters = vec![Null; statement.parameter_count()];
-            let steps = statement
-                .query_map(rusqlite::params_from_iter(parameters), |row| {
-                    row.get::<_, String>(3)
-                })?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(steps.join("; "))
-        })
-        .unwrap()
+    store.sqlite().unwrap().plan(sql)
 }
 
 fn open() -> (tempfile::TempDir, Store) {

@@ -1,15 +1,15 @@
 //! Changes of what is kept: all or none of a list, in its order, in one transaction.
 
 use backend::ports::{Change, IndexState, KeptAt};
-use backend::{Error, Kind, Result};
+use backend::{Error, Result};
 use conversation::{Digest, Time};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::counts::Counts;
 use super::{conversations, fields, forget_at, sendings};
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, LOCKED, Micros, OptionalExtension as _, params};
+use crate::state::leases;
 
 /// A change with the document that it stores, written before the transaction begins.
 pub(super) struct Prepared {
@@ -57,12 +57,12 @@ pub(super) fn apply(
     if keeps_something && conversations::is_deleted(connection, &at.conversation.to_string())? {
         return Err(Error::conversation_not_found().into());
     }
+    leases::check_fence(connection, fence)?;
     let mut row = KeptRow::find(connection, at)?;
     if let (Some(row), Some(fence)) = (&row, fence)
         && fence < row.fence
     {
-        let message = "the conversation was changed under a newer lease";
-        return Err(Error::new(Kind::Busy, message).into());
+        return Err(leases::outdated().into());
     }
     let mut found = row.clone();
     for Prepared { change, document } in changes {
@@ -126,8 +126,8 @@ impl KeptRow {
     fn find(connection: &Connection, at: &KeptAt) -> Attempt<Option<Self>> {
         Ok(connection
             .prepare_cached(
-                "SELECT number, fence, arrivals, messages, beside, index_native FROM overlay_conversations \
-                 WHERE id = ?1 AND backend = ?2",
+                &format!("SELECT number, fence, arrivals, messages, beside, index_native FROM overlay_conversations \
+                 WHERE id = ?1 AND backend = ?2{LOCKED}"),
             )?
             .query_row(params![at.conversation.to_string(), at.backend], |row| {
                 Ok(Self {
@@ -203,7 +203,7 @@ impl KeptRow {
         &self,
         connection: &Connection,
         assignment: &'static str,
-        value: &dyn rusqlite::ToSql,
+        value: &dyn crate::sql::ToSql,
     ) -> Attempt<()> {
         connection
             .prepare_cached(&format!(

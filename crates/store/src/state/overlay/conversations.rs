@@ -3,12 +3,12 @@
 use backend::Result;
 use backend::ports::{IndexState, Kept, KeptAt};
 use conversation::{ConversationId, Digest};
-use rusqlite::{Connection, Row, params};
 
 use super::fields;
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, LOCKED, Micros, OptionalExtension as _, Row, params};
+use crate::state::directory::DELETED;
 
 /// What is kept of each conversation of a list: a row for each of its own fields, and one where it has none. CROSS JOIN
 /// keeps this order: a lookup for each conversation that is asked for.
@@ -36,10 +36,10 @@ pub(super) fn read(connection: &Connection, at: &[KeptAt]) -> Attempt<Vec<Kept>>
         };
         let kept = match slot {
             Some(kept) => kept,
-            None => slot.insert(read_kept(row)?),
+            None => slot.insert(read_kept(&row)?),
         };
-        if row.get_ref(FIELD)? != rusqlite::types::ValueRef::Null {
-            kept.fields.push(fields::read(row, FIELD)?);
+        if row.get_ref(FIELD)? != crate::sql::ValueRef::Null {
+            kept.fields.push(fields::read(&row, FIELD)?);
         }
     }
     Ok(all.into_iter().map(Option::unwrap_or_default).collect())
@@ -56,7 +56,7 @@ fn names(at: &[KeptAt]) -> Result<String> {
 
 /// Reads a row of [`KEPT`], but for the field.
 fn read_kept(row: &Row<'_>) -> Attempt<Kept> {
-    let time = |column: usize| -> rusqlite::Result<_> {
+    let time = |column: usize| -> crate::sql::Result<_> {
         Ok(row
             .get::<_, Option<Micros>>(column)?
             .map(|Micros(time)| time))
@@ -64,7 +64,7 @@ fn read_kept(row: &Row<'_>) -> Attempt<Kept> {
     let copy = row
         .get_ref(11)?
         .as_str_or_null()
-        .map_err(rusqlite::Error::from)?
+        .map_err(crate::sql::Error::from)?
         .map(|text| json::from_text("conversation", text))
         .transpose()?;
     Ok(Kept {
@@ -98,11 +98,16 @@ fn read_index(row: &Row<'_>, from: usize) -> Attempt<Option<IndexState>> {
     }))
 }
 
-/// True where the conversation was deleted for ever: nothing is kept of it any more.
+/// True where the conversation was deleted for ever: nothing is kept of it any more. Else it is not, before the
+/// transaction ends.
 pub(crate) fn is_deleted(connection: &Connection, id: &str) -> Attempt<bool> {
     Ok(connection
-        .prepare_cached("SELECT 1 FROM directory WHERE id = ?1 AND hidden = 2")?
-        .exists(params![id])?)
+        .prepare_cached(&format!(
+            "SELECT hidden FROM directory WHERE id = ?1{LOCKED}"
+        ))?
+        .query_row(params![id], |row| row.get::<_, u8>(0))
+        .optional()?
+        .is_some_and(|hidden| hidden == DELETED))
 }
 
 /// The number of the row for what is kept at a place; made where there is none.

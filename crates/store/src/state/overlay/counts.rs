@@ -1,9 +1,8 @@
 //! How many messages are shown, and how many more those are than the backend counts: kept with every change, so that
 //! no read has to count.
 
-use rusqlite::{Connection, params};
-
 use crate::failure::Attempt;
+use crate::sql::{Connection, params};
 
 /// The two counts of a conversation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,9 +34,9 @@ impl Counts {
             .prepare_cached(
                 "SELECT (SELECT count(*) FROM overlay_messages WHERE conversation = ?1 AND hidden = 0 AND gone = 0), \
                  (SELECT count(*) FROM overlay_messages WHERE conversation = ?1 AND native IS NOT NULL \
-                 AND gone = 0 AND (?2 IS NULL OR native = ?2)) + \
+                 AND gone = 0 AND (native = ?2 OR ?2 IS NULL)) + \
                  (SELECT count(DISTINCT carrier) FROM overlay_bindings WHERE conversation = ?1 \
-                 AND gone = 0 AND (?2 IS NULL OR native IS NULL OR native = ?2))",
+                 AND gone = 0 AND (native = ?2 OR native IS NULL OR ?2 IS NULL))",
             )?
             .query_row(params![conversation, native], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Self {

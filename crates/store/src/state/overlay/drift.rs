@@ -3,8 +3,6 @@
 use backend::ports::{DriftQuery, DriftedField, KeptAt};
 use backend::{Cursor, Error, Kind, Page, Result};
 use conversation::ConversationId;
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::super::State;
@@ -12,6 +10,7 @@ use super::fields;
 use crate::failure::Attempt;
 use crate::json;
 use crate::keyset::bounded;
+use crate::sql::{Connection, Row, Value, params_from_iter};
 
 /// A field's place in the list: the numbers of its conversation's row and of its own. Pointers may be too long for a
 /// cursor.
@@ -19,7 +18,7 @@ use crate::keyset::bounded;
 struct Place(i64, i64);
 
 impl State {
-    pub(super) fn page_of_drifted(&self, query: &DriftQuery) -> Result<Page<DriftedField>> {
+    pub(super) async fn page_of_drifted(&self, query: &DriftQuery) -> Result<Page<DriftedField>> {
         let size = bounded(query.limit)?;
         let list = json::to_text(
             "list",
@@ -29,7 +28,8 @@ impl State {
         let after = after.map(|after| after.decode(&list)).transpose()?;
         let mut items = self
             .store
-            .read(|connection| read(connection, query, after, size + 1))?;
+            .read(|connection| read(connection, query, after, size + 1))
+            .await?;
         let more = items.len() > size;
         items.truncate(size);
         let next = match items.last() {
@@ -80,10 +80,10 @@ fn read(
     while let Some(row) = rows.next()? {
         let field = DriftedField {
             at: KeptAt {
-                conversation: read_id(row)?,
+                conversation: read_id(&row)?,
                 backend: row.get(3)?,
             },
-            field: fields::read(row, 4)?,
+            field: fields::read(&row, 4)?,
         };
         items.push((Place(row.get(0)?, row.get(1)?), field));
     }
@@ -91,7 +91,7 @@ fn read(
 }
 
 fn read_id(row: &Row<'_>) -> Attempt<ConversationId> {
-    let id = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    let id = row.get_ref(2)?.as_str().map_err(crate::sql::Error::from)?;
     Ok(id.parse().map_err(|error| {
         Error::new(Kind::Internal, "a stored conversation id is none").source(error)
     })?)

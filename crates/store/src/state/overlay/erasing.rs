@@ -2,11 +2,11 @@
 
 use backend::ports::{Change, KeptAt};
 use conversation::{Digest, Message, MessageId, NewMessage};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{changes, conversations, messages};
 use crate::failure::Attempt;
 use crate::json;
+use crate::sql::{Connection, OptionalExtension as _, params};
 
 /// Erases it, with its fields and what is on its way; how many rows those were. Of a message that the backend may still
 /// have, an empty row stays that keeps it hidden.

@@ -2,17 +2,16 @@
 
 use backend::ports::{Drift, KeptAt, KeptField};
 use conversation::{MessageId, RawJson};
-use rusqlite::{Connection, Row, params};
 
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, Row, params};
 
 /// The fields of a page of messages; [`read`] reads its rows. CROSS JOIN keeps this order: a lookup for each message.
 pub(crate) const OF_MESSAGES: &str = "SELECT f.message, f.pointer, f.unexpected, f.drift_since, f.value, f.base, \
-     f.drift_value FROM overlay_conversations c CROSS JOIN json_each(?3) j \
+     f.drift_value FROM overlay_conversations c CROSS JOIN json_each(?3) j ON TRUE \
      CROSS JOIN overlay_fields f ON f.conversation = c.number AND f.message = j.value \
-     WHERE c.id = ?1 AND c.backend = ?2";
+     WHERE c.id = ?1 AND c.backend = ?2 /*postgres: ORDER BY j.key, f.pointer*/";
 
 /// The kept fields of these messages.
 pub(super) fn of_messages(
@@ -25,14 +24,17 @@ pub(super) fn of_messages(
     let mut rows = statement.query(params![at.conversation.to_string(), at.backend, ids])?;
     let mut fields = Vec::new();
     while let Some(row) = rows.next()? {
-        fields.push(read(row, 0)?);
+        fields.push(read(&row, 0)?);
     }
     Ok(fields)
 }
 
 /// Reads the seven columns of a field, in the order of [`OF_MESSAGES`].
 pub(super) fn read(row: &Row<'_>, from: usize) -> Attempt<KeptField> {
-    let message = row.get_ref(from)?.as_str().map_err(rusqlite::Error::from)?;
+    let message = row
+        .get_ref(from)?
+        .as_str()
+        .map_err(crate::sql::Error::from)?;
     let message = match message {
         "" => None,
         id => Some(super::messages::read_id(id)?),
@@ -60,7 +62,7 @@ fn read_value(row: &Row<'_>, column: usize) -> Attempt<Option<RawJson>> {
     let text = row
         .get_ref(column)?
         .as_str_or_null()
-        .map_err(rusqlite::Error::from)?;
+        .map_err(crate::sql::Error::from)?;
     let value = text.map(|text| json::from_text("field", text));
     Ok(value.transpose()?)
 }

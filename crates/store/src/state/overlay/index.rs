@@ -3,14 +3,13 @@
 use backend::ports::Holder;
 use backend::{Error, Kind};
 use conversation::{MessageId, Time};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::changes::{Document, KeptRow};
 use super::counts::{Counts, Standing};
 use super::fields;
 use super::messages::{ARRIVALS_MAX, standing};
 use crate::failure::Attempt;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, OptionalExtension as _, params};
 
 impl KeptRow {
     /// Puts a message in. One that carries words of ours stays behind them.
@@ -36,7 +35,7 @@ impl KeptRow {
         connection
             .prepare_cached(
                 "UPDATE overlay_messages SET native = ?2, gone = 0, digest = ?3, document = ?4 \
-                 WHERE number = ?1 AND (gone = 1 OR native IS NOT ?2 OR digest <> ?3)",
+                 WHERE number = ?1 AND (gone = 1 OR native IS DISTINCT FROM ?2 OR digest <> ?3)",
             )?
             .execute(params![
                 number,

@@ -3,12 +3,11 @@
 use backend::ports::{Holder, Indexed, KeptAt, KeptMessage, KeptPage, Place};
 use backend::{Error, Kind, Order, Result};
 use conversation::{Digest, MessageId};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::counts::Standing;
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, OptionalExtension as _, Row, params};
 
 /// A page towards newer messages; [`read`] reads its rows.
 pub(crate) const PAGE_UP: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
@@ -80,7 +79,7 @@ pub(super) fn page(
     ])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
-        messages.push(read(row)?);
+        messages.push(read(&row)?);
     }
     Ok(messages)
 }
@@ -97,7 +96,7 @@ pub(super) fn find(
         at.backend,
         id.as_str()
     ])?;
-    rows.next()?.map(read).transpose()
+    rows.next()?.map(|row| read(&row)).transpose()
 }
 
 /// All messages, in the order of their places.
@@ -107,14 +106,14 @@ pub(super) fn index(connection: &Connection, at: &KeptAt) -> Attempt<Vec<Indexed
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
         messages.push(Indexed {
-            id: read_id(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
-            place: read_place(row)?,
-            holder: read_holder(row)?,
+            id: read_id(row.get_ref(0)?.as_str().map_err(crate::sql::Error::from)?)?,
+            place: read_place(&row)?,
+            holder: read_holder(&row)?,
             digest: Digest::from_bytes(row.get(8)?),
             is_hidden: row.get(4)?,
             is_gone: row.get(5)?,
-            natives: read_list(row, 6)?,
-            homes: read_list(row, 7)?,
+            natives: read_list(&row, 6)?,
+            homes: read_list(&row, 7)?,
         });
     }
     messages.sort_unstable_by_key(|message| message.place);
@@ -123,7 +122,7 @@ pub(super) fn index(connection: &Connection, at: &KeptAt) -> Attempt<Vec<Indexed
 
 /// Reads a row of [`PAGE_UP`].
 fn read(row: &Row<'_>) -> Attempt<KeptMessage> {
-    let document = row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?;
+    let document = row.get_ref(8)?.as_str().map_err(crate::sql::Error::from)?;
     Ok(KeptMessage {
         place: read_place(row)?,
         holder: read_holder(row)?,
@@ -154,7 +153,7 @@ fn read_list<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> At
     match row
         .get_ref(column)?
         .as_str()
-        .map_err(rusqlite::Error::from)?
+        .map_err(crate::sql::Error::from)?
     {
         "[]" => Ok(Vec::new()),
         text => Ok(json::from_text("list", text)?),

@@ -2,12 +2,11 @@
 
 use backend::ports::{KeptAt, Sending};
 use conversation::MessageId;
-use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use crate::failure::Attempt;
 use crate::json;
-use crate::sqlite::Micros;
+use crate::sql::{Connection, Micros, params};
 
 /// Those of a conversation, oldest first.
 pub(super) fn read(connection: &Connection, at: &KeptAt) -> Attempt<Vec<Sending>> {
@@ -19,7 +18,7 @@ pub(super) fn read(connection: &Connection, at: &KeptAt) -> Attempt<Vec<Sending>
     let mut rows = statement.query(params![at.conversation.to_string(), at.backend])?;
     let mut sendings = Vec::new();
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        let text = row.get_ref(0)?.as_str().map_err(crate::sql::Error::from)?;
         sendings.push(json::from_text("sending", text)?);
     }
     Ok(sendings)
@@ -62,7 +61,7 @@ pub(super) fn take_out(connection: &Connection, conversation: i64, id: &MessageI
         .prepare_cached("SELECT document FROM overlay_sendings WHERE conversation = ?1")?;
     let documents = statement
         .query_map(params![conversation], |row| row.get::<_, String>(0))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+        .collect::<crate::sql::Result<Vec<_>>>()?;
     for document in documents {
         let mut sending: Sending = json::from_text("sending", &document)?;
         if !sending.carries.contains(id) {

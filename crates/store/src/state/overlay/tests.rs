@@ -4,24 +4,12 @@
 use backend::ports::{Change, DriftQuery, Kept, KeptAt, OverlayState as _};
 use backend::{Kind, Outcome};
 use conversation::{ConversationId, NewConversation, Time};
-use rusqlite::types::Null;
 
 use super::{conversations, drift, fields, messages};
 use crate::{SealingKey, Store, StoreConfig};
 
 fn plan(store: &Store, sql: &str) -> String {
-    store
-        .read(|connection| {
-            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-            let parameters = vec![Null; statement.parameter_count()];
-            let steps = statement
-                .query_map(rusqlite::params_from_iter(parameters), |row| {
-                    row.get::<_, String>(3)
-                })?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(steps.join("; "))
-        })
-        .unwrap()
+    store.sqlite().unwrap().plan(sql)
 }
 
 #[test]
@@ -107,20 +95,21 @@ async fn a_full_and_a_read_only_database_are_told_and_nothing_was_changed() {
         Change::Copy(copy),
     ];
     let set = |pragma: &'static str, value: i64| {
-        store.write(move |connection, _| Ok(connection.pragma_update(None, pragma, value)?))
+        let sqlite = store.sqlite().unwrap();
+        sqlite.alter(move |connection| connection.pragma_update(None, pragma, value))
     };
     for (pragma, kind) in [
         ("max_page_count", Kind::StorageFull),
         ("query_only", Kind::Unavailable),
     ] {
-        set(pragma, 1).await.unwrap();
+        set(pragma, 1).await;
         let error = state.apply(&at, None, changes.clone()).await.unwrap_err();
         assert_eq!((error.kind, error.outcome), (kind, Outcome::NotApplied));
         assert!(error.is_temporary() && error.retry_after.is_some());
         let found = state.kept(std::slice::from_ref(&at)).await.unwrap();
         assert_eq!(found, [Kept::default()]);
         if kind == Kind::StorageFull {
-            set(pragma, 1_000_000).await.unwrap();
+            set(pragma, 1_000_000).await;
             state.apply(&at, None, changes.clone()).await.unwrap();
             state.apply(&at, None, vec![Change::Forget]).await.unwrap();
         }

@@ -1,5 +1,7 @@
 //! Times in columns.
 
+use std::time::Duration;
+
 use conversation::Time;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
@@ -20,4 +22,9 @@ impl ToSql for Micros {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.0.as_micros().into())
     }
+}
+
+/// `time` moved back by `by`.
+pub(crate) fn earlier(time: Time, by: Duration) -> Time {
+    time.saturating_add_micros(-i64::try_from(by.as_micros()).unwrap_or(i64::MAX))
 }

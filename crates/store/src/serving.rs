@@ -1,10 +1,9 @@
 //! Who serves from the database, and where: noted by the serving process, read by commands beside it.
 
 use backend::Result;
-use conversation::Time;
-use rusqlite::{OptionalExtension as _, params};
 
-use super::{DEAD_AFTER, Micros, Store, earlier};
+use crate::sql::{Micros, Row, earlier, params};
+use crate::store::Store;
 
 /// A process that serves from a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,27 +42,32 @@ impl Store {
         .await
     }
 
-    /// Who serves from the database, as far as is noted. One that was killed is still noted for up to a minute: then its
-    /// address does not answer.
+    /// Who serves from the database, as far as is noted, the one that was heard of last first. One that was killed is still
+    /// noted for a while: then its address does not answer.
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub fn serving(&self) -> Result<Option<Serving>> {
-        let dead_before = Micros(earlier(Time::now(), DEAD_AFTER));
+    pub async fn serving(&self) -> Result<Vec<Serving>> {
+        let dead_after = self.dead_after();
         self.read(|connection| {
-            Ok(connection
+            let dead_before = Micros(earlier(connection.now()?, dead_after));
+            let found = connection
                 .prepare_cached(
                     "SELECT address, process, command FROM instances \
-                     WHERE address IS NOT NULL AND heartbeat_at > ?1 ORDER BY heartbeat_at DESC LIMIT 1",
+                     WHERE address IS NOT NULL AND heartbeat_at > ?1 ORDER BY heartbeat_at DESC, id",
                 )?
-                .query_row(params![dead_before], |row| {
-                    Ok(Serving {
-                        address: row.get(0)?,
-                        process: row.get(1)?,
-                        command: row.get(2)?,
-                    })
-                })
-                .optional()?)
+                .query_map(params![dead_before], read)?
+                .collect::<crate::sql::Result<_>>()?;
+            Ok(found)
         })
+        .await
     }
+}
+
+fn read(row: &Row<'_>) -> crate::sql::Result<Serving> {
+    Ok(Serving {
+        address: row.get(0)?,
+        process: row.get(1)?,
+        command: row.get(2)?,
+    })
 }

@@ -1,0 +1,78 @@
+//! What the database is and how it does: for readiness checks and operators.
+
+use backend::Result;
+
+use crate::postgres;
+use crate::sqlite::Sqlite;
+use crate::store::Store;
+
+/// Which engine holds a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// One file, served by one process.
+    Sqlite,
+    /// A server, for any number of processes.
+    Postgres,
+}
+
+impl Engine {
+    /// Its name, as people write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// What the database is and how it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreStatus {
+    /// Which engine holds it.
+    pub engine: Engine,
+    /// The version of the engine, such as `3.54.1`.
+    pub version: String,
+    /// The version of the schema.
+    pub schema_version: i32,
+    /// The newest version of the schema that this program knows.
+    pub schema_latest: i32,
+    /// The size of the database, in bytes.
+    pub bytes: u64,
+    /// How much of it holds nothing and is used again, in bytes; absent where the engine does not tell.
+    pub free_bytes: Option<u64>,
+}
+
+impl Store {
+    /// What the database is and how it does: for readiness checks. Asks it once.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or the last write failed for want of room or access.
+    pub async fn status(&self) -> Result<StoreStatus> {
+        if let Some(sqlite) = self.sqlite() {
+            let (version, schema_version, bytes, free_bytes) = sqlite.status()?;
+            if let Some(error) = sqlite.last_failure() {
+                return Err(error);
+            }
+            return Ok(StoreStatus {
+                engine: Engine::Sqlite,
+                version,
+                schema_version,
+                schema_latest: Sqlite::latest_schema(),
+                bytes,
+                free_bytes: Some(free_bytes),
+            });
+        }
+        let (version, schema_version, bytes) = self
+            .read(|connection| Ok(postgres::read_status(connection)?))
+            .await?;
+        Ok(StoreStatus {
+            engine: Engine::Postgres,
+            version,
+            schema_version,
+            schema_latest: postgres::latest_schema(),
+            bytes,
+            free_bytes: None,
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! A PostgreSQL database of a test's own, on the server that the environment names; gone when the test is.
+
+use std::fmt;
+use std::thread;
+
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+use uuid::Uuid;
+
+/// Names the server: a user there may make databases.
+const SERVER: &str = "DRAGOMAN_TEST_POSTGRES_URL";
+
+/// Says which engine tests of the store use: `postgres`, or SQLite where it is absent.
+const ENGINE: &str = "DRAGOMAN_TEST_ENGINE";
+
+/// A database of a test's own, empty at first. It is removed with everybody who is connected to it: by
+/// [`Database::remove`], or when it is dropped.
+pub struct Database {
+    server: Url,
+    name: String,
+    url: String,
+    is_there: bool,
+}
+
+// By hand: an address may hold a password.
+impl fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Database").field(&self.name).finish()
+    }
+}
+
+impl Database {
+    /// Makes one on the server that `DRAGOMAN_TEST_POSTGRES_URL` names.
+    ///
+    /// # Panics
+    /// If the variable is absent, or the server makes no database.
+    pub async fn create() -> Self {
+        let Ok(server) = std::env::var(SERVER) else {
+            panic!(
+                "{SERVER} is not set: run `tests/run`, or `eval \"$(tests/postgres start)\"` before this test"
+            );
+        };
+        Self::create_at(&server).await
+    }
+
+    /// Makes one where `DRAGOMAN_TEST_ENGINE` is `postgres`: then tests that need any store use this one. Blocks the thread,
+    /// which may be one that runs futures.
+    ///
+    /// # Panics
+    /// As [`Database::create`].
+    #[must_use]
+    pub fn of_engine() -> Option<Self> {
+        match std::env::var(ENGINE).ok()?.as_str() {
+            "postgres" => Some(apart(Self::create())),
+            other => panic!("{ENGINE} is {other:?}, which is no engine but `postgres`"),
+        }
+    }
+
+    /// Makes one on the server at this address, `postgres://…`.
+    ///
+    /// # Panics
+    /// If the server makes no database.
+    pub async fn create_at(server: &str) -> Self {
+        let server = Url::parse(server).expect("the address of a PostgreSQL server, postgres://…");
+        let name = format!("dragoman_test_{}", Uuid::now_v7().simple());
+        // Nobody is ever connected to this template, which would be in the way of others who copy it.
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0");
+        order(&server, &create).await;
+        let mut url = server.clone();
+        url.set_path(&name);
+        Self {
+            server,
+            name,
+            url: url.into(),
+            is_there: true,
+        }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A connection to it, for a test that looks at what stands there.
+    ///
+    /// # Panics
+    /// If it cannot be connected to.
+    pub async fn connect(&self) -> Client {
+        connect(&self.url).await
+    }
+
+    /// Removes it.
+    ///
+    /// # Panics
+    /// If the server does not do it.
+    pub async fn remove(mut self) {
+        self.is_there = false;
+        order(&self.server, &self.removal()).await;
+    }
+
+    fn removal(&self) -> String {
+        format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if !self.is_there {
+            return;
+        }
+        let (server, removal) = (self.server.clone(), self.removal());
+        // A failure is a database that is left on a server for tests, which is no reason to fail one.
+        let removing = thread::spawn(move || apart(async move { order(&server, &removal).await }));
+        drop(removing.join());
+    }
+}
+
+/// Runs it on a thread and a runtime of its own: whoever asks may be inside of one, or of none.
+fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let thread = thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+            .block_on(work)
+    });
+    match thread.join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+async fn order(server: &Url, statement: &str) {
+    let client = connect(server.as_str()).await;
+    let done = client.batch_execute(statement).await;
+    done.unwrap_or_else(|error| panic!("{statement}: {}", words(&error)));
+}
+
+async fn connect(url: &str) -> Client {
+    let connected = tokio_postgres::connect(url, NoTls).await;
+    let (client, connection) =
+        connected.unwrap_or_else(|error| panic!("no connection to PostgreSQL: {}", words(&error)));
+    // It ends with its client.
+    tokio::spawn(connection);
+    client
+}
+
+/// What the server said, which the error alone does not.
+fn words(error: &tokio_postgres::Error) -> String {
+    let said = error.as_db_error().map(ToString::to_string);
+    said.unwrap_or_else(|| format!("{error:?}"))
+}
