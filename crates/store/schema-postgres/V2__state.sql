@@ -123,6 +123,13 @@ CREATE TABLE leases (
 CREATE INDEX leases_by_expiry ON leases (expires_at);
 CREATE UNIQUE INDEX leases_by_fence ON leases (fence);
 
+-- Copies of other databases into this one. One that is not finished keeps everybody from serving.
+CREATE TABLE copies (
+    source      TEXT COLLATE "C" NOT NULL,
+    started_at  BIGINT NOT NULL,
+    finished_at BIGINT
+);
+
 -- Turns that callers took in the window that counts now.
 CREATE TABLE turns (
     what           TEXT COLLATE "C" NOT NULL,

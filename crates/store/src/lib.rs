@@ -17,6 +17,7 @@
 
 mod backend;
 mod config;
+mod copying;
 mod failure;
 mod json;
 mod keyset;
@@ -33,6 +34,7 @@ mod verifying;
 
 pub use crate::backend::StoreBackend;
 pub use crate::config::{Place, PostgresConfig, StoreConfig, Synchronous};
+pub use crate::copying::{Copied, CopyProgress};
 pub use crate::serving::Serving;
 pub use crate::state::{SealingKey, State};
 pub use crate::status::{Engine, StoreStatus};

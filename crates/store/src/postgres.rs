@@ -14,6 +14,7 @@ use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use crate::config::{PostgresConfig, StoreConfig};
+use crate::copying;
 use crate::failure::Attempt;
 use crate::sql::Connection;
 use crate::store::{broke_off, closed};
@@ -34,6 +35,7 @@ mod values;
 
 pub(crate) use address::Address;
 pub(crate) use failed::{Failed, from_postgres};
+pub(crate) use opening::look_at;
 pub(crate) use schema::latest as latest_schema;
 pub(crate) use session::{Prepared, Session};
 pub(crate) use status::read as read_status;
@@ -78,6 +80,10 @@ impl Postgres {
         is_serving: bool,
     ) -> Result<Self> {
         let (runtime, shared) = opening::open(config, postgres)?;
+        if is_serving {
+            let session = shared.blocking_session()?;
+            blocking(|| copying::check_finished(&session))?;
+        }
         let upkeep = if is_serving {
             Some(upkeep::Upkeep::start(
                 shared.clone(),
@@ -113,16 +119,8 @@ impl Postgres {
         &self,
         read: impl FnOnce(&Connection) -> Attempt<T>,
     ) -> Result<T> {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let shared = self.shared.clone();
-        self.shared.runtime.spawn(async move {
-            // Whoever reads waits until it is told.
-            let _gone = sender.send(shared.session().await);
-        });
-        blocking(|| {
-            let session = receiver.recv().map_err(|_| closed())??;
-            Ok(read(&session)?)
-        })
+        let session = self.shared.blocking_session()?;
+        Ok(blocking(|| read(&session))?)
     }
 
     /// Reads; all statements see the same moment.
@@ -213,6 +211,17 @@ impl Drop for Postgres {
 }
 
 impl Shared {
+    /// A connection of the caller's own, for whoever blocks its thread from the beginning.
+    fn blocking_session(self: &Arc<Self>) -> Result<Session> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let shared = self.clone();
+        self.runtime.spawn(async move {
+            // Whoever reads waits until it is told.
+            let _gone = sender.send(shared.session().await);
+        });
+        blocking(|| receiver.recv().map_err(|_| closed())?)
+    }
+
     /// A connection of the caller's own.
     async fn session(&self) -> Result<Session> {
         let client = self

@@ -126,12 +126,30 @@ impl Sqlite {
         self.writer.write_soon(write)
     }
 
+    /// Writes the database, as it is now, into a new file.
+    pub(crate) async fn copy_into(&self, file: &Path) -> Result<()> {
+        let name = file.to_string_lossy().into_owned();
+        self.writer
+            .run_alone(move |connection| {
+                connection
+                    .execute("VACUUM INTO ?1", [name])
+                    .map(drop)
+                    .map_err(crate::failure::from_sqlite)
+            })
+            .await
+    }
+
     /// Version of SQLite, version of the schema, size of the file and of what in it holds nothing, in bytes.
     pub(crate) fn status(&self) -> Result<(String, i32, u64, u64)> {
-        Ok(self
-            .readers
+        self.readers
             .with(status::read)
-            .map_err(crate::failure::from_sqlite)?)
+            .map_err(crate::failure::from_sqlite)
+    }
+
+    /// As [`Sqlite::status`], of a file that is not opened otherwise.
+    pub(crate) fn look_at(config: &StoreConfig, path: &Path) -> Result<(String, i32, u64, u64)> {
+        let connection = connection::open(config, path, Role::Reading)?;
+        status::read(&connection).map_err(crate::failure::from_sqlite)
     }
 
     /// Reads the whole file and checks its structure.

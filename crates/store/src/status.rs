@@ -2,6 +2,7 @@
 
 use backend::Result;
 
+use crate::config::{Place, StoreConfig};
 use crate::postgres;
 use crate::sqlite::Sqlite;
 use crate::store::Store;
@@ -43,6 +44,53 @@ pub struct StoreStatus {
     pub free_bytes: Option<u64>,
 }
 
+impl StoreStatus {
+    /// Looks at a database as it is, and changes nothing of it; `None` where there is none yet. Blocks the thread.
+    ///
+    /// # Errors
+    /// Where it cannot be reached.
+    pub fn look(config: &StoreConfig) -> Result<Option<Self>> {
+        match &config.place {
+            Place::File(path) if !path.is_file() => Ok(None),
+            Place::File(path) => {
+                let (version, schema_version, bytes, free_bytes) = Sqlite::look_at(config, path)?;
+                Ok(Some(Self::of_sqlite(
+                    version,
+                    schema_version,
+                    bytes,
+                    free_bytes,
+                )))
+            }
+            Place::Postgres(postgres) => {
+                let (version, schema_version, bytes) = postgres::look_at(config, postgres)?;
+                Ok(Some(Self::of_postgres(version, schema_version, bytes)))
+            }
+        }
+    }
+
+    fn of_sqlite(version: String, schema_version: i32, bytes: u64, free_bytes: u64) -> Self {
+        Self {
+            engine: Engine::Sqlite,
+            version,
+            schema_version,
+            schema_latest: Sqlite::latest_schema(),
+            bytes,
+            free_bytes: Some(free_bytes),
+        }
+    }
+
+    fn of_postgres(version: String, schema_version: i32, bytes: u64) -> Self {
+        Self {
+            engine: Engine::Postgres,
+            version,
+            schema_version,
+            schema_latest: postgres::latest_schema(),
+            bytes,
+            free_bytes: None,
+        }
+    }
+}
+
 impl Store {
     /// What the database is and how it does: for readiness checks. Asks it once.
     ///
@@ -54,25 +102,16 @@ impl Store {
             if let Some(error) = sqlite.last_failure() {
                 return Err(error);
             }
-            return Ok(StoreStatus {
-                engine: Engine::Sqlite,
+            return Ok(StoreStatus::of_sqlite(
                 version,
                 schema_version,
-                schema_latest: Sqlite::latest_schema(),
                 bytes,
-                free_bytes: Some(free_bytes),
-            });
+                free_bytes,
+            ));
         }
         let (version, schema_version, bytes) = self
             .read(|connection| Ok(postgres::read_status(connection)?))
             .await?;
-        Ok(StoreStatus {
-            engine: Engine::Postgres,
-            version,
-            schema_version,
-            schema_latest: postgres::latest_schema(),
-            bytes,
-            free_bytes: None,
-        })
+        Ok(StoreStatus::of_postgres(version, schema_version, bytes))
     }
 }

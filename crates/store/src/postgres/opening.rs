@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backend::{Error, Kind, Result};
+use secrecy::ExposeSecret as _;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
@@ -23,30 +24,19 @@ pub(super) fn open(
     config: &StoreConfig,
     postgres: &PostgresConfig,
 ) -> Result<(Runtime, Arc<Shared>)> {
-    use secrecy::ExposeSecret as _;
-    let address = Address::parse(postgres.url.expose_secret())?;
+    let (runtime, address, connecting) = reach(config, postgres)?;
     if !address.is_local() && !address.trust.verifies() {
         tracing::warn!(
             database = %address.shown,
             "nobody checks that the database is the right one: add sslmode=verify-full to `store.database_url`"
         );
     }
-    let runtime = runtime()?;
-    let patience = config.busy_timeout;
-    let connecting = Connecting::new(
-        runtime.handle().clone(),
-        address.config.clone(),
-        tls::connector(&address)?,
-        patience,
-    );
     let waiting = postgres.start_wait;
-    let (sender, receiver) = std::sync::mpsc::channel();
     let (making, shown) = (connecting.clone(), address.shown.clone());
-    runtime.spawn(async move {
-        // Whoever waits for it waits until it is told.
-        let _gone = sender.send(prepare(making, &shown, waiting).await);
-    });
-    let tells_outcomes = receiver.recv().map_err(|_| crate::store::closed())??;
+    let tells_outcomes = wait_for(
+        &runtime,
+        async move { prepare(making, &shown, waiting).await },
+    )?;
     let pool = connecting::pool(connecting.clone(), postgres).map_err(|error| {
         Error::new(
             Kind::Internal,
@@ -59,10 +49,66 @@ pub(super) fn open(
         connecting,
         runtime: runtime.handle().clone(),
         address: address.shown,
-        patience,
+        patience: config.busy_timeout,
         tells_outcomes,
     };
     Ok((runtime, Arc::new(shared)))
+}
+
+/// Version of the server, version of the schema, size of the database in bytes; nothing is changed. Blocks the thread.
+pub(crate) fn look_at(
+    config: &StoreConfig,
+    postgres: &PostgresConfig,
+) -> Result<(String, i32, u64)> {
+    let (runtime, address, connecting) = reach(config, postgres)?;
+    let waiting = postgres.start_wait;
+    let found = wait_for(&runtime, async move {
+        let client = first_client(connecting, &address.shown, waiting).await?;
+        let schema_version = schema::version(&client).await?;
+        let row = client
+            .query_one(
+                "SELECT current_setting('server_version'), pg_database_size(current_database())",
+                &[],
+            )
+            .await
+            .map_err(|error| from_postgres(Failed::Postgres(error)))?;
+        Ok((
+            row.get(0),
+            schema_version,
+            u64::try_from(row.get::<_, i64>(1)).unwrap_or_default(),
+        ))
+    });
+    runtime.shutdown_background();
+    found
+}
+
+/// What is needed to reach a database.
+fn reach(
+    config: &StoreConfig,
+    postgres: &PostgresConfig,
+) -> Result<(Runtime, Address, Connecting)> {
+    let address = Address::parse(postgres.url.expose_secret())?;
+    let runtime = runtime()?;
+    let connecting = Connecting::new(
+        runtime.handle().clone(),
+        address.config.clone(),
+        tls::connector(&address)?,
+        config.busy_timeout,
+    );
+    Ok((runtime, address, connecting))
+}
+
+/// Runs it on the store's own runtime, and blocks this thread, which may be one that runs futures.
+fn wait_for<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        // Whoever waits for it waits until it is told.
+        let _gone = sender.send(work.await);
+    });
+    receiver.recv().map_err(|_| crate::store::closed())?
 }
 
 /// Brings the schema up to date; whether the database tells what became of transactions.

@@ -104,7 +104,7 @@ fn is_known(found: i32, shown: &str) -> Result<bool> {
 }
 
 /// The version of the schema; 0 where there is none yet.
-async fn version(client: &Client) -> Result<i32> {
+pub(super) async fn version(client: &Client) -> Result<i32> {
     let is_there = client
         .query_one(
             "SELECT to_regclass('refinery_schema_history') IS NOT NULL",
