@@ -8,10 +8,12 @@ mod beside;
 mod client;
 mod config_command;
 mod credentials;
+mod db;
 mod demo;
 mod doctor;
 mod ending;
 mod erase;
+mod healthcheck;
 mod keys;
 mod listings;
 mod live;
@@ -37,7 +39,7 @@ use crate::failure::Failure;
 ///
 /// Exit codes: 0 done or stopped cleanly, 1 failed while running, 2 wrong configuration or usage. Commands on
 /// conversations, which run for long: 1 done with exceptions, 5 failed for now, 6 failed until something is changed.
-/// `doctor` and `backends test`: 3 something does not work.
+/// `doctor`, `backends test` and `db verify`: 3 something does not work. `healthcheck`: 0 or 1, whatever the reason.
 pub fn run() -> ExitCode {
     crate::telemetry::hide_panic_messages();
     let arguments = Arguments::parse();
@@ -56,6 +58,8 @@ fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Import(flags) => return on_conversations(archive::import(&flags, &variables)),
         Command::Backends(flags) => return backends::run(&flags, &variables),
         Command::Doctor(flags) => return doctor::run(&flags, &variables),
+        Command::Db(command) => return db::run(&command, &variables),
+        Command::Healthcheck(flags) => return healthcheck::run(&flags, &variables),
         Command::Verify(flags) => return on_conversations(archive::verify(&flags)),
         Command::Erase(flags) => return on_conversations(erase::run(&flags, &variables)),
         Command::Serve(flags) => serve::run(&flags.to_flags(), &variables),

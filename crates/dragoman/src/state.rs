@@ -96,7 +96,8 @@ fn sealing_key(config: &StoreConfig) -> Result<SealingKey, Failure> {
     .map_err(Failure::runtime)
 }
 
-fn settings(config: &StoreConfig, usage: Use) -> store::StoreConfig {
+/// How the database is opened.
+pub(crate) fn settings(config: &StoreConfig, usage: Use) -> store::StoreConfig {
     let base = match config.database() {
         DatabasePlace::File(path) => store::StoreConfig::at(path),
         DatabasePlace::Postgres(url) => {

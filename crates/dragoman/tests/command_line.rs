@@ -30,7 +30,7 @@ fn folder() -> TempDir {
 
 #[test]
 fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
-    let commands: [&[&str]; 40] = [
+    let commands: [&[&str]; 41] = [
         &[],
         &["serve"],
         &["config"],
@@ -68,6 +68,7 @@ fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
         &["backends"],
         &["backends", "test"],
         &["doctor"],
+        &["healthcheck"],
         &["routes"],
         &["routes", "explain"],
         &["shadows"],

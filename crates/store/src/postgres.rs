@@ -53,8 +53,8 @@ const VACUUM_MAX: Duration = Duration::from_secs(3_600);
 /// An open PostgreSQL database.
 pub(crate) struct Postgres {
     shared: Arc<Shared>,
-    /// Drives the connections. `None` only while it is dropped.
-    runtime: Option<Runtime>,
+    /// Drives the connections.
+    _runtime: Driving,
     upkeep: Option<upkeep::Upkeep>,
 }
 
@@ -95,7 +95,7 @@ impl Postgres {
         };
         Ok(Self {
             shared,
-            runtime: Some(runtime),
+            _runtime: runtime,
             upkeep,
         })
     }
@@ -203,8 +203,37 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         drop(self.upkeep.take());
         self.shared.pool.close();
-        // Waiting for it is not allowed where futures run.
-        if let Some(runtime) = self.runtime.take() {
+    }
+}
+
+/// A runtime whose end nobody waits for, which is not allowed where futures run.
+struct Driving(Option<Runtime>);
+
+impl Driving {
+    /// The runtime that drives connections.
+    fn start() -> Result<Self> {
+        let built = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("store-postgres")
+            .enable_all()
+            .build();
+        match built {
+            Ok(runtime) => Ok(Self(Some(runtime))),
+            Err(error) => {
+                let message = "the threads of the store cannot be started";
+                Err(Error::new(Kind::Unavailable, message).source(error))
+            }
+        }
+    }
+
+    fn handle(&self) -> Result<&Handle> {
+        self.0.as_ref().map(Runtime::handle).ok_or_else(closed)
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
@@ -239,20 +268,4 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
         Ok(RuntimeFlavor::CurrentThread) | Err(_) => work(),
         Ok(_) => tokio::task::block_in_place(work),
     }
-}
-
-/// The runtime that drives connections.
-fn runtime() -> Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("store-postgres")
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::new(
-                Kind::Unavailable,
-                "the threads of the store cannot be started",
-            )
-            .source(error)
-        })
 }

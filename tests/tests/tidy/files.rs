@@ -73,7 +73,18 @@ pub(crate) fn edited_texts() -> Vec<TextFile> {
         collect(
             &root().join(folder),
             &[
-                "rs", "toml", "md", "sql", "yml", "sh", "run", "service", "html",
+                "rs",
+                "toml",
+                "md",
+                "sql",
+                "yml",
+                "yaml",
+                "sh",
+                "run",
+                "service",
+                "conf",
+                "html",
+                "Dockerfile",
             ],
             &mut texts,
         );

@@ -1,7 +1,9 @@
 //! The arguments and their help texts.
 
 mod archive;
+mod db;
 mod demo;
+mod healthcheck;
 mod live;
 mod looking;
 mod migrate;
@@ -11,7 +13,9 @@ mod simulate;
 use std::path::PathBuf;
 
 pub(crate) use self::archive::{EraseFlags, ExportFlags, ImportFlags, VerifyFlags};
+pub(crate) use self::db::{BackupFlags, CopyFlags, DbCommand, DbFlags};
 pub(crate) use self::demo::DemoFlags;
+pub(crate) use self::healthcheck::HealthcheckFlags;
 pub(crate) use self::live::{HistoryFlags, OfGateway, RollbackFlags};
 pub(crate) use self::looking::{BackendsCommand, BackendsFlags, DoctorFlags, TestFlags};
 pub(crate) use self::migrate::{
@@ -172,6 +176,9 @@ pub(crate) enum Command {
     /// Store, list or remove the credentials of tenants and end users at a vendor
     #[command(subcommand, after_help = CREDENTIALS_EXAMPLES)]
     Credentials(CredentialsCommand),
+    /// Look at the database, back it up, or copy it to PostgreSQL
+    #[command(subcommand, after_help = db::DB_EXAMPLES)]
+    Db(DbCommand),
     /// Move conversations from one backend to another
     #[command(subcommand, after_help = migrate::MIGRATE_EXAMPLES)]
     Migrate(MigrateCommand),
@@ -205,6 +212,9 @@ pub(crate) enum Command {
     /// Look at everything that an installation needs, and say what to do where something is wrong
     #[command(after_help = looking::DOCTOR_EXAMPLES)]
     Doctor(DoctorFlags),
+    /// Say whether a server answers, for container engines
+    #[command(after_help = healthcheck::HEALTHCHECK_EXAMPLES)]
+    Healthcheck(HealthcheckFlags),
 }
 
 #[derive(Debug, Subcommand)]

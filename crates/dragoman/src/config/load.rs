@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ::config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
@@ -62,6 +63,35 @@ pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Loade
     };
     let text = file.as_deref().map(read_file).transpose()?;
     load_text(flags, variables, file, text)
+}
+
+/// Where a server with these layers listens.
+///
+/// Where a flag or a variable says so, the file is not read: a server that runs goes on with its former configuration
+/// while the file cannot be used, and must not be taken for dead then.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn listen_address(
+    flags: &Flags,
+    variables: &BTreeMap<String, String>,
+) -> Result<SocketAddr, ConfigError> {
+    let variable = variable_of("server.listen");
+    let loaded = if flags.listen.is_some() || variables.contains_key(&variable) {
+        let listen = Flags {
+            listen: flags.listen.clone(),
+            ..Flags::default()
+        };
+        // References may need the others, and what does not begin like ours overrides nothing.
+        let needed = variables
+            .iter()
+            .filter(|(name, _)| **name == variable || !name.starts_with("DRAGOMAN"))
+            .map(|(name, value)| (name.clone(), value.clone()));
+        load_text(&listen, &needed.collect(), None, None)?
+    } else {
+        load(flags, variables)?
+    };
+    Ok(loaded.configuration.server.listen)
 }
 
 /// Like [`load`], with a text in the place of the file's. Where there is a text, `file` names it in reports.

@@ -10,6 +10,7 @@ mod archives;
 mod demo;
 mod erasing;
 mod facades;
+mod healthcheck;
 mod keys;
 mod looking;
 mod migrating;

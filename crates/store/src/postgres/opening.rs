@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use backend::{Error, Kind, Result};
 use secrecy::ExposeSecret as _;
-use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
 use super::address::Address;
 use super::connecting::{self, Connecting};
 use super::failed::{Failed, from_postgres};
-use super::{Shared, runtime, schema, tls};
+use super::{Driving, Shared, schema, tls};
 use crate::config::{PostgresConfig, StoreConfig};
 
 /// How long to wait before the database is tried again that cannot be reached.
@@ -23,7 +22,7 @@ const SAY_AGAIN: Duration = Duration::from_secs(10);
 pub(super) fn open(
     config: &StoreConfig,
     postgres: &PostgresConfig,
-) -> Result<(Runtime, Arc<Shared>)> {
+) -> Result<(Driving, Arc<Shared>)> {
     let (runtime, address, connecting) = reach(config, postgres)?;
     if !address.is_local() && !address.trust.verifies() {
         tracing::warn!(
@@ -47,7 +46,7 @@ pub(super) fn open(
     let shared = Shared {
         pool,
         connecting,
-        runtime: runtime.handle().clone(),
+        runtime: runtime.handle()?.clone(),
         address: address.shown,
         patience: config.busy_timeout,
         tells_outcomes,
@@ -62,7 +61,7 @@ pub(crate) fn look_at(
 ) -> Result<(String, i32, u64)> {
     let (runtime, address, connecting) = reach(config, postgres)?;
     let waiting = postgres.start_wait;
-    let found = wait_for(&runtime, async move {
+    wait_for(&runtime, async move {
         let client = first_client(connecting, &address.shown, waiting).await?;
         let schema_version = schema::version(&client).await?;
         let row = client
@@ -77,20 +76,18 @@ pub(crate) fn look_at(
             schema_version,
             u64::try_from(row.get::<_, i64>(1)).unwrap_or_default(),
         ))
-    });
-    runtime.shutdown_background();
-    found
+    })
 }
 
 /// What is needed to reach a database.
 fn reach(
     config: &StoreConfig,
     postgres: &PostgresConfig,
-) -> Result<(Runtime, Address, Connecting)> {
+) -> Result<(Driving, Address, Connecting)> {
     let address = Address::parse(postgres.url.expose_secret())?;
-    let runtime = runtime()?;
+    let runtime = Driving::start()?;
     let connecting = Connecting::new(
-        runtime.handle().clone(),
+        runtime.handle()?.clone(),
         address.config.clone(),
         tls::connector(&address)?,
         config.busy_timeout,
@@ -100,11 +97,11 @@ fn reach(
 
 /// Runs it on the store's own runtime, and blocks this thread, which may be one that runs futures.
 fn wait_for<T: Send + 'static>(
-    runtime: &Runtime,
+    runtime: &Driving,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = std::sync::mpsc::channel();
-    runtime.spawn(async move {
+    runtime.handle()?.spawn(async move {
         // Whoever waits for it waits until it is told.
         let _gone = sender.send(work.await);
     });
