@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use testkit::Database;
 
 /// How long a start may take. Generous, because test machines are slow and shared; nothing is measured by it.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -18,6 +19,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// Pause between two looks at a child process.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Seals credentials where the database is a server's: all gateways over it must have the same.
+const SEALING_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 /// The commands that work on the state, so that they must be told where it lies.
 const COMMANDS_ON_STATE: [&str; 5] = ["keys", "migrate", "export", "import", "erase"];
 
@@ -215,6 +218,10 @@ impl Launch {
             if name.to_string_lossy().starts_with("DRAGOMAN") {
                 command.env_remove(name);
             }
+        }
+        if let Some(url) = Database::of_folder(data_dir.path()) {
+            command.env("DRAGOMAN__STORE__DATABASE_URL", url);
+            command.env("DRAGOMAN__STORE__SEALING_KEY", SEALING_KEY);
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         // What needs no gateway takes no configuration.

@@ -5,11 +5,12 @@
 //! where it met another one; what several processes must agree on is decided by rows and by the database's clock.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backend::{Error, Kind, Result};
 use conversation::Time;
 use deadpool_postgres::Pool;
+use metrics::{gauge, histogram};
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::oneshot;
 
@@ -42,6 +43,8 @@ pub(crate) use status::read as read_status;
 pub(crate) use transaction::Isolation;
 pub(crate) use values::FoundRow;
 
+/// The time now by the database's clock, in microseconds.
+const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)";
 /// How often a process says that it lives.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(3);
 /// A process that was silent for so long is dead: whoever is asked may finish what it began.
@@ -145,8 +148,12 @@ impl Postgres {
     ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
         let shared = self.shared.clone();
+        gauge!("dragoman_store_writes_waiting").increment(1);
         self.shared.runtime.spawn(async move {
-            let result = match shared.session().await {
+            let session = shared.session().await;
+            gauge!("dragoman_store_writes_waiting").decrement(1);
+            let started = Instant::now();
+            let result = match session {
                 Ok(session) => tokio::task::spawn_blocking(move || {
                     transaction::run(&shared, session, isolation, &write)
                 })
@@ -154,6 +161,8 @@ impl Postgres {
                 .unwrap_or_else(|_| Err(broke_off())),
                 Err(error) => Err(error),
             };
+            histogram!("dragoman_store_commit_duration_seconds")
+                .record(started.elapsed().as_secs_f64());
             // A caller that no longer waits has dropped its end; its write stands all the same.
             let _gone = sender.send(result);
         });
@@ -268,4 +277,8 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
         Ok(RuntimeFlavor::CurrentThread) | Err(_) => work(),
         Ok(_) => tokio::task::block_in_place(work),
     }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }

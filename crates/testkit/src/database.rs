@@ -1,6 +1,8 @@
 //! A PostgreSQL database of a test's own, on the server that the environment names; gone when the test is.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
 use std::thread;
 
 use tokio_postgres::{Client, NoTls};
@@ -10,6 +12,8 @@ use uuid::Uuid;
 /// Names the server: a user there may make databases.
 const SERVER: &str = "DRAGOMAN_TEST_POSTGRES_URL";
 
+/// Begins the name of every database of a test.
+const PREFIX: &str = "dragoman_test_";
 /// Says which engine tests of the store use: `postgres`, or SQLite where it is absent.
 const ENGINE: &str = "DRAGOMAN_TEST_ENGINE";
 
@@ -35,12 +39,7 @@ impl Database {
     /// # Panics
     /// If the variable is absent, or the server makes no database.
     pub async fn create() -> Self {
-        let Ok(server) = std::env::var(SERVER) else {
-            panic!(
-                "{SERVER} is not set: run `tests/run`, or `eval \"$(tests/postgres start)\"` before this test"
-            );
-        };
-        Self::create_at(&server).await
+        Self::create_at(server().as_str()).await
     }
 
     /// Makes one where `DRAGOMAN_TEST_ENGINE` is `postgres`: then tests that need any store use this one. Blocks the thread,
@@ -56,13 +55,45 @@ impl Database {
         }
     }
 
+    /// The address of the database that belongs to a folder, where `DRAGOMAN_TEST_ENGINE` is `postgres`: the same for
+    /// whoever asks again, as a file in it would be. It is made where it is absent, and ends with the server. Blocks the
+    /// thread, as [`Database::of_engine`].
+    ///
+    /// # Panics
+    /// As [`Database::create`].
+    #[must_use]
+    pub fn of_folder(folder: &Path) -> Option<String> {
+        if std::env::var_os(ENGINE).is_none() {
+            return None;
+        }
+        let mut hasher = DefaultHasher::new();
+        folder.hash(&mut hasher);
+        let name = format!("{PREFIX}of_folder_{:016x}", hasher.finish());
+        let mut url = server();
+        let server = url.clone();
+        url.set_path(&name);
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0");
+        apart(async move {
+            let client = connect(server.as_str()).await;
+            let is_there = client
+                .query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name])
+                .await
+                .expect("a list of databases")
+                .is_some();
+            if !is_there {
+                order(&server, &create).await;
+            }
+        });
+        Some(url.into())
+    }
+
     /// Makes one on the server at this address, `postgres://…`.
     ///
     /// # Panics
     /// If the server makes no database.
     pub async fn create_at(server: &str) -> Self {
         let server = Url::parse(server).expect("the address of a PostgreSQL server, postgres://…");
-        let name = format!("dragoman_test_{}", Uuid::now_v7().simple());
+        let name = format!("{PREFIX}{}", Uuid::now_v7().simple());
         // Nobody is ever connected to this template, which would be in the way of others who copy it.
         let create = format!("CREATE DATABASE {name} TEMPLATE template0");
         order(&server, &create).await;
@@ -120,6 +151,16 @@ impl Drop for Database {
         let removing = thread::spawn(move || apart(async move { order(&server, &removal).await }));
         drop(removing.join());
     }
+}
+
+/// The server that the environment names.
+fn server() -> Url {
+    let Ok(server) = std::env::var(SERVER) else {
+        panic!(
+            "{SERVER} is not set: run `tests/run`, or `eval \"$(tests/postgres start)\"` before this test"
+        );
+    };
+    Url::parse(&server).expect("the address of a PostgreSQL server, postgres://…")
 }
 
 /// Runs it on a thread and a runtime of its own: whoever asks may be inside of one, or of none.

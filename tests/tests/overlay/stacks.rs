@@ -14,6 +14,7 @@ use routing::{Discovery, Router, RouterSettings, Slot};
 use store::{SealingKey, State, Store, StoreConfig};
 use sunshine::{JwtScope, Sunshine, SunshineConfig, SunshineCredentials};
 use tempfile::TempDir;
+use testkit::Database;
 
 use crate::fake::{FakeChatter, FakeOptions, Generation};
 use crate::fake_convore::FakeConvore;
@@ -80,8 +81,11 @@ pub(crate) struct Stack {
 impl Stack {
     pub(crate) async fn start(behind: Behind) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
-        let path = directory.path().join("dragoman.db");
-        let store = Store::open(StoreConfig::at(path)).expect("a new store");
+        let config = match Database::of_folder(directory.path()) {
+            Some(url) => StoreConfig::postgres(url),
+            None => StoreConfig::at(directory.path().join("dragoman.db")),
+        };
+        let store = Store::open(config).expect("a new store");
         let state = store.state(&SealingKey::from_bytes([7; 32]));
         let state = Arc::new(state.expect("its state"));
         let (vendor, bare) = bare(behind, &store, &state).await;

@@ -127,7 +127,11 @@ impl Server {
         names: &[&str],
         change: impl FnOnce(&mut Gateway),
     ) -> Self {
-        let store = Store::open(StoreConfig::at(directory.path().join("test.db"))).unwrap();
+        let config = match testkit::Database::of_folder(directory.path()) {
+            Some(url) => StoreConfig::postgres(url),
+            None => StoreConfig::at(directory.path().join("test.db")),
+        };
+        let store = Store::open(config).unwrap();
         let state = store.state(&SealingKey::from_bytes([7; 32])).unwrap();
         let responder = Arc::new(ScriptedResponder::default());
         let shared = Arc::new(state.clone());

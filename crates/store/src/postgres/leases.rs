@@ -5,11 +5,8 @@ use std::time::Duration;
 use backend::Result;
 use backend::ports::Lease;
 
-use super::Postgres;
+use super::{NOW, Postgres, micros};
 use crate::sql::{OptionalExtension as _, params};
-
-/// The time now, in microseconds.
-const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)";
 
 impl Postgres {
     /// Takes a lease that nobody holds.
@@ -57,8 +54,4 @@ impl Postgres {
         })
         .await
     }
-}
-
-fn micros(time: Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
