@@ -22,8 +22,10 @@ mod repair;
 mod responder;
 mod routes;
 mod shadows;
+mod touches;
 mod traffic;
 mod translator;
+mod turns;
 
 pub use audit::{AuditEntry, AuditLog, AuditQuery};
 pub use blobs::Blobs;
@@ -37,7 +39,7 @@ pub use directory::{
 pub use erasure::{Erased, Erasure};
 pub use explanations::{Explanation, Explanations};
 pub use facades::{FacadeObject, FacadeState, ObjectName, ObjectQuery};
-pub use held::{Held, conversation_lease, copy_lease, writing_lease};
+pub use held::{Held, LeaseTerm, conversation_lease, copy_lease, writing_lease};
 pub use idempotency::{Begin, Idempotency, IdempotencyKey, StoredAnswer};
 pub use intents::{IntentQuery, IntentRecord, IntentState, Intents};
 pub use kept::{
@@ -57,5 +59,7 @@ pub use repair::{Repair, RepairSelection, Resolution};
 pub use responder::{AnswerNotes, Noted, Responder, Turn};
 pub use routes::{RouteExplanation, RouteTable, RuleExplanation, Share};
 pub use shadows::{DifferenceKind, FieldDifference, ShadowDifference, ShadowLog, ShadowQuery};
+pub use touches::Touches;
 pub use traffic::{Touch, Touched, Traffic};
 pub use translator::{Canonical, Subject, Translated, Translator};
+pub use turns::{Taken, Turns};

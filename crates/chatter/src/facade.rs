@@ -90,7 +90,7 @@ pub fn facade(parts: FacadeParts, config: FacadeConfig) -> Facade {
             .max_capacity(WALKED_MAX)
             .time_to_live(WALKED_FOR)
             .build(),
-        limits: Limits::new(config.requests_per_minute),
+        limits: Limits::new(config.requests_per_minute, Arc::clone(&parts.turns)),
         figures: Figures::default(),
         problems_base: config.problems_base.into(),
         parts,

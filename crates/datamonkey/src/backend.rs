@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use adapterkit::{Failure, Listed, Unmappable};
 use async_trait::async_trait;
-use backend::ports::Bootstraps;
+use backend::ports::{Bootstraps, Leases};
 use backend::{
     Attachment, AttachmentContent, Backend, BackendInfo, Capabilities, Context, ConversationPage,
     ConversationQuery, Error, EventStream, Health, Intent, Kind, Located, Location, NewAttachment,
@@ -85,6 +85,29 @@ impl Datamonkey {
         config: &DatamonkeyConfig,
         credentials: Arc<dyn Bootstraps>,
     ) -> Result<Self> {
+        Self::build(name, config, credentials, None)
+    }
+
+    /// As [`Datamonkey::new`], where other processes make users of the vendor for the same end users: the first creates of
+    /// an end user make one together, in whichever process, under a lease.
+    ///
+    /// # Errors
+    /// As [`Datamonkey::new`].
+    pub fn among_replicas(
+        name: &str,
+        config: &DatamonkeyConfig,
+        credentials: Arc<dyn Bootstraps>,
+        leases: Arc<dyn Leases>,
+    ) -> Result<Self> {
+        Self::build(name, config, credentials, Some(leases))
+    }
+
+    fn build(
+        name: &str,
+        config: &DatamonkeyConfig,
+        credentials: Arc<dyn Bootstraps>,
+        leases: Option<Arc<dyn Leases>>,
+    ) -> Result<Self> {
         let client = DatamonkeyClient::new(config).map_err(|error| {
             to_error(Failure::Transport(error), Call::Read).at(name, "configure")
         })?;
@@ -96,7 +119,7 @@ impl Datamonkey {
             client,
             credentials,
             signing_key: config.signing_key.clone(),
-            locks: Locks::new(),
+            locks: Locks::new(leases),
             bootstraps: KnownBootstraps::default(),
             replaced: AtomicU64::new(0),
             write_timeout: config.write_timeout,

@@ -56,7 +56,12 @@ struct App {
 /// Datamonkey's chat API over whatever `parts` has behind it.
 #[must_use]
 pub fn facade(parts: FacadeParts, config: FacadeConfig) -> Facade {
-    let sessions = Sessions::new(Arc::clone(&parts.credentials), config);
+    let sessions = Sessions::new(
+        Arc::clone(&parts.credentials),
+        Arc::clone(&parts.leases),
+        Arc::clone(&parts.turns),
+        config,
+    );
     let app = Arc::new(App { parts, sessions });
     Facade {
         kind: KIND,

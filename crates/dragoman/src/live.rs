@@ -5,6 +5,8 @@
 pub(crate) mod attempts;
 pub(crate) mod current;
 pub(crate) mod handle;
+mod in_use;
+mod replicas;
 mod stamp;
 pub(crate) mod traffic;
 mod versions;
@@ -18,7 +20,6 @@ use arc_swap::ArcSwap;
 use backend::ports::{AuditEntry, AuditLog, ConfigHistory, ConfigVersion};
 use backend::{Error, Kind};
 use conversation::Time;
-use secrecy::SecretString;
 use server::{
     Application, ConfigCaller, ConfigCheck, ConfigDiff, ConfigMistake, ConfigOutcome,
     ConfigRefusal, ConfigResult, ConfigStatus,
@@ -28,12 +29,14 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::attempts::Attempts;
+use self::in_use::InUse;
+pub(crate) use self::replicas::keep_alike;
 use self::stamp::{Stamp, in_background, stamp};
 use self::watching::Writers;
 pub(crate) use self::watching::{Hangups, keep_watching};
 use self::words::{blamed, internal, mistakes_of, shown};
 use crate::config::Configuration;
-use crate::config::changes::{Change, as_far_as_live, changes};
+use crate::config::changes::{as_far_as_live, changes};
 use crate::config::diagnose::ConfigError;
 use crate::config::load::Loaded;
 use crate::config::reading::Layers;
@@ -58,6 +61,8 @@ pub(crate) struct Tools {
     pub(crate) attempts: Arc<Attempts>,
     /// Where versions are kept, and who brought them.
     pub(crate) state: Arc<State>,
+    /// Whether other processes serve from the same state: what one brings into use all use.
+    pub(crate) is_shared: bool,
 }
 
 /// The configuration of a gateway that runs.
@@ -69,22 +74,16 @@ pub(crate) struct Live {
     seen: Mutex<Seen>,
     /// What `seen` means for operators: whether the file, when it was last read, held what is in use.
     file_differs: std::sync::atomic::AtomicBool,
+    /// The version of another replica that cannot be used here: it is not tried again. 0 where there is none.
+    passed_over: std::sync::atomic::AtomicU64,
+    /// The version in use when the file was last found to be as `seen`.
+    seen_under: std::sync::atomic::AtomicU64,
 }
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Live").finish_non_exhaustive()
     }
-}
-
-/// The configuration in use.
-struct InUse {
-    generation: Generation,
-    /// What was configured; of it, what is read only at the start is not in use.
-    wanted: Configuration,
-    version: ConfigVersion,
-    /// The text that it was read from.
-    text: SecretString,
 }
 
 /// The file as it was last read.
@@ -106,6 +105,8 @@ struct Source<'a> {
     action: &'a str,
     /// The version that it brings back.
     restored: Option<u64>,
+    /// The version that it is, where another replica brought it: it is in the history and in the audit log already.
+    known: Option<ConfigVersion>,
 }
 
 impl Live {
@@ -119,15 +120,18 @@ impl Live {
         generation: Generation,
         loaded: &Loaded,
     ) -> backend::Result<Arc<Self>> {
-        let version = versions::of_start(&*tools.state, &tools.layers, loaded).await?;
+        let version =
+            versions::of_start(&*tools.state, &tools.layers, loaded, tools.is_shared).await?;
         let wanted = loaded.configuration.clone();
         Ok(Arc::new(Self {
             tools,
             application,
             seen: Mutex::new(Seen::Usable(Box::new(wanted.clone()))),
             file_differs: std::sync::atomic::AtomicBool::new(false),
+            passed_over: std::sync::atomic::AtomicU64::new(0),
+            seen_under: std::sync::atomic::AtomicU64::new(version.version),
             in_use: ArcSwap::from_pointee(InUse {
-                generation,
+                generation: Arc::new(generation),
                 wanted,
                 version,
                 text: loaded.text.clone(),
@@ -142,12 +146,14 @@ impl Live {
         caller: ConfigCaller,
     ) -> Result<ConfigOutcome, ConfigRefusal> {
         let mut seen = self.seen.lock().await;
+        self.take_up(&seen).await?;
         let read = self.read().await?;
         let source = Source {
             by,
             caller,
             action: "config.reload",
             restored: None,
+            known: None,
         };
         self.bring_file(&mut seen, read, &source).await
     }
@@ -181,13 +187,23 @@ impl Live {
             _ => false,
         };
         if is_known {
+            self.note_seen();
             return false;
+        }
+        match self.is_brought_already(&mut seen, &read).await {
+            Ok(true) => return false,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the configuration could not be looked at");
+                return true;
+            }
         }
         let source = Source {
             by: BY_FILE.into(),
             caller: nobody(BY_FILE),
             action: "config.reload",
             restored: None,
+            known: None,
         };
         let done = self.bring_file(&mut seen, read, &source).await;
         self.told(BY_FILE, done);
@@ -208,6 +224,7 @@ impl Live {
         caller: ConfigCaller,
     ) -> Result<ConfigOutcome, ConfigRefusal> {
         let seen = self.seen.lock().await;
+        self.take_up(&seen).await?;
         let history: &dyn ConfigHistory = &*self.tools.state;
         let text = history.text(version).await?.ok_or_else(|| {
             Error::new(
@@ -220,6 +237,7 @@ impl Live {
             caller,
             action: "config.rollback",
             restored: Some(version),
+            known: None,
         };
         let layers = self.tools.layers.clone();
         let name = format!("version {version}");
@@ -231,10 +249,18 @@ impl Live {
         let mut outcome = brought?;
         self.compare_with(&seen);
         if self.file_differs() {
-            outcome.notes.push(format!(
-                "{} still holds another configuration: its next change, a reload or a restart brings that one back",
-                self.tools.layers.file().display()
-            ));
+            let file = self.tools.layers.file();
+            outcome.notes.push(match self.tools.is_shared {
+                false => format!(
+                    "{} still holds another configuration: its next change, a reload or a restart brings that one back",
+                    file.display()
+                ),
+                true => format!(
+                    "{} still holds another configuration: its next change or a reload, at any replica, brings that one back \
+                     for all; a restart does not",
+                    file.display()
+                ),
+            });
         }
         Ok(outcome)
     }
@@ -332,6 +358,7 @@ impl Live {
         // Where the state failed, the next look tries again.
         if !matches!(brought, Err(ConfigRefusal::Failed(_))) {
             *seen = now_seen;
+            self.note_seen();
         }
         brought
     }
@@ -343,6 +370,9 @@ impl Live {
         source: &Source<'_>,
     ) -> Result<ConfigOutcome, ConfigRefusal> {
         let former = self.in_use.load_full();
+        if let (true, Some(version)) = (loaded.configuration == former.wanted, &source.known) {
+            return self.rename(&former, version.clone(), loaded.text);
+        }
         if loaded.configuration == former.wanted {
             self.tools
                 .attempts
@@ -367,14 +397,14 @@ impl Live {
             }
             Err(error) => return self.refuse(source, vec![blamed(&loaded, &error)]).await,
         }
-        let version = versions::added(
-            &*self.tools.state,
-            &source.by,
-            &loaded.text,
-            &changes,
-            source.restored,
-        )
-        .await?;
+        let version = match &source.known {
+            Some(version) => version.clone(),
+            None => {
+                let history = &*self.tools.state;
+                let restored = source.restored;
+                versions::added(history, &source.by, &loaded.text, &changes, restored).await?
+            }
+        };
         // Nothing can fail any more.
         let level = &loaded.configuration.telemetry.log_level;
         if *level != former.wanted.telemetry.log_level
@@ -382,7 +412,7 @@ impl Live {
         {
             tracing::warn!(%error, "the level of the log stays as it was");
         }
-        let generation = prepared.begin(&self.tools.standing);
+        let generation = Arc::new(prepared.begin(&self.tools.standing));
         self.application.replace(application);
         let in_use = Arc::new(InUse {
             generation,
@@ -409,7 +439,7 @@ impl Live {
         let former = self.in_use.load_full();
         let running = former.generation.configuration();
         let live = as_far_as_live(loaded.configuration.clone(), running);
-        wiring::prepare(&live, &self.tools.standing, Some(&former.generation))
+        wiring::prepare(&live, &self.tools.standing, Some(&*former.generation))
     }
 
     async fn refuse(
@@ -428,6 +458,9 @@ impl Live {
 
     /// Notes what was done. It is done: where the note cannot be written the log says so.
     async fn audit(&self, source: &Source<'_>, target: &str, outcome: &str) {
+        if source.known.is_some() {
+            return;
+        }
         let caller = source.caller.clone();
         let entry = AuditEntry {
             id: Uuid::now_v7(),
@@ -454,28 +487,6 @@ impl Live {
             };
             self.tools.attempts.note_refusal(by, &[mistake]);
         }
-    }
-}
-
-impl InUse {
-    fn outcome(
-        &self,
-        result: ConfigResult,
-        changes: Vec<Change>,
-    ) -> Result<ConfigOutcome, ConfigRefusal> {
-        Ok(ConfigOutcome {
-            result,
-            version: self.version.clone(),
-            changes: shown(changes),
-            needs_restart: self.held_back()?,
-            notes: Vec::new(),
-        })
-    }
-
-    /// Keys that were configured otherwise than they are in use.
-    fn held_back(&self) -> backend::Result<Vec<String>> {
-        let held = changes(self.generation.configuration(), &self.wanted).map_err(internal)?;
-        Ok(held.into_iter().map(|change| change.key).collect())
     }
 }
 

@@ -20,7 +20,7 @@ use crate::config::reading::Layers;
 use crate::failure::Failure;
 use crate::live::attempts::Attempts;
 use crate::live::handle::Handle;
-use crate::live::{Hangups, Live, Tools, keep_watching};
+use crate::live::{Hangups, Live, Tools, keep_alike, keep_watching};
 use crate::state::OpenState;
 use crate::telemetry::Telemetry;
 use crate::wiring::readiness::GatewayReadiness;
@@ -115,10 +115,15 @@ impl Running {
                     linker,
                     attempts,
                     state: Arc::clone(&open.state),
+                    is_shared: open.state.is_shared(),
                 };
                 let live = Live::begin(tools, application.clone(), generation, loaded).await;
                 let live = live.map_err(Failure::runtime)?;
                 handle.know(&live);
+                if open.state.is_shared() {
+                    live.take_up_newest().await.map_err(Failure::runtime)?;
+                    tokio::spawn(keep_alike(Arc::clone(&live), shutdown.clone()));
+                }
                 let hangups = Hangups::new().map_err(|error| {
                     Failure::runtime(format!("signals cannot be received: {error}"))
                 })?;
@@ -127,6 +132,7 @@ impl Running {
                 tokio::spawn(recovery::keep_counting_doubts(Arc::clone(&open.state) as _));
                 tokio::spawn(recovery::keep_recovering(
                     Arc::clone(&traffic),
+                    Arc::clone(&open.state) as _,
                     shutdown.clone(),
                 ));
                 let started = migrations.start(traffic).await;

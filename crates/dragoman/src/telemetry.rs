@@ -72,6 +72,12 @@ pub struct Linker {
 }
 
 impl Linker {
+    /// One that links nothing.
+    #[cfg(test)]
+    pub(crate) fn of_nobody() -> Self {
+        Self { exports: false }
+    }
+
     /// The application with its requests linked.
     pub fn linked(self, application: axum::Router) -> axum::Router {
         match self.exports {
@@ -86,6 +92,13 @@ impl Linker {
 pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
 
 impl LogLevel {
+    /// That of a log that nobody writes.
+    #[cfg(test)]
+    pub(crate) fn of_nobody() -> Self {
+        let (_layer, handle) = reload::Layer::new(EnvFilter::default());
+        Self(handle)
+    }
+
     /// Logs by other directives from now on.
     ///
     /// # Errors

@@ -13,9 +13,7 @@ use keys::KeyCheck;
 use metrics_exporter_prometheus::PrometheusHandle;
 use migration::{Endpoint, Ends, Migrations, Parts, Settings};
 use routing::Router;
-use server::{
-    Configuring, Explaining, Gateway, InWork, MetricsPage, PassthroughPace, Readiness, Shutdown,
-};
+use server::{Configuring, Explaining, Gateway, InWork, MetricsPage, Readiness, Shutdown};
 use store::{State, Store};
 
 use crate::config::{Configuration, DiscoveryKind};
@@ -47,7 +45,6 @@ pub(crate) struct Standing {
     configuring: Option<Arc<dyn Configuring>>,
     in_work: InWork,
     explaining: Explaining,
-    passthrough_pace: PassthroughPace,
     /// The backends as migrations see them now.
     ends: Ends,
     migrations: Migrations,
@@ -74,7 +71,10 @@ impl Standing {
             leases: Arc::clone(state) as _,
             overlay_state: Arc::clone(state) as _,
             erasure: Arc::clone(state) as _,
-            settings: migration_settings(configuration, holder),
+            settings: Settings {
+                is_shared: state.is_shared(),
+                ..migration_settings(configuration, holder)
+            },
         });
         Self {
             store: open.store.clone(),
@@ -87,7 +87,6 @@ impl Standing {
             configuring: None,
             in_work: InWork::default(),
             explaining: Explaining::new(Arc::clone(state) as _),
-            passthrough_pace: PassthroughPace::default(),
             ends,
             migrations,
             shutdown: shutdown.clone(),
@@ -176,6 +175,7 @@ pub(crate) fn prepare(
             Arc::clone(state) as _,
         )?
         .following(Arc::clone(state) as _, Arc::clone(state) as _)
+        .sharing(Arc::clone(state) as _)
         .shadowing(Arc::clone(state) as _, Arc::clone(state) as _),
     };
     let router = Arc::new(router);
@@ -212,7 +212,7 @@ pub(crate) fn prepare(
         routes: Arc::clone(&router) as _,
         shadows: Arc::clone(state) as _,
         explaining: standing.explaining.clone(),
-        passthrough_pace: standing.passthrough_pace.clone(),
+        turns: Arc::clone(state) as _,
         credentials: Arc::clone(state) as _,
         audit: Arc::clone(state) as _,
         configuring: standing.configuring.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Backend;
-use backend::ports::{Credentials, Directory, FacadeState};
+use backend::ports::{Credentials, Directory, FacadeState, Leases, Turns};
 use keys::KeyCheck;
 
 use crate::Detached;
@@ -38,6 +38,10 @@ pub struct FacadeParts {
     pub state: Arc<dyn FacadeState>,
     /// Sealed secrets: those with which tokens are signed.
     pub credentials: Arc<dyn Credentials>,
+    /// Who does now what only one replica may do.
+    pub leases: Arc<dyn Leases>,
+    /// How often callers did what is limited, for all replicas together.
+    pub turns: Arc<dyn Turns>,
     /// API keys.
     pub keys: KeyCheck,
     /// The configured backends of the facade's own vendor: what first lived there keeps the ids that it had there.

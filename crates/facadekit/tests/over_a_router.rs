@@ -59,6 +59,8 @@ impl World {
             directory: state.clone(),
             state: state.clone(),
             credentials: state.clone(),
+            leases: state.clone(),
+            turns: state.clone(),
             keys: KeyCheck::new(state.clone()),
             own: [Box::from("vendor")].into(),
             limits: limits(),

@@ -23,6 +23,7 @@ const CHANGED_MAX: usize = 1_000_000;
 /// a write without lease it tells before the write. So what is asked here after a read, and was not told, was in the read.
 #[derive(Debug)]
 pub(crate) struct Changes {
+    traffic: Arc<dyn Traffic>,
     told: Arc<Mutex<Told>>,
     taking_in: JoinHandle<()>,
 }
@@ -78,26 +79,43 @@ impl Changes {
                 lock(&taking).take_in();
             }
         });
-        Self { told, taking_in }
+        Self {
+            traffic: traffic.clone(),
+            told,
+            taking_in,
+        }
     }
 
     /// How deep a conversation must be read to see everything that was changed since this was last asked; `None`: nothing
     /// was. To be asked before reading.
-    pub(crate) fn take(&self, id: ConversationId) -> Option<Depth> {
+    pub(crate) async fn take(&self, id: ConversationId) -> Option<Depth> {
+        let is_told = self.catch_up().await;
         let mut told = lock(&self.told);
         told.take_in();
         let changed = told.changed.remove(&id);
-        if told.is_blind {
+        if told.is_blind || !is_told {
             return Some(Depth::Whole);
         }
         changed
     }
 
     /// Whether something was changed since it was last taken. To be asked after reading.
-    pub(crate) fn has(&self, id: ConversationId) -> bool {
+    pub(crate) async fn has(&self, id: ConversationId) -> bool {
+        let is_told = self.catch_up().await;
         let mut told = lock(&self.told);
         told.take_in();
-        told.changed.contains_key(&id)
+        !is_told || told.changed.contains_key(&id)
+    }
+
+    /// Has what other replicas wrote told as well; false where nobody can tell.
+    async fn catch_up(&self) -> bool {
+        match self.traffic.catch_up().await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "what other replicas wrote cannot be looked for: everything may have changed");
+                false
+            }
+        }
     }
 }
 
@@ -155,11 +173,11 @@ mod tests {
         ] {
             sender.send(touch).unwrap();
         }
-        assert!(changes.has(one) && !changes.has(two));
-        assert_eq!(changes.take(one), Some(Depth::Whole));
-        assert_eq!(changes.take(one), None);
+        assert!(changes.has(one).await && !changes.has(two).await);
+        assert_eq!(changes.take(one).await, Some(Depth::Whole));
+        assert_eq!(changes.take(one).await, None);
         sender.send(touch(2, Touched::Said)).unwrap();
-        assert_eq!(changes.take(two), Some(Depth::Newest));
+        assert_eq!(changes.take(two).await, Some(Depth::Newest));
     }
 
     #[tokio::test(start_paused = true)]
@@ -171,7 +189,7 @@ mod tests {
             sender.send(touch(1, Touched::Said)).unwrap();
         }
         assert_eq!(
-            changes.take(ConversationId::from_bits(9)),
+            changes.take(ConversationId::from_bits(9)).await,
             Some(Depth::Whole)
         );
     }

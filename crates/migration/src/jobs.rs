@@ -15,14 +15,15 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::Counters;
-use crate::records::set_note;
+use crate::records::{note, set_note};
+use crate::replicas::{PROGRESS, WISH};
 use crate::run::Run;
 use crate::service::Service;
 use crate::status::{Job, JobKind};
-use crate::work::work;
+use crate::work::{Done, work};
 
 /// How long whoever stops a job waits for its end: a write that is on its way is brought to an end first.
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who begins a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,8 @@ pub(crate) enum By {
 }
 
 /// Why a job is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
     Pause,
     Cancel,
@@ -42,11 +44,22 @@ pub(crate) enum Why {
     Shutdown,
 }
 
+/// What becomes of a job that is not waited for any more.
+enum Ended {
+    /// It ended by itself, or was stopped.
+    Worked(Result<Done>),
+    /// Its lease was lost: whoever has it by now goes on, and this process changes nothing more.
+    Lost,
+}
+
 /// The job that is under way, as the record notes it: whoever finds it there goes on with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Noted {
     pub(crate) kind: JobKind,
     pub(crate) since: Time,
+    /// True where the service began it, and nobody asked for it yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_free: bool,
 }
 
 /// The jobs of this process.
@@ -66,8 +79,6 @@ struct Running {
     why: Arc<OnceLock<Why>>,
     ended: CancellationToken,
     abort: AbortHandle,
-    /// True where the service began it, and nobody asked for it yet.
-    is_free: bool,
 }
 
 impl Jobs {
@@ -93,11 +104,23 @@ impl Jobs {
     /// Takes over a job of this kind that the service began by itself; true where there was one.
     pub(crate) fn claim(&self, id: MigrationId, kind: JobKind) -> bool {
         match self.running().get_mut(&id) {
-            Some(running) if running.is_free && running.noted.kind == kind => {
-                running.is_free = false;
+            Some(running) if running.noted.is_free && running.noted.kind == kind => {
+                running.noted.is_free = false;
                 true
             }
             _ => false,
+        }
+    }
+
+    /// The migrations of which a job runs here.
+    pub(crate) fn ids(&self) -> Vec<MigrationId> {
+        self.running().keys().copied().collect()
+    }
+
+    /// Asks a migration's job to stop, where one runs here.
+    pub(crate) fn ask(&self, id: MigrationId, why: Why) {
+        if let Some(running) = self.running().get(&id) {
+            running.ask(why);
         }
     }
 
@@ -162,7 +185,8 @@ impl Service {
             Err(error) if error.kind == Kind::Busy => {
                 let record = self.records.get(id).await?;
                 let holder = record.holder.as_deref().unwrap_or("another process");
-                let kind = self.jobs.kind(id).map_or("a job", JobKind::words);
+                let noted = note::<Noted>(&record, "job").map(|job| job.kind);
+                let kind = self.jobs.kind(id).or(noted).map_or("a job", JobKind::words);
                 Err(Error::new(
                     Kind::Conflict,
                     format!("{kind} of this migration is run by {holder}: wait for its end"),
@@ -190,9 +214,9 @@ impl Service {
             ));
         }
         let held = self.hold(id).await?;
-        match self.begin_held(id, kind, change).await {
+        match self.begin_held(id, kind, by, &held, change).await {
             Ok((run, noted)) => {
-                self.spawn(run, noted, by, held);
+                self.spawn(run, noted, held);
                 Ok(())
             }
             Err(error) => {
@@ -206,30 +230,38 @@ impl Service {
         self: &Arc<Self>,
         id: MigrationId,
         kind: JobKind,
+        by: By,
+        held: &Held,
         change: impl FnOnce(&mut MigrationRecord) -> Result<()> + Send,
     ) -> Result<(Run, Noted)> {
         let noted = Noted {
             kind,
             since: Time::now(),
+            is_free: by == By::Itself,
         };
         let record = self.records.get(id).await?;
         let counters = Arc::new(Counters::default());
         let run = self.run(&record, Some(counters), CancellationToken::new())?;
+        let run = self.within(run, held);
         let record = self
             .records
             .edit(id, |record| {
                 change(record)?;
                 record.holder = Some(self.parts.settings.holder.clone());
                 record.stopped = None;
+                for note in [WISH, PROGRESS] {
+                    record.notes.remove(note);
+                }
                 set_note(record, "job", &noted)
             })
             .await?;
         // A mirror follows before the copy reads, and ends before a switch writes.
         self.watch(&record).await?;
+        held.outlast_a_heartbeat().await?;
         Ok((run, noted))
     }
 
-    fn spawn(self: &Arc<Self>, run: Run, noted: Noted, by: By, held: Held) {
+    fn spawn(self: &Arc<Self>, run: Run, noted: Noted, held: Held) {
         let counters = run.progress.clone().unwrap_or_default();
         let number = self.jobs.begun.fetch_add(1, Ordering::Relaxed);
         let why = Arc::new(OnceLock::new());
@@ -241,16 +273,16 @@ impl Service {
         let (kind, job) = (noted.kind, noted.clone());
         let task = tokio::spawn(async move {
             tracing::info!(migration = %id, job = kind.word(), "a migration's job began");
-            let worked = AssertUnwindSafe(work(&service, &run, kind)).catch_unwind();
-            let worked = worked.await.unwrap_or_else(|_| {
-                tracing::error!(migration = %id, job = kind.word(), "a migration's job panicked");
-                Err(Error::new(
-                    Kind::Internal,
-                    "the job met a defect of ours, which the log tells: start it again, it goes on where it stopped",
-                ))
-            });
-            let why = because.get().copied();
-            service.note_end(&run, &job, worked, why).await;
+            let ended = service.work_while_held(&run, kind, &held).await;
+            match ended {
+                Ended::Worked(worked) => {
+                    let why = because.get().copied();
+                    service.note_end(&run, &job, worked, why).await;
+                }
+                Ended::Lost => {
+                    tracing::warn!(migration = %id, job = kind.word(), "the lease of a migration's job was lost: another replica goes on with it");
+                }
+            }
             held.release().await;
             service.jobs.remove(id, number);
             over.cancel();
@@ -265,8 +297,31 @@ impl Service {
                 why,
                 ended,
                 abort: task.abort_handle(),
-                is_free: by == By::Itself,
             },
         );
+    }
+
+    /// Works until the end, or until the lease is lost: then the work is left where it stands, as by a crash. What it had
+    /// begun to send is noted, and whoever goes on finds out what became of it.
+    async fn work_while_held(self: &Arc<Self>, run: &Run, kind: JobKind, held: &Held) -> Ended {
+        let id = run.migration;
+        let work = AssertUnwindSafe(work(self, run, kind)).catch_unwind();
+        let term = held.term();
+        let worked = tokio::select! {
+            biased;
+            () = term.over(), if self.is_shared() => return Ended::Lost,
+            worked = work => worked,
+        };
+        let worked = worked.unwrap_or_else(|_| {
+            tracing::error!(migration = %id, job = kind.word(), "a migration's job panicked");
+            Err(Error::new(
+                Kind::Internal,
+                "the job met a defect of ours, which the log tells: start it again, it goes on where it stopped",
+            ))
+        });
+        match self.is_shared() && held.outlast_a_heartbeat().await.is_err() {
+            true => Ended::Lost,
+            false => Ended::Worked(worked),
+        }
     }
 }

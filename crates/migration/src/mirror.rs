@@ -59,12 +59,13 @@ struct Wanted {
     failures: u32,
 }
 
-/// Mirrors until it is stopped; what it began has ended then.
+/// Mirrors until it is stopped; what it began has ended then. Where it `has_missed` something it asks for a pass first.
 pub(crate) async fn mirror(
     service: Arc<Service>,
     run: Run,
     touches: broadcast::Receiver<Touch>,
     shadow: Arc<Shadow>,
+    has_missed: bool,
 ) {
     let mut mirror = Mirror {
         service,
@@ -77,7 +78,7 @@ pub(crate) async fn mirror(
         comparing: JoinSet::new(),
         passes: JoinSet::new(),
         reads: 0,
-        pass_due: None,
+        pass_due: has_missed.then(Instant::now),
         note_due: None,
     };
     mirror.follow(touches).await;
@@ -386,7 +387,10 @@ impl Mirror {
             Err(Error::new(Kind::Internal, "beginning a pass ended badly").source(error))
         });
         if let Err(error) = begun {
-            tracing::warn!(migration = %self.run.migration, %error, "a pass for a mirror could not begin, and is asked for again");
+            // Another replica may run a job.
+            if error.kind != Kind::Conflict || !self.service.is_shared() {
+                tracing::warn!(migration = %self.run.migration, %error, "a pass for a mirror could not begin, and is asked for again");
+            }
             let again = Instant::now() + PASS_AGAIN;
             self.pass_due.get_or_insert(again);
         }

@@ -112,6 +112,9 @@ pub struct Settings {
     pub mirror_delay: Duration,
     /// Of so many reads through the gateway one is compared on both sides while a mirror runs.
     pub shadow_sample: u32,
+    /// True where several processes serve from the state at once: each then looks for work that another one left, and
+    /// stops at once where somebody else may have taken over its own.
+    pub is_shared: bool,
 }
 
 impl Settings {
@@ -133,6 +136,7 @@ impl Default for Settings {
             drain_interval: Duration::from_secs(10),
             mirror_delay: Duration::from_millis(200),
             shadow_sample: 10,
+            is_shared: false,
         }
     }
 }

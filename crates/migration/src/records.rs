@@ -1,26 +1,44 @@
 //! The records of migrations, changed by one at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use backend::ports::{Ledger, MigrationId, MigrationRecord};
+use backend::ports::{Held, LeaseTerm, Leases, Ledger, MigrationId, MigrationRecord};
 use backend::{Error, Kind, Result};
 use conversation::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-/// The records of migrations. Several tasks of one process note things in the same record.
+use crate::fenced::Fenced;
+
+/// How long is waited for another process that changes a record: longer than a dead one's lease lasts.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The records of migrations. Several tasks note things in the same record, in several processes.
 #[derive(Debug)]
 pub(crate) struct Records {
     ledger: Arc<dyn Ledger>,
-    one: Mutex<()>,
+    leases: Arc<dyn Leases>,
+    /// Those of this process wait for each other without asking the state.
+    one: Arc<Mutex<()>>,
 }
 
 impl Records {
-    pub(crate) fn new(ledger: Arc<dyn Ledger>) -> Self {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, leases: Arc<dyn Leases>) -> Self {
         Self {
             ledger,
-            one: Mutex::default(),
+            leases,
+            one: Arc::default(),
+        }
+    }
+
+    /// The same for work under a lease: nothing is changed once it is over.
+    pub(crate) fn within(&self, term: LeaseTerm) -> Self {
+        Self {
+            ledger: Arc::new(Fenced::new(self.ledger.clone(), term)),
+            leases: self.leases.clone(),
+            one: self.one.clone(),
         }
     }
 
@@ -36,11 +54,18 @@ impl Records {
     /// Notes a migration, unless it is noted already; its record.
     pub(crate) async fn insert(&self, record: MigrationRecord) -> Result<MigrationRecord> {
         let _one = self.one.lock().await;
-        if let Some(noted) = self.ledger.migration(record.id).await? {
-            return Ok(noted);
-        }
-        self.ledger.put_migration(&record).await?;
-        Ok(record)
+        let held = self.hold(record.id).await?;
+        let inserted = async {
+            if let Some(noted) = self.ledger.migration(record.id).await? {
+                return Ok(noted);
+            }
+            held.outlast_a_heartbeat().await?;
+            self.ledger.put_migration(&record).await?;
+            Ok(record)
+        };
+        let inserted = inserted.await;
+        held.release().await;
+        inserted
     }
 
     /// Changes a record as it is now, and notes it. Nothing is noted where the change fails.
@@ -50,11 +75,32 @@ impl Records {
         change: impl FnOnce(&mut MigrationRecord) -> Result<()> + Send,
     ) -> Result<MigrationRecord> {
         let _one = self.one.lock().await;
-        let mut record = self.get(id).await?;
-        change(&mut record)?;
-        record.updated_at = Time::now();
-        self.ledger.put_migration(&record).await?;
-        Ok(record)
+        let held = self.hold(id).await?;
+        let edited = async {
+            let mut record = self.get(id).await?;
+            change(&mut record)?;
+            record.updated_at = Time::now();
+            // Another process may have changed it since it was read, where the lease was lost.
+            held.outlast_a_heartbeat().await?;
+            self.ledger.put_migration(&record).await?;
+            Ok(record)
+        };
+        let edited = edited.await;
+        held.release().await;
+        edited
+    }
+
+    async fn hold(&self, id: MigrationId) -> Result<Held> {
+        let name = format!("migration-record/{id}");
+        let held = Held::take(&self.leases, &name, PATIENCE).await;
+        held.map_err(|error| match error.kind {
+            Kind::Busy => Error::new(
+                Kind::Busy,
+                "another process is changing this migration's record: try again",
+            )
+            .retry_after(error.retry_after),
+            _ => error,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use backend::ports::{
 use backend::{Error, Kind, Result};
 use conversation::Time;
 use serde::{Deserialize, Serialize};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::jobs::{By, Jobs, Noted, Why};
@@ -48,6 +49,7 @@ struct Owner(Arc<Service>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
+        self.0.stop_tending();
         self.0.jobs.abort();
         self.0.watches.abort();
     }
@@ -61,6 +63,8 @@ pub(crate) struct Service {
     pub(crate) jobs: Jobs,
     pub(crate) watches: Watches,
     pub(crate) traffic: OnceLock<Arc<dyn Traffic>>,
+    /// What looks after this replica's share, where there are others.
+    pub(crate) tending: OnceLock<AbortHandle>,
     paces: Arc<Paces>,
 }
 
@@ -111,7 +115,9 @@ impl Service {
         let items = self.parts.ledger.tally(id).await?;
         let shadow = shadow.or_else(|| note::<ShadowSummary>(&record, "shadow"));
         let status = Status {
-            job: job.or_else(|| self.jobs.job(id)),
+            job: job
+                .or_else(|| self.jobs.job(id))
+                .or_else(|| self.job_elsewhere(&record)),
             last: note(&record, "last"),
             items,
             plan: note(&record, "plan"),
@@ -133,11 +139,12 @@ impl Migrations {
     pub fn new(parts: Parts) -> Self {
         let parts = Arc::new(parts);
         let service = Service {
-            records: Arc::new(Records::new(parts.ledger.clone())),
+            records: Arc::new(Records::new(parts.ledger.clone(), parts.leases.clone())),
             parts,
             jobs: Jobs::default(),
             watches: Watches::default(),
             traffic: OnceLock::new(),
+            tending: OnceLock::new(),
             paces: Arc::default(),
         };
         Self(Arc::new(Owner(Arc::new(service))))
@@ -157,7 +164,8 @@ impl Migrations {
         &self.service().paces
     }
 
-    /// Follows the router's traffic, and goes on with the jobs that a stop or a crash interrupted.
+    /// Follows the router's traffic, and goes on with the jobs that a stop or a crash interrupted: at once, and where there
+    /// are other replicas also with those that one of them leaves later, within seconds of the end of its lease.
     ///
     /// # Errors
     /// Those of the state.
@@ -165,6 +173,11 @@ impl Migrations {
         let service = self.service();
         if service.traffic.set(traffic).is_err() {
             return Err(Error::new(Kind::Internal, "migrations were started twice"));
+        }
+        if service.is_shared() {
+            service.take_up_all().await?;
+            service.begin_tending(true);
+            return Ok(());
         }
         for record in service.parts.ledger.migrations().await? {
             if let Err(error) = service.go_on(&record).await {
@@ -179,13 +192,20 @@ impl Migrations {
     /// # Errors
     /// [`Kind::Internal`] where it was called before, or [`Migrations::start`] was.
     pub fn attach(&self, traffic: Arc<dyn Traffic>) -> Result<()> {
-        let attached = self.service().traffic.set(traffic);
-        attached.map_err(|_| Error::new(Kind::Internal, "migrations were started twice"))
+        let service = self.service();
+        if service.traffic.set(traffic).is_err() {
+            return Err(Error::new(Kind::Internal, "migrations were started twice"));
+        }
+        if service.is_shared() {
+            service.begin_tending(false);
+        }
+        Ok(())
     }
 
     /// Ends every job in good order; the next start goes on with them.
     pub async fn stop(&self) {
         let service = self.service();
+        service.stop_tending();
         service.watches.stop_all().await;
         service.jobs.stop_all().await;
         // A job that ended by itself meanwhile may have begun a watch.
@@ -241,7 +261,7 @@ impl Migrations {
     /// the plan holds to; or where its phase forbids it.
     pub async fn copy(&self, id: MigrationId, options: CopyOptions) -> Result<Status> {
         let service = self.service();
-        if service.jobs.claim(id, JobKind::Copy) {
+        if service.claim(id, JobKind::Copy).await? {
             let record = service
                 .records
                 .edit(id, |record| {
@@ -284,11 +304,11 @@ impl Migrations {
         let service = self.service();
         let record = service.records.get(id).await?;
         Command::Pause.check(&record)?;
-        let runs = service.jobs.kind(id);
+        let runs = service.runs(&record);
         if runs.is_some_and(|kind| kind != JobKind::Copy) || (runs.is_none() && !record.mirror) {
             return Err(Error::new(Kind::Conflict, "nothing is being copied"));
         }
-        service.jobs.stop(id, Why::Pause).await;
+        service.stop_job(id, Why::Pause).await?;
         let record = service
             .records
             .edit(id, |record| {
@@ -313,7 +333,7 @@ impl Migrations {
     pub async fn cancel(&self, id: MigrationId) -> Result<Status> {
         let service = self.service();
         Command::Cancel.check(&service.records.get(id).await?)?;
-        service.jobs.stop(id, Why::Cancel).await;
+        service.stop_job(id, Why::Cancel).await?;
         let record = service
             .records
             .edit(id, |record| {
@@ -335,7 +355,7 @@ impl Migrations {
     /// As [`Migrations::copy`].
     pub async fn check(&self, id: MigrationId) -> Result<Status> {
         let service = self.service();
-        if !service.jobs.claim(id, JobKind::Check) {
+        if !service.claim(id, JobKind::Check).await? {
             service
                 .begin(id, JobKind::Check, By::Operator, |record| {
                     Command::Check.check(record)
@@ -351,7 +371,7 @@ impl Migrations {
     /// As [`Migrations::copy`]; also where more compared reads differed than allowed.
     pub async fn switch(&self, id: MigrationId, options: SwitchOptions) -> Result<Status> {
         let service = self.service();
-        if !service.jobs.claim(id, JobKind::Switch) {
+        if !service.claim(id, JobKind::Switch).await? {
             let shadow = self.status(id).await?.shadow.unwrap_or_default();
             service
                 .begin(id, JobKind::Switch, By::Operator, |record| {
@@ -372,7 +392,7 @@ impl Migrations {
     /// As [`Migrations::copy`].
     pub async fn rollback(&self, id: MigrationId) -> Result<Status> {
         let service = self.service();
-        if !service.jobs.claim(id, JobKind::Rollback) {
+        if !service.claim(id, JobKind::Rollback).await? {
             service
                 .begin(id, JobKind::Rollback, By::Operator, |record| {
                     Command::Rollback.check(record)?;

@@ -11,7 +11,7 @@ pub struct Status {
     /// The migration. Its notes are shown as the members below.
     #[serde(flatten)]
     pub record: MigrationRecord,
-    /// What runs now in this process.
+    /// What runs now. What another replica runs is told as that one noted it, every other second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<Job>,
     /// What ran last, as it ended.

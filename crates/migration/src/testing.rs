@@ -134,7 +134,10 @@ impl World {
             parts: Arc::new(self.parts.clone()),
             migration,
             spec: Arc::new(spec),
-            records: Arc::new(Records::new(self.parts.ledger.clone())),
+            records: Arc::new(Records::new(
+                self.parts.ledger.clone(),
+                self.parts.leases.clone(),
+            )),
             paces: Arc::default(),
             traffic: None,
             progress: None,

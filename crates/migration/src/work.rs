@@ -11,6 +11,7 @@ use crate::plan::{MEASURED, Measured};
 use crate::progress::Counters;
 use crate::reasons::{Reason, words};
 use crate::records::set_note;
+use crate::replicas::{PROGRESS, WISH};
 use crate::run::Run;
 use crate::service::Service;
 use crate::status::{Job, JobKind};
@@ -173,7 +174,7 @@ impl Service {
             is_done = worked.is_ok(),
             "a migration's job ended"
         );
-        let noted = self
+        let noted = run
             .records
             .edit(run.migration, |record| {
                 set_note(record, "last", &last)?;
@@ -182,6 +183,8 @@ impl Service {
             })
             .await;
         let watched = match noted {
+            // Another replica goes on with it, and with what watches it.
+            Ok(_) if self.is_shared() && why == Some(Why::Shutdown) => Ok(()),
             Ok(record) => self.watch(&record).await,
             Err(error) => Err(error),
         };
@@ -198,6 +201,9 @@ fn end(record: &mut MigrationRecord, worked: Result<Done>, why: Option<Why>) {
     let is_interrupted = worked.is_err() && why == Some(Why::Shutdown);
     if !is_interrupted {
         record.notes.remove("job");
+        for note in [WISH, PROGRESS] {
+            record.notes.remove(note);
+        }
     }
     match worked {
         Ok(done) => {

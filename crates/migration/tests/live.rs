@@ -15,6 +15,8 @@ mod cutover;
 mod load;
 #[path = "live/mirroring.rs"]
 mod mirroring;
+#[path = "live/replicas.rs"]
+mod replicas;
 #[path = "live/vendor.rs"]
 mod vendor;
 #[path = "live/world.rs"]

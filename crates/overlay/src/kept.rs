@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backend::ports::{Change, Kept, KeptAt, KeptField};
+use backend::ports::{Change, Held, Kept, KeptAt, KeptField};
 use backend::{Context, Error, Kind, Location, Outcome, Result};
 use conversation::{ConversationId, MessageId};
 use moka::sync::Cache;
@@ -17,6 +17,9 @@ use crate::fields::pointers;
 /// elsewhere.
 const CACHE_MAX_AGE: Duration = Duration::from_secs(300);
 
+/// How long is waited for another process that changes rows of the same conversation: longer than a dead one's lease lasts.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
+
 /// How many watches there are over changes: two conversations that share one wait for each other's changes, and cost
 /// each other a reading.
 const WATCHES: usize = 1_024;
@@ -27,7 +30,8 @@ const WATCHES: usize = 1_024;
 /// held only where nothing has begun or ended to change under that ticket.
 #[derive(Debug)]
 pub(crate) struct KeptCache {
-    rows: Cache<ConversationId, Arc<Kept>>,
+    /// Absent where other processes change the same rows: nobody would tell.
+    rows: Option<Cache<ConversationId, Arc<Kept>>>,
     watches: Vec<Watch>,
     hasher: RandomState,
 }
@@ -66,14 +70,22 @@ impl KeptCache {
             .time_to_live(CACHE_MAX_AGE)
             .build();
         Self {
-            rows,
+            rows: Some(rows),
+            ..Self::off()
+        }
+    }
+
+    /// One that holds nothing.
+    pub(crate) fn off() -> Self {
+        Self {
+            rows: None,
             watches: (0..WATCHES).map(|_| Watch::default()).collect(),
             hasher: RandomState::new(),
         }
     }
 
     fn get(&self, id: ConversationId) -> Option<Arc<Kept>> {
-        self.rows.get(&id)
+        self.rows.as_ref()?.get(&id)
     }
 
     fn ticket(&self, id: ConversationId) -> Ticket {
@@ -82,11 +94,13 @@ impl KeptCache {
 
     /// Holds what was read under `ticket`, unless it may be old by now.
     fn put(&self, id: ConversationId, ticket: Ticket, kept: &Arc<Kept>) {
-        let Some(watch) = self.watch(id) else { return };
+        let (Some(rows), Some(watch)) = (&self.rows, self.watch(id)) else {
+            return;
+        };
         // The lock is held while inserting, so that no change can come between.
         let count = watch.count();
         if count.changes == ticket.0 && count.running == 0 {
-            self.rows.insert(id, kept.clone());
+            rows.insert(id, kept.clone());
         }
     }
 
@@ -130,7 +144,9 @@ impl Drop for Changing<'_> {
             let mut count = watch.count();
             count.changes += 1;
             count.running -= 1;
-            self.cache.rows.invalidate(&self.id);
+            if let Some(rows) = &self.cache.rows {
+                rows.invalidate(&self.id);
+            }
         }
     }
 }
@@ -248,13 +264,18 @@ impl Overlay {
         let (this, beside, fence) = (self.clone(), self.beside(at), cx.fence);
         let work = async move {
             let _changing = this.cache().change(beside.conversation).await;
-            let mut changes = changes;
-            let rows = this.still_as_seen(&beside, rows).await?;
-            changes.extend(rows.iter().cloned().map(Change::Field));
-            if !changes.is_empty() {
-                this.state().apply(&beside, fence, changes).await?;
+            let held = match this.leases().filter(|_| !rows.is_empty()) {
+                Some(leases) => {
+                    let name = format!("kept/{}/{}", beside.backend, beside.conversation);
+                    Some(Held::take(leases, &name, CHANGE_PATIENCE).await?)
+                }
+                None => None,
+            };
+            let done = this.change_now(&beside, fence, changes, rows).await;
+            if let Some(held) = held {
+                held.release().await;
             }
-            Ok(rows)
+            done
         };
         // A task of its own: where the caller goes, the change still ends here, and memory forgets what was before it.
         let work = tokio::spawn(work.in_current_span());
@@ -263,6 +284,21 @@ impl Overlay {
                 .outcome(Outcome::NotApplied)
                 .source(error)
         })?
+    }
+
+    async fn change_now(
+        &self,
+        beside: &KeptAt,
+        fence: Option<u64>,
+        mut changes: Vec<Change>,
+        rows: Vec<(KeptField, KeptField)>,
+    ) -> Result<Vec<KeptField>> {
+        let rows = self.still_as_seen(beside, rows).await?;
+        changes.extend(rows.iter().cloned().map(Change::Field));
+        if !changes.is_empty() {
+            self.state().apply(beside, fence, changes).await?;
+        }
+        Ok(rows)
     }
 
     async fn still_as_seen(
@@ -355,6 +391,18 @@ mod tests {
         assert!(cache.get(at(1)).is_some());
     }
 
+    #[tokio::test]
+    async fn where_other_processes_change_rows_nothing_is_held() {
+        let cache = KeptCache::off();
+        let ticket = cache.ticket(at(1));
+        cache.put(at(1), ticket, &kept());
+        assert_eq!(cache.get(at(1)), None);
+        // Changes of one process still come one after the other.
+        let changing = cache.change(at(1)).await;
+        assert!(cache.watch(at(1)).unwrap().turn.try_lock().is_err());
+        drop(changing);
+    }
+
     #[test]
     fn memory_has_a_bound() {
         let cache = KeptCache::new(100_000);
@@ -374,8 +422,9 @@ mod tests {
             let ticket = cache.ticket(at(bits));
             cache.put(at(bits), ticket, &large);
         }
-        cache.rows.run_pending_tasks();
-        assert!(cache.rows.weighted_size() <= 100_000);
-        assert_ne!(cache.rows.entry_count(), 0);
+        let rows = cache.rows.unwrap();
+        rows.run_pending_tasks();
+        assert!(rows.weighted_size() <= 100_000);
+        assert_ne!(rows.entry_count(), 0);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use backend::Backend;
-use backend::ports::{Blobs, Directory, OverlayState};
+use backend::ports::{Blobs, Directory, Leases, OverlayState};
 
 use crate::OverlaySettings;
 use crate::kept::KeptCache;
@@ -20,6 +20,8 @@ struct Inner {
     blobs: Arc<dyn Blobs>,
     directory: Arc<dyn Directory>,
     cache: Arc<KeptCache>,
+    /// Who changes by what was read, where other processes change the same rows.
+    leases: Option<Arc<dyn Leases>>,
 }
 
 impl fmt::Debug for Overlay {
@@ -50,6 +52,23 @@ impl Overlay {
             blobs,
             directory,
             cache,
+            leases: None,
+        }))
+    }
+
+    /// The same overlay where other processes change the same rows: nothing is held in memory, and who changes rows by what
+    /// was read of them holds a lease.
+    #[must_use]
+    pub fn shared(self, leases: Arc<dyn Leases>) -> Self {
+        let inner = &self.0;
+        Self(Arc::new(Inner {
+            below: Arc::clone(&inner.below),
+            settings: inner.settings.clone(),
+            state: Arc::clone(&inner.state),
+            blobs: Arc::clone(&inner.blobs),
+            directory: Arc::clone(&inner.directory),
+            cache: Arc::new(KeptCache::off()),
+            leases: Some(leases),
         }))
     }
 
@@ -65,6 +84,7 @@ impl Overlay {
             blobs: Arc::clone(&inner.blobs),
             directory: Arc::clone(&inner.directory),
             cache: Arc::clone(&former.0.cache),
+            leases: inner.leases.clone(),
         }))
     }
 
@@ -96,5 +116,9 @@ impl Overlay {
 
     pub(crate) fn cache(&self) -> &KeptCache {
         &self.0.cache
+    }
+
+    pub(crate) fn leases(&self) -> Option<&Arc<dyn Leases>> {
+        self.0.leases.as_ref()
     }
 }

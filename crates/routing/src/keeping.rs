@@ -25,14 +25,14 @@ impl Router {
             .insert(entry)
             .await
             .map_err(|error| error.outcome(Outcome::Applied))?;
-        self.teller.tell(&located.location, Touched::Made);
+        self.teller.tell(&located.location, Touched::Made).await;
         Ok(())
     }
 
     /// Tells that a conversation was read, where it was.
     pub(crate) fn tell_read<T>(&self, found: &Found, read: Result<T>) -> Result<T> {
         if read.is_ok() {
-            self.teller.tell(&found.location, Touched::Read);
+            self.teller.tell_here(&found.location, Touched::Read);
         }
         read
     }

@@ -25,6 +25,7 @@ mod shadowing;
 mod slot;
 mod succeeding;
 mod telling;
+mod touching;
 mod traffic;
 mod writing;
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{Binding, Directory, Intents, Leases, Ledger, RouteOverrides, ShadowLog};
+use backend::ports::{
+    Binding, Directory, Intents, Leases, Ledger, RouteOverrides, ShadowLog, Touches,
+};
 use backend::{BackendInfo, Context, Error, Kind, Result};
 use conversation::ConversationId;
 
@@ -113,6 +115,13 @@ impl Router {
         ledger: Arc<dyn Ledger>,
     ) -> Self {
         self.overriding = Some(Overriding { overrides, ledger });
+        self
+    }
+
+    /// The same router where other processes may serve from the same state: writes are told through `touches`.
+    #[must_use]
+    pub fn sharing(mut self, touches: Arc<dyn Touches>) -> Self {
+        self.teller = self.teller.sharing(touches);
         self
     }
 

@@ -298,7 +298,10 @@ impl Router {
                     Touched::Changed
                 }
             };
-            self.teller.tell(&found.location, told);
+            if !self.teller.tell(&found.location, told).await {
+                let message = "a write that was settled could not be told to other replicas";
+                return Err(Error::new(Kind::Unavailable, message));
+            }
         }
         self.end_settled(intent.id, &settled).await?;
         Ok(settled)

@@ -27,14 +27,18 @@ impl Telling {
     /// In the background: whoever reads the events need not wait for our own notes.
     fn end(&mut self, said_at: Option<Time>, is_known: bool) {
         let (directory, id, holding) = (self.directory.clone(), self.id, self.holding.take());
-        // Before the lease goes: whoever takes it next has been told.
-        drop(self.untold.take());
+        let untold = self.untold.take();
         tokio::spawn(async move {
+            // Before the lease goes: whoever takes it next has been told.
+            let is_told = match untold {
+                Some(mut untold) => untold.tell().await,
+                None => true,
+            };
             if let Some(at) = said_at {
                 touch(&directory, id, at).await;
             }
             if let Some(holding) = holding {
-                holding.end(is_known).await;
+                holding.end(is_known && is_told).await;
             }
         });
     }

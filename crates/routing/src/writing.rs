@@ -138,10 +138,10 @@ impl Writing {
     }
 
     async fn end_as(&mut self, is_known: bool) {
-        // Whoever takes the lease next has been told.
-        self.untold.tell();
+        // Whoever takes the lease next has been told. What could not be told stays noted: whoever settles it tells it.
+        let is_told = self.untold.tell().await;
         if let Some(holding) = self.holding.take() {
-            holding.end(is_known).await;
+            holding.end(is_known && is_told).await;
         }
     }
 

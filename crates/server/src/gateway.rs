@@ -10,7 +10,7 @@ use axum::extract::FromRef;
 use backend::Backend;
 use backend::ports::{
     AuditLog, Credentials, Directory, Idempotency, Intents, Keys, Leases, OverlayState,
-    Passthrough, Repair, RouteOverrides, RouteTable, ShadowLog, Translator,
+    Passthrough, Repair, RouteOverrides, RouteTable, ShadowLog, Translator, Turns,
 };
 use facadekit::Facade;
 use keys::KeyCheck;
@@ -20,7 +20,6 @@ use crate::application::InWork;
 use crate::configuring::Configuring;
 use crate::explaining::Explaining;
 use crate::limits::{RequestLimits, StreamLimits};
-use crate::pace::PassthroughPace;
 use crate::shutdown::Shutdown;
 
 /// Renders `/metrics` in Prometheus' text format.
@@ -115,8 +114,8 @@ pub struct Gateway {
     pub limits: RequestLimits,
     /// Limits of each streamed answer.
     pub streams: StreamLimits,
-    /// How often each key may call vendors' own APIs.
-    pub passthrough_pace: PassthroughPace,
+    /// Counts how often each key calls vendors' own APIs, for all replicas together.
+    pub turns: Arc<dyn Turns>,
     /// Requests in work, under this configuration and those before it.
     pub in_work: InWork,
     /// The steps of stopping.

@@ -21,7 +21,6 @@ mod list;
 mod middleware;
 mod once;
 mod openapi;
-mod pace;
 mod path;
 mod problem;
 mod query;
@@ -39,7 +38,6 @@ pub use self::configuring::{
 pub use self::explaining::Explaining;
 pub use self::gateway::{Gateway, MetricsPage, Mounted, Readiness, ReadinessCheck};
 pub use self::limits::{RequestLimits, ServeLimits, StreamLimits};
-pub use self::pace::PassthroughPace;
 pub use self::problem::{
     Code, FieldError, Origin, Outcome, PROBLEM_JSON, Place, Problem, ProblemDocument, Upstream,
 };

@@ -30,7 +30,9 @@ mod schema;
 mod session;
 mod status;
 mod tls;
+mod touches;
 mod transaction;
+mod turns;
 mod upkeep;
 mod values;
 

@@ -1,7 +1,7 @@
 //! The gateway's state: what outlives a process beside the conversations themselves.
 //!
 //! [`State`] implements every port that a store serves. All of it is right with several processes over one database, because
-//! the database decides; only where a single process serves are leases kept in its memory.
+//! the database decides; only where a single process serves are leases and turns kept in its memory.
 
 use std::sync::Arc;
 
@@ -31,12 +31,15 @@ mod overlay;
 mod sealing;
 mod shadows;
 mod terms;
+mod touches;
+mod turns;
 mod walking;
 
 pub use sealing::SealingKey;
 
 pub(crate) use directory::{follow, insert_entry, refresh_native, tombstone_native};
 pub(crate) use leases::{HeldLeases, check_fence};
+pub(crate) use turns::TakenTurns;
 
 /// The gateway's state. Cheap to clone; implements every port that the store serves.
 #[derive(Debug, Clone)]

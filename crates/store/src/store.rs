@@ -15,7 +15,7 @@ use crate::failure::Attempt;
 use crate::postgres::{self, Address, Isolation, Postgres};
 use crate::sql::Connection;
 use crate::sqlite::{self, Sqlite};
-use crate::state::{HeldLeases, SealingKey, State};
+use crate::state::{HeldLeases, SealingKey, State, TakenTurns};
 
 /// An open database. Cheap to clone; the last clone closes it, [`Store::close`] does so in good order.
 #[derive(Clone)]
@@ -29,6 +29,7 @@ struct Inner {
     config: StoreConfig,
     engine: Engine,
     leases: HeldLeases,
+    turns: TakenTurns,
 }
 
 enum Engine {
@@ -83,6 +84,7 @@ impl Store {
                 config,
                 engine,
                 leases: HeldLeases::default(),
+                turns: TakenTurns::default(),
             }),
         })
     }
@@ -174,6 +176,11 @@ impl Store {
             Engine::Sqlite(_) => None,
             Engine::Postgres(postgres) => Some(postgres),
         }
+    }
+
+    /// The turns that were taken in this process, where no other one serves.
+    pub(crate) fn turns(&self) -> &TakenTurns {
+        &self.inner.turns
     }
 
     /// The leases of this process, where no other one serves.

@@ -31,7 +31,8 @@ pub struct ConfigVersion {
 #[async_trait]
 pub trait ConfigHistory: Debug + Send + Sync + 'static {
     /// Adds a version with the text of its file, sealed: it may hold secrets. The number of `version` is not looked at; the
-    /// one that it got is in the answer. Of the text of very old versions nothing need be kept.
+    /// one that it got is in the answer. Where the newest version has the same digest, nothing is added and that one is the
+    /// answer: replicas that take up one text show one version. Of the text of very old versions nothing need be kept.
     async fn add(&self, version: &ConfigVersion, text: &SecretString) -> Result<ConfigVersion>;
 
     /// The newest `limit` versions, newest first.

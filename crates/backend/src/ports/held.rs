@@ -1,9 +1,10 @@
 //! A lease that is held: taken with patience, renewed until it is given back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use conversation::ConversationId;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -44,26 +45,45 @@ pub struct Held {
     /// Absent once it was given back.
     lease: Option<Lease>,
     fence: u64,
-    lasts: Lasts,
+    lasts: LeaseTerm,
     heartbeat: JoinHandle<()>,
 }
 
-/// Until when a lease surely lasts, as its holder and its heartbeat know.
+/// Until when a held lease surely lasts, for work that is done under it. Cheap to clone; over once the lease is given back.
 #[derive(Debug, Clone)]
-struct Lasts(Arc<Mutex<Instant>>);
+pub struct LeaseTerm(Arc<watch::Sender<Instant>>);
 
-impl Lasts {
+impl LeaseTerm {
     /// From `since`, the time before the lease was asked for: its own clock began later.
     fn since(since: Instant) -> Self {
-        Self(Arc::new(Mutex::new(since + LEASE_TTL)))
+        Self(Arc::new(watch::Sender::new(since + LEASE_TTL)))
     }
 
     fn until(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.borrow()
     }
 
     fn set(&self, until: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        self.0.send_replace(until);
+    }
+
+    /// True where somebody else may hold the lease by now: nothing may be changed any more that only its holder may change.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.until()
+    }
+
+    /// Ends when the lease is lost, or could not be renewed in time so that nobody can tell, or was given back.
+    pub async fn over(&self) {
+        let mut told = self.0.subscribe();
+        loop {
+            let until = *told.borrow_and_update();
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return,
+                // The sender lives as long as this does.
+                _ = told.changed() => {}
+            }
+        }
     }
 
     /// Holds the lease for longer; false where it was lost.
@@ -97,7 +117,7 @@ impl Held {
     }
 
     fn new(leases: Arc<dyn Leases>, lease: Lease, since: Instant) -> Self {
-        let lasts = Lasts::since(since);
+        let lasts = LeaseTerm::since(since);
         let heartbeat = tokio::spawn(keep(leases.clone(), lease.clone(), lasts.clone()));
         Self {
             leases,
@@ -112,6 +132,12 @@ impl Held {
     #[must_use]
     pub fn fence(&self) -> u64 {
         self.fence
+    }
+
+    /// Until when it lasts, for work that is done under it.
+    #[must_use]
+    pub fn term(&self) -> LeaseTerm {
+        self.lasts.clone()
     }
 
     /// Makes sure that the lease lasts for one heartbeat more: it is renewed where less is left. To be called right
@@ -141,6 +167,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.heartbeat.abort();
+        self.lasts.set(Instant::now());
         if let Some(lease) = self.lease.take() {
             let leases = self.leases.clone();
             tokio::spawn(async move { release(&leases, &lease).await });
@@ -148,7 +175,7 @@ impl Drop for Held {
     }
 }
 
-async fn keep(leases: Arc<dyn Leases>, lease: Lease, lasts: Lasts) {
+async fn keep(leases: Arc<dyn Leases>, lease: Lease, lasts: LeaseTerm) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         match lasts.renew(&leases, &lease).await {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use conversation::ConversationId;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::{Principal, Result};
 
 /// What was done with a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Touched {
     /// It or its messages were read.
     Read,
@@ -41,6 +43,15 @@ pub struct Touch {
 pub trait Traffic: Debug + Send + Sync + 'static {
     /// Tells every use from now on. Whoever is too slow is told that something was missed, and must look for themselves.
     fn follow(&self) -> broadcast::Receiver<Touch>;
+
+    /// Has every write told by now, also one of another replica: what was noted before this call waits in the receivers on
+    /// return. Where one process serves alone there is nothing to do.
+    ///
+    /// # Errors
+    /// Where the state cannot be asked: then anything may have been written.
+    async fn catch_up(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Looks through a backend for conversations that the directory does not know, as a list does but at once: for
     /// everybody, or, where the backend lists by end user, for `principal`.

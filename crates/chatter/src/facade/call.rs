@@ -82,15 +82,18 @@ pub(super) async fn answer(
         (_, Err(_)) => met.name(),
         (_, Ok(_)) => parts.uri.path(),
     };
-    match api.limits.take(path, &name) {
-        Ok(budget) => spending.spent = Some(budget),
-        Err(budget) => {
-            spending.spent = Some(budget);
-            spending.is_used_up = true;
-            let limit = u64::from(budget.limit);
-            let refusal = problems.too_many_requests(limit, WINDOW.as_secs());
-            return (Err(refusal), spending);
+    match api.limits.take(path, &name).await {
+        Ok(spent) => {
+            spending.spent = Some(spent.budget);
+            spending.is_used_up = spent.is_used_up;
         }
+        // Where nobody can count there is no budget to tell of.
+        Err(error) => return (Err(errors::refusal(&problems, &error)), spending),
+    }
+    if let (true, Some(budget)) = (spending.is_used_up, spending.spent) {
+        let limit = u64::from(budget.limit);
+        let refusal = problems.too_many_requests(limit, WINDOW.as_secs());
+        return (Err(refusal), spending);
     }
     let answered = match met {
         Met::Nothing => Ok(no_route()),
@@ -136,7 +139,7 @@ impl Arrived<'_> {
             let detail = format!("The key lacks the scope `{}`", needed.as_str());
             return Err(self.problems.plain(StatusCode::FORBIDDEN, &detail));
         }
-        self.spend_of_user(&caller, operation)?;
+        self.spend_of_user(&caller, operation).await?;
         // A template's name is no id; a broken id wins over a broken body.
         if operation != Operation::Template && !segments.iter().all(|id| is_ulid(id)) {
             return Err(self.problems.no_ulid());
@@ -168,7 +171,7 @@ impl Arrived<'_> {
     }
 
     /// What the newest release counts for each user, on top of the paths.
-    fn spend_of_user(&self, caller: &Caller, operation: Operation) -> Result<(), Refusal> {
+    async fn spend_of_user(&self, caller: &Caller, operation: Operation) -> Result<(), Refusal> {
         let (what, percent) = match operation {
             Operation::Chat => ("chat", 30),
             Operation::Stream => ("streaming", 20),
@@ -178,11 +181,16 @@ impl Arrived<'_> {
         let taken = self
             .api
             .limits
-            .take_of_user(what, percent, &name_of(caller));
-        taken.map_err(|limit| {
-            let limit = u64::from(limit);
-            self.problems.too_many_requests(limit, WINDOW.as_secs())
-        })
+            .take_of_user(what, percent, &name_of(caller))
+            .await
+            .map_err(|error| errors::refusal(&self.problems, &error))?;
+        match taken {
+            None => Ok(()),
+            Some(limit) => {
+                let limit = u64::from(limit);
+                Err(self.problems.too_many_requests(limit, WINDOW.as_secs()))
+            }
+        }
     }
 
     async fn read(self, caller: Caller, body: Body) -> Result<Call, Refusal> {

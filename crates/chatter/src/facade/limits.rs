@@ -1,19 +1,20 @@
-//! Rate limits as the vendor really keeps them: a sliding window for each path and caller, whatever the method.
+//! Rate limits for each path and caller, whatever the method, as the vendor really has them.
+//!
+//! The vendor's window slides and is one process's; ours begins with a caller's first request and is counted for all
+//! replicas together.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use backend::ports::{Taken, Turns};
+use backend::{Outcome, Result};
 use conversation::Time;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use moka::sync::Cache;
 
 use super::ids::hash128;
 
 /// The window.
 pub(crate) const WINDOW: Duration = Duration::from_secs(60);
-/// Windows that are remembered: beyond this the ones used longest ago begin anew.
-const WINDOWS_MAX: u64 = 100_000;
 /// What the headers say where nothing is limited.
 const USUAL_LIMIT: u32 = 100;
 
@@ -41,122 +42,168 @@ impl Budget {
     }
 }
 
-type Window = Arc<Mutex<VecDeque<Instant>>>;
+/// A request that has a place in its window, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// What the headers say.
+    pub(crate) budget: Budget,
+    /// True where nothing was left; such a request does not count.
+    pub(crate) is_used_up: bool,
+}
 
 /// The windows of all callers.
 #[derive(Debug)]
 pub(crate) struct Limits {
     /// Zero: nothing is limited.
     per_minute: u32,
-    /// By hashes of path and caller: what a stranger sends is not kept.
-    windows: Cache<(u128, u128), Window>,
+    turns: Arc<dyn Turns>,
 }
 
 impl Limits {
-    pub(crate) fn new(per_minute: u32) -> Self {
-        Self {
-            per_minute,
-            windows: Cache::builder()
-                .max_capacity(WINDOWS_MAX)
-                .time_to_idle(WINDOW)
-                .build(),
-        }
+    pub(crate) fn new(per_minute: u32, turns: Arc<dyn Turns>) -> Self {
+        Self { per_minute, turns }
     }
 
-    /// One request to a path. An error where none is left; such a request does not count.
-    pub(crate) fn take(&self, path: &str, caller: &str) -> Result<Budget, Budget> {
+    /// One request to a path.
+    ///
+    /// # Errors
+    /// Those of the state: then nobody knows what is left.
+    pub(crate) async fn take(&self, path: &str, caller: &str) -> Result<Spent> {
         if self.per_minute == 0 {
-            return Ok(Budget {
+            let budget = Budget {
                 limit: USUAL_LIMIT,
                 remaining: USUAL_LIMIT,
+            };
+            return Ok(Spent {
+                budget,
+                is_used_up: false,
             });
         }
-        self.take_of(self.per_minute, path, caller, Instant::now())
+        let taken = self.take_of(self.per_minute, path, caller).await?;
+        Ok(Spent {
+            budget: Budget {
+                limit: self.per_minute,
+                remaining: taken.remaining,
+            },
+            is_used_up: !taken.granted,
+        })
     }
 
     /// What the vendor's newest release allows a user on top: chats, streams and lists by `percent` of the paths' limit
     /// (of its own hundred: 30, 20 and 60). The limit, where it is used up.
-    pub(crate) fn take_of_user(&self, what: &str, percent: u32, caller: &str) -> Result<(), u32> {
+    ///
+    /// # Errors
+    /// As [`Limits::take`].
+    pub(crate) async fn take_of_user(
+        &self,
+        what: &str,
+        percent: u32,
+        caller: &str,
+    ) -> Result<Option<u32>> {
         let limit = self.per_minute.saturating_mul(percent).div_ceil(100);
         if limit == 0 {
-            return Ok(());
+            return Ok(None);
         }
         // No path begins without a slash.
-        let taken = self.take_of(limit, what, caller, Instant::now());
-        taken.map(|_| ()).map_err(|_| limit)
+        let taken = self.take_of(limit, what, caller).await?;
+        Ok((!taken.granted).then_some(limit))
     }
 
-    fn take_of(
-        &self,
-        limit: u32,
-        path: &str,
-        caller: &str,
-        now: Instant,
-    ) -> Result<Budget, Budget> {
-        let window = self.windows.get_with(
-            (hash128(path.as_bytes()), hash128(caller.as_bytes())),
-            Window::default,
-        );
-        // Times are only added and removed at the ends, so it is whole after every step.
-        let mut times = window.lock().unwrap_or_else(PoisonError::into_inner);
-        while times
-            .front()
-            .is_some_and(|time| now.saturating_duration_since(*time) >= WINDOW)
-        {
-            times.pop_front();
-        }
-        let used = u32::try_from(times.len()).unwrap_or(u32::MAX);
-        if used >= limit {
-            return Err(Budget {
-                limit,
-                remaining: 0,
-            });
-        }
-        times.push_back(now);
-        Ok(Budget {
-            limit,
-            remaining: limit - used - 1,
-        })
+    /// By hashes of path and caller: what a stranger sends is not kept.
+    async fn take_of(&self, limit: u32, path: &str, caller: &str) -> Result<Taken> {
+        let what = format!("chatter/{:032x}", hash128(path.as_bytes()));
+        let who = format!("{:032x}", hash128(caller.as_bytes()));
+        let taken = self.turns.take(&what, &who, limit, WINDOW).await;
+        taken.map_err(|error| error.outcome(Outcome::NotApplied))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
     use super::*;
 
-    #[test]
-    fn a_window_slides_and_refused_requests_do_not_count() {
-        let limits = Limits::new(2);
-        let start = Instant::now();
-        let take = |seconds: u64, path: &str, caller: &str| {
-            limits.take_of(2, path, caller, start + Duration::from_secs(seconds))
-        };
-        assert_eq!(take(0, "/a", "k").map(|budget| budget.remaining), Ok(1));
-        assert_eq!(take(30, "/a", "k").map(|budget| budget.remaining), Ok(0));
-        assert!(take(59, "/a", "k").is_err());
-        assert!(take(59, "/b", "k").is_ok());
-        assert!(take(59, "/a", "l").is_ok());
-        assert!(take(60, "/a", "k").is_ok());
-        assert!(take(61, "/a", "k").is_err());
-    }
+    /// One window for ever.
+    #[derive(Debug, Default)]
+    struct Counted(Mutex<HashMap<(String, String), u32>>);
 
-    #[test]
-    fn without_a_limit_everything_passes_and_the_headers_stay() {
-        let limits = Limits::new(0);
-        for _ in 0..200 {
-            let budget = limits.take("/a", "k").unwrap();
-            assert_eq!((budget.limit, budget.remaining), (100, 100));
-            assert!(limits.take_of_user("chat", 30, "k").is_ok());
+    #[async_trait]
+    impl Turns for Counted {
+        async fn take(&self, what: &str, who: &str, most: u32, window: Duration) -> Result<Taken> {
+            let mut counted = self.0.lock().unwrap();
+            let used = counted.entry((what.into(), who.into())).or_default();
+            let granted = *used < most;
+            *used += u32::from(granted);
+            Ok(Taken::of(granted, *used, most, window))
         }
     }
 
-    #[test]
-    fn the_limits_of_users_are_the_vendors_where_the_paths_limit_is() {
-        let limits = Limits::new(100);
-        let taken = (0..100)
-            .take_while(|_| limits.take_of_user("chat", 30, "k").is_ok())
-            .count();
-        assert_eq!(taken, 30);
-        assert_eq!(limits.take_of_user("chat", 30, "k"), Err(30));
+    fn limits(per_minute: u32) -> Limits {
+        Limits::new(per_minute, Arc::new(Counted::default()))
+    }
+
+    #[tokio::test]
+    async fn each_path_and_caller_has_a_window_and_the_headers_tell_of_it() {
+        let limits = limits(2);
+        let take = async |path: &str, caller: &str| {
+            let spent = limits.take(path, caller).await.unwrap();
+            (spent.budget.remaining, spent.is_used_up)
+        };
+        assert_eq!(take("/a", "k").await, (1, false));
+        assert_eq!(take("/a", "k").await, (0, false));
+        assert_eq!(take("/a", "k").await, (0, true));
+        assert_eq!(take("/b", "k").await, (1, false));
+        assert_eq!(take("/a", "l").await, (1, false));
+    }
+
+    /// A state that cannot be asked.
+    #[derive(Debug)]
+    struct Away;
+
+    #[async_trait]
+    impl Turns for Away {
+        async fn take(&self, _: &str, _: &str, _: u32, _: Duration) -> Result<Taken> {
+            let error = backend::Error::new(backend::Kind::Unavailable, "away");
+            Err(error.outcome(Outcome::Unknown))
+        }
+    }
+
+    #[tokio::test]
+    async fn where_nobody_can_count_nothing_passes_and_nothing_was_done() {
+        let limits = Limits::new(100, Arc::new(Away));
+        for refused in [
+            limits.take("/a", "k").await.map(drop),
+            limits.take_of_user("chat", 30, "k").await.map(drop),
+        ] {
+            let error = refused.unwrap_err();
+            assert_eq!(
+                (error.kind, error.outcome),
+                (backend::Kind::Unavailable, Outcome::NotApplied)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_limit_everything_passes_and_the_headers_stay() {
+        let limits = limits(0);
+        for _ in 0..200 {
+            let spent = limits.take("/a", "k").await.unwrap();
+            assert_eq!((spent.budget.limit, spent.budget.remaining), (100, 100));
+            assert_eq!(limits.take_of_user("chat", 30, "k").await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_limits_of_users_are_the_vendors_where_the_paths_limit_is() {
+        let limits = limits(100);
+        for _ in 0..30 {
+            assert_eq!(limits.take_of_user("chat", 30, "k").await.unwrap(), None);
+        }
+        let used_up = limits.take_of_user("chat", 30, "k").await.unwrap();
+        assert_eq!(used_up, Some(30));
     }
 }

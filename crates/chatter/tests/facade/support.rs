@@ -137,6 +137,8 @@ impl World {
             directory: shared.clone(),
             state: shared.clone(),
             credentials: shared.clone(),
+            leases: shared.clone(),
+            turns: shared.clone(),
             keys: KeyCheck::new(shared),
             own: own.clone(),
             detached: detached.clone(),

@@ -77,6 +77,8 @@ impl World {
             directory: state.clone(),
             state: state.clone(),
             credentials: state.clone(),
+            leases: state.clone(),
+            turns: state.clone(),
             keys: KeyCheck::new(state.clone()),
             own: own.iter().map(|name| Box::from(*name)).collect(),
             limits: FacadeLimits {

@@ -5,10 +5,12 @@
 //! looked at before it is sent, and a first conversation is made only to get a token.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use adapterkit::{Failure, of_tenant};
-use backend::ports::CredentialName;
+use backend::ports::{CredentialName, Held, Leases};
 use backend::{Context, Error, Kind, Location, Outcome, Result};
 use conversation::Time;
 use secrecy::SecretString;
@@ -25,19 +27,51 @@ const BOOTSTRAP_TITLE: &str = "dragoman bootstrap";
 /// How many locks all users share. Two users who share one wait for each other only while a token is fetched.
 const LOCKS: usize = 256;
 
-/// Locks by user: a user's first creates make one user of the vendor together, in this process.
-pub(super) struct Locks(Box<[Mutex<()>]>);
+/// Locks by user: a user's first creates make one user of the vendor together.
+pub(super) struct Locks {
+    here: Box<[Mutex<()>]>,
+    /// Held as well where other processes make users: those of this process wait for each other without asking the state.
+    everywhere: Option<Arc<dyn Leases>>,
+}
 
 impl Locks {
-    pub(super) fn new() -> Self {
-        Self((0..LOCKS).map(|_| Mutex::default()).collect())
+    pub(super) fn new(everywhere: Option<Arc<dyn Leases>>) -> Self {
+        Self {
+            here: (0..LOCKS).map(|_| Mutex::default()).collect(),
+            everywhere,
+        }
     }
 
-    async fn hold(&self, user: &CredentialName) -> MutexGuard<'_, ()> {
+    async fn hold(&self, user: &CredentialName, patience: Duration) -> Result<Making<'_>> {
         let mut hasher = DefaultHasher::new();
         user.reference.hash(&mut hasher);
         let number = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or_default();
-        self.0[number].lock().await
+        let here = self.here[number].lock().await;
+        let everywhere = match &self.everywhere {
+            Some(leases) => {
+                let name = format!("identity/{}/{}", user.backend, user.reference);
+                Some(Held::take(leases, &name, patience).await?)
+            }
+            None => None,
+        };
+        Ok(Making { here, everywhere })
+    }
+}
+
+/// Who may make a user of the vendor for an end user.
+struct Making<'a> {
+    #[expect(dead_code, reason = "held until it is dropped")]
+    here: MutexGuard<'a, ()>,
+    everywhere: Option<Held>,
+}
+
+impl Making<'_> {
+    /// Makes sure that nobody else may by now.
+    async fn still(&self) -> Result<()> {
+        match &self.everywhere {
+            Some(held) => held.outlast_a_heartbeat().await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -207,12 +241,12 @@ impl Datamonkey {
         if let Some(identity) = self.long_living(user).await? {
             return Ok((identity, false));
         }
-        let _held = self.hold(caller, user).await?;
+        let making = self.hold(caller, user).await?;
         // Another call may have made one meanwhile.
         if let Some(identity) = self.long_living(user).await? {
             return Ok((identity, false));
         }
-        Ok((self.bootstrap(caller, user).await?, true))
+        Ok((self.bootstrap(caller, user, &making).await?, true))
     }
 
     /// The identity that the tenant's callers share, where its token lives long enough; `None` where there is none, or
@@ -229,15 +263,20 @@ impl Datamonkey {
         Ok(identity.map(|identity| (tenant, identity)))
     }
 
-    async fn hold(&self, caller: &Caller, user: &CredentialName) -> Result<MutexGuard<'_, ()>> {
-        let held = self.0.locks.hold(user);
-        tokio::time::timeout_at(caller.deadline.into(), held)
-            .await
-            .map_err(|_| {
-                let message =
-                    "another call fetches this user's token from datamonkey, and is not done yet";
-                Error::new(Kind::Timeout, message).outcome(Outcome::NotApplied)
-            })
+    async fn hold(&self, caller: &Caller, user: &CredentialName) -> Result<Making<'_>> {
+        let late = || {
+            let message =
+                "another call fetches this user's token from datamonkey, and is not done yet";
+            Error::new(Kind::Timeout, message).outcome(Outcome::NotApplied)
+        };
+        let patience = caller.deadline.saturating_duration_since(Instant::now());
+        let held = self.0.locks.hold(user, patience);
+        match tokio::time::timeout_at(caller.deadline.into(), held).await {
+            Ok(Ok(making)) => Ok(making),
+            Ok(Err(error)) if error.kind == Kind::Busy => Err(late()),
+            Ok(Err(error)) => Err(error.outcome(Outcome::NotApplied)),
+            Err(_) => Err(late()),
+        }
     }
 
     async fn long_living(&self, user: &CredentialName) -> Result<Option<Identity>> {
@@ -264,7 +303,12 @@ impl Datamonkey {
     }
 
     /// A new user of the vendor. What fails here has made nothing of what the caller wants.
-    async fn bootstrap(&self, caller: &Caller, user: &CredentialName) -> Result<Identity> {
+    async fn bootstrap(
+        &self,
+        caller: &Caller,
+        user: &CredentialName,
+        making: &Making<'_>,
+    ) -> Result<Identity> {
         let caller = Caller {
             token: None,
             ..caller.clone()
@@ -285,6 +329,12 @@ impl Datamonkey {
                 .at(self.name(), "bootstrap"));
         };
         let identity = self.identity(user, self.new_token(secret)?);
+        if let Err(error) = making.still().await {
+            // Another process may have made one: the user of the vendor that it keeps must stay.
+            self.leave(&caller, &identity, &created.conversation.id)
+                .await;
+            return Err(error.outcome(Outcome::NotApplied));
+        }
         self.adopt(&caller, user, &identity, &created.conversation.id)
             .await
             .map_err(|error| error.outcome(Outcome::NotApplied))?;
@@ -307,7 +357,7 @@ impl Datamonkey {
     ) -> Result<Identity> {
         self.count_replaced();
         let identity = self.identity(user, self.new_token(secret)?);
-        let _held = self.hold(caller, user).await?;
+        let making = self.hold(caller, user).await?;
         // Parallel creates are replaced together: they go on with the first new identity.
         if let Some(current) = self.long_living(user).await?
             && current.token.subject != used.token.subject
@@ -316,6 +366,10 @@ impl Datamonkey {
                 .await;
             return Ok(current);
         }
+        making
+            .still()
+            .await
+            .map_err(|error| error.outcome(Outcome::NotApplied))?;
         self.adopt(caller, user, &identity, &created.conversation.id)
             .await
             .map_err(|error| error.outcome(Outcome::NotApplied))?;
@@ -389,13 +443,13 @@ impl Datamonkey {
         if !is_empty || !list.is_complete() {
             return Ok(None);
         }
-        let _held = self.hold(&caller, user).await?;
+        let making = self.hold(&caller, user).await?;
         if let Some(current) = self.long_living(user).await?
             && current.token.subject != used.token.subject
         {
             return Ok(Some(current));
         }
-        self.bootstrap(&caller, user).await.map(Some)
+        self.bootstrap(&caller, user, &making).await.map(Some)
     }
 }
 

@@ -6,15 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::ports::{CredentialName, Credentials};
+use backend::ports::{CredentialName, Credentials, Held, Leases, Turns};
 use backend::{Error, Kind, Outcome, Principal, Result, Scope};
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::StatusCode;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use uuid::{Builder, Uuid};
 
 use super::FacadeConfig;
@@ -24,6 +21,11 @@ use crate::backend::tokens::sign;
 
 /// Bytes of the secret that signs tokens.
 const SECRET_BYTES: usize = 32;
+/// The window in which new users are counted.
+const MINUTE: Duration = Duration::from_secs(60);
+/// The lease of whoever makes the secret, and how long others wait for it.
+const MAKING: &str = "credential/facade/datamonkey/sessions";
+const MAKING_PATIENCE: Duration = Duration::from_secs(20);
 /// What stands for a key in a session's principal.
 const KEY: &str = "datamonkey-session";
 
@@ -45,9 +47,9 @@ pub(super) struct Begun {
 pub(super) struct Sessions {
     config: FacadeConfig,
     credentials: Arc<dyn Credentials>,
-    limiter: Option<DefaultDirectRateLimiter>,
-    /// Held while the secret is made.
-    making: Mutex<()>,
+    turns: Arc<dyn Turns>,
+    /// One of them is held while the secret is made.
+    leases: Arc<dyn Leases>,
 }
 
 // By hand: credentials print nothing.
@@ -61,16 +63,17 @@ impl fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(credentials: Arc<dyn Credentials>, config: FacadeConfig) -> Self {
-        let limiter = config
-            .anonymous
-            .as_ref()
-            .map(|anonymous| RateLimiter::direct(Quota::per_minute(anonymous.sessions_per_minute)));
+    pub(super) fn new(
+        credentials: Arc<dyn Credentials>,
+        leases: Arc<dyn Leases>,
+        turns: Arc<dyn Turns>,
+        config: FacadeConfig,
+    ) -> Self {
         Self {
             config,
             credentials,
-            limiter,
-            making: Mutex::new(()),
+            turns,
+            leases,
         }
     }
 
@@ -103,13 +106,19 @@ impl Sessions {
     /// # Errors
     /// 401 where nobody may come without a key, 429 where too many come.
     pub(super) async fn begin(&self) -> std::result::Result<Begun, Problem> {
-        let (Some(anonymous), Some(limiter)) = (&self.config.anonymous, &self.limiter) else {
+        let Some(anonymous) = &self.config.anonymous else {
             return Err(unauthorized());
         };
-        limiter.check().map_err(|not_until| {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            too_many(wait)
-        })?;
+        // All strangers together: nobody can tell one from another.
+        let most = anonymous.sessions_per_minute.get();
+        let taken = self
+            .turns
+            .take(KEY, &anonymous.tenant, most, MINUTE)
+            .await
+            .map_err(|error| error.outcome(Outcome::NotApplied))?;
+        if !taken.granted {
+            return Err(too_many(taken.wait));
+        }
         let secret = self.secret_or_new().await?;
         let user = new_user()?;
         let token = sign(&secret, &user)?;
@@ -131,7 +140,14 @@ impl Sessions {
         if let Some(secret) = self.secret().await? {
             return Ok(secret);
         }
-        let _making = self.making.lock().await;
+        // Of two replicas that make one at once, one would sign a token with a secret that is not kept.
+        let making = Held::take(&self.leases, MAKING, MAKING_PATIENCE).await?;
+        let made = self.kept_or_made().await;
+        making.release().await;
+        made
+    }
+
+    async fn kept_or_made(&self) -> Result<SecretString> {
         if let Some(secret) = self.secret().await? {
             return Ok(secret);
         }
@@ -142,7 +158,7 @@ impl Sessions {
                 .collect::<String>(),
         );
         self.credentials.put(&name(), &secret).await?;
-        // Another process may have been faster or slower: what is kept is what counts.
+        // What is kept is what counts.
         let kept = self.credentials.get(&name()).await?;
         kept.ok_or_else(|| Error::new(Kind::Internal, "a secret that was just kept is gone"))
     }
@@ -243,6 +259,40 @@ mod tests {
         let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1In0.";
         assert_eq!(subject_of(&secret, unsigned), None);
         assert_eq!(subject_of(&secret, "not-a-jwt"), None);
+    }
+
+    #[tokio::test]
+    async fn replicas_sign_with_one_secret_and_count_new_users_together() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = store::StoreConfig::at(directory.path().join("dragoman.db"));
+        let store = store::Store::open(config).unwrap();
+        let key = store::SealingKey::from_bytes([7; 32]);
+        let state = Arc::new(store.state(&key).unwrap());
+        let replica = || {
+            let config = FacadeConfig {
+                anonymous: Some(super::super::Anonymous {
+                    tenant: "public".into(),
+                    sessions_per_minute: 5.try_into().unwrap(),
+                }),
+                signing_key: None,
+            };
+            Sessions::new(state.clone(), state.clone(), state.clone(), config)
+        };
+        let replicas = [replica(), replica(), replica()];
+        let begun = (0..12).map(|number| replicas[number % 3].begin());
+        let begun = futures_util::future::join_all(begun).await;
+        let tokens: Vec<_> = begun.into_iter().filter_map(|begun| begun.ok()).collect();
+        assert_eq!(tokens.len(), 5, "of all replicas together");
+        for begun in &tokens {
+            for replica in &replicas {
+                let holder = replica.holder(begun.token.expose_secret()).await.unwrap();
+                assert_eq!(
+                    holder.map(|holder| holder.user),
+                    Some(begun.principal.user.clone())
+                );
+            }
+        }
+        store.close().await.unwrap();
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Tokens of end users: got by a bootstrap, kept, looked at before a create, replaced by the server, signed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backend::ports::{CredentialName, Credentials};
@@ -113,6 +114,29 @@ async fn parallel_first_creates_make_one_user() {
             .all(|at| at.credential == locations[0].credential)
     );
     assert_eq!(pair.credentials.stores(), 1);
+}
+
+#[tokio::test]
+async fn parallel_first_creates_at_several_replicas_make_one_user() {
+    let pair = Pair::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let config = store::StoreConfig::at(directory.path().join("dragoman.db"));
+    let store = store::Store::open(config).unwrap();
+    let leases = store
+        .state(&store::SealingKey::from_bytes([7; 32]))
+        .unwrap();
+    let leases: Arc<dyn backend::ports::Leases> = Arc::new(leases);
+    let replicas: Vec<_> = (0..4).map(|_| pair.replica(leases.clone())).collect();
+    let cx = cx();
+    let creates = (0..12).map(|number| {
+        replicas[number % replicas.len()].create_conversation(&cx, NewConversation::default())
+    });
+    let made = join_all(creates).await;
+    let credential = |place: usize| made[place].as_ref().unwrap().location.credential.clone();
+    assert!((1..12).all(|place| credential(place) == credential(0)));
+    assert_eq!(pair.fake.users(), 1);
+    assert_eq!(pair.credentials.stores(), 1);
+    assert_eq!(pair.listed(&cx).await.len(), 12);
 }
 
 #[tokio::test]

@@ -67,6 +67,12 @@ impl Pair {
         Datamonkey::new(NAME, &config, self.credentials.clone()).unwrap()
     }
 
+    /// A replica on the same state.
+    pub(crate) fn replica(&self, leases: Arc<dyn backend::ports::Leases>) -> Datamonkey {
+        let config = DatamonkeyConfig::new(self.fake.base_url());
+        Datamonkey::among_replicas(NAME, &config, self.credentials.clone(), leases).unwrap()
+    }
+
     pub(crate) async fn create(&self) -> Location {
         self.create_as(&cx()).await
     }

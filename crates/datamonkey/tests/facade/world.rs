@@ -124,6 +124,8 @@ impl World {
             directory: state.clone(),
             state: (setup.notes)(state.clone()),
             credentials: state.clone(),
+            leases: state.clone(),
+            turns: state.clone(),
             keys: KeyCheck::new(state.clone()),
             own: own.into(),
             limits: FacadeLimits {

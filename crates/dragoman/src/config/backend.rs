@@ -83,18 +83,19 @@ pub struct BackendConfig {
     /// The longest such transcript, in tokens, counted as a quarter of its characters. Not for
     /// `store`; default: 4000.
     pub context_max_tokens: Option<u64>,
-    /// The most memory for what is kept beside the vendor, in bytes; 0 holds nothing in memory. Not
-    /// for `store`; default: 33554432 (32 MiB).
+    /// The most memory for what is kept beside the vendor, in bytes; 0 holds nothing in memory. Where
+    /// several replicas serve nothing is held. Not for `store`; default: 33554432 (32 MiB).
     pub overlay_cache_max_bytes: Option<u64>,
-    /// The most requests to the vendor in a minute that migrations make; what callers do comes on top.
+    /// The most requests to the vendor in a minute that migrations make, for each replica; what callers do
+    /// comes on top.
     /// Not for `store`; default: what the vendor documents.
     pub requests_per_minute: Option<u64>,
     /// For one attempt of a read at the vendor, in seconds. Not for `store`; default: 30.
     pub read_seconds: Option<u64>,
-    /// The most calls to the vendor that run at once, streamed answers included; who must wait longer
-    /// than 10 s gets 429. Not for `store`; default: 128.
+    /// The most calls to the vendor that run at once, streamed answers included, for each replica; who must
+    /// wait longer than 10 s gets 429. Not for `store`; default: 128.
     pub calls_at_once_max: Option<u64>,
-    /// The most calls to the vendor in a minute with one credential. Not for `store`; default: no limit
+    /// The most calls to the vendor in a minute with one credential, for each replica. Not for `store`; default: no limit
     /// but the vendor's own, which is learned from its 429.
     pub calls_per_minute: Option<u64>,
     /// After so many failures, among at most twice as many calls of a minute, the vendor is left alone
@@ -107,7 +108,7 @@ pub struct BackendConfig {
     /// told to the caller. Not for `store`; default: 30.
     pub retry_after_max_seconds: Option<u64>,
     /// How old an answer to a read may be that is given instead of asking the vendor, in seconds; 0 asks
-    /// each time. Not for `store`; default: 0.
+    /// each time. Each replica remembers its own. Not for `store`; default: 0.
     pub cache_seconds: Option<u64>,
     /// The most memory for what the vendor answered to reads, in bytes; 0 remembers nothing. Not for
     /// `store`; default: 33554432 (32 MiB).

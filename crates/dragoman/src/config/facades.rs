@@ -25,8 +25,9 @@ pub struct FacadesConfig {
 pub struct ChatterFacadeConfig {
     /// Whether it is served. Default: true.
     pub enabled: bool,
-    /// Requests a minute for each path and caller; 0: no limit, and headers that say so. Chats, streams and lists of a
-    /// user have 30, 20 and 60 percent of it, as at the vendor. Default: 100, the vendor's own.
+    /// Requests a minute for each path and caller, counted by all replicas together; 0: no limit, and headers that say so.
+    /// Chats, streams and lists of a user have 30, 20 and 60 percent of it, as at the vendor. Default: 100, the vendor's
+    /// own.
     pub requests_per_minute: u32,
     /// What stands before `/problems/` in the type of a problem. Default: `http://localhost:8000`, the vendor's own.
     pub problems_base: Option<BaseUrl>,

@@ -24,16 +24,17 @@ pub struct LimitsConfig {
     /// Largest request head (line and fields), in bytes; above it the answer is 431.
     /// Default: 32768 (32 KiB).
     pub head_max_bytes: u32,
-    /// Most requests in work at once, streams included, a count; above it the answer is 503.
-    /// Default: 1024.
+    /// Most requests in work at once, streams included, a count for each replica; above it the answer
+    /// is 503. Default: 1024.
     pub requests_max: usize,
     /// Most open connections, a count; one more is closed on arrival. Default: 16384.
     pub connections_max: usize,
     /// Most open connections from one address, a count; one more is closed on arrival. Behind a
     /// load balancer all clients share its address. Default: 8192.
     pub connections_per_address_max: usize,
-    /// How often one key may call vendors' own APIs in a minute, a count; above it the answer is 429. Only
-    /// where a backend has `passthrough = true`. Default: 60.
+    /// How often one key may call vendors' own APIs in a minute, a count; above it the answer is 429. The
+    /// minute begins with its first call; all replicas count together. Only where a backend has
+    /// `passthrough = true`. Default: 60.
     pub passthrough_per_minute: u32,
 }
 

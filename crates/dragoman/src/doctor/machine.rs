@@ -117,16 +117,16 @@ pub(super) async fn listening(
 ) -> Vec<Finding> {
     let id = "server.listen";
     let address = configuration.server.listen;
-    let serving = match store {
+    let servings = match store {
         Some(store) => store.serving().await.unwrap_or_default(),
         None => Vec::new(),
     };
-    let serving = serving
+    let here = servings
         .into_iter()
         .find(|serving| is_same(&serving.address, address));
     let found = match TcpListener::bind(address).await {
         Ok(_listener) => Finding::ok(id, format!("{address} can be listened on")),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match serving {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match here {
             Some(serving) => Finding::ok(
                 id,
                 format!(
@@ -134,7 +134,7 @@ pub(super) async fn listening(
                     serving.command, serving.process
                 ),
             ),
-            _ => Finding::failure(
+            None => Finding::failure(
                 id,
                 format!("another program uses the port of {address}"),
                 "stop it, or choose another port with --listen",

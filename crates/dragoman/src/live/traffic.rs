@@ -37,6 +37,10 @@ impl Traffic for CurrentRouter {
         self.now().follow()
     }
 
+    async fn catch_up(&self) -> backend::Result<()> {
+        self.now().catch_up().await
+    }
+
     async fn look_through(&self, backend: &str, principal: &Arc<Principal>) -> backend::Result<()> {
         self.now().look_through(backend, principal).await
     }

@@ -36,6 +36,8 @@ impl Shared {
             directory: Arc::clone(&self.state) as _,
             state: Arc::clone(&self.state) as _,
             credentials: Arc::clone(&self.state) as _,
+            leases: Arc::clone(&self.state) as _,
+            turns: Arc::clone(&self.state) as _,
             keys: self.keys.clone(),
             own,
             limits: FacadeLimits {

@@ -147,6 +147,10 @@ fn built(
                 Arc::clone(state) as _,
                 Arc::clone(state) as _,
             );
+            let overlay = match state.is_shared() {
+                true => overlay.shared(Arc::clone(state) as _),
+                false => overlay,
+            };
             let former = former.and_then(|former| former.overlay.as_deref());
             let overlay = match former {
                 Some(former) => overlay.succeeding(former),

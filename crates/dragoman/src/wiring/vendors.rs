@@ -75,7 +75,8 @@ pub(super) fn datamonkey(config: &BackendConfig, state: &Arc<State>) -> backend:
         ..DatamonkeyConfig::new(base_url(config)?)
     };
     let user_tokens: Arc<dyn Bootstraps> = Arc::clone(state) as _;
-    let backend = Datamonkey::new(config.name.as_str(), &settings, user_tokens)?;
+    let leases = Arc::clone(state) as _;
+    let backend = Datamonkey::among_replicas(config.name.as_str(), &settings, user_tokens, leases)?;
     Ok(Vendor::of(backend))
 }
 

@@ -61,7 +61,7 @@ impl Binder<'_> {
                 Stands::Done(bound) => return Ok(bound),
             };
             let equalized = self.equalize(subject, &home, rest).await;
-            if self.changes.has(id) {
+            if self.changes.has(id).await {
                 if equalized.is_err() {
                     // What was being read may have been taken away by who changed it.
                     rest.wanted = Some(Depth::Whole);
@@ -72,7 +72,7 @@ impl Binder<'_> {
             let compared = Box::pin(compare(run, subject, Scope::Newest)).await?;
             let was_behind = std::mem::take(&mut is_behind);
             if compared.sign != Sign::Same {
-                if self.changes.has(id) {
+                if self.changes.has(id).await {
                     continue;
                 }
                 differed += 1;
@@ -157,7 +157,7 @@ impl Binder<'_> {
         rest: &mut Rest,
     ) -> std::result::Result<Equal, Not> {
         let run = self.run;
-        rest.wanted = deeper(self.changes.take(subject.id), rest.wanted);
+        rest.wanted = deeper(self.changes.take(subject.id).await, rest.wanted);
         let now = run.end(&run.from, subject).conversation(home).await?;
         let mark_now = sync::mark_of(&*run.from.stack, &now);
         let depth = match rest.wanted {

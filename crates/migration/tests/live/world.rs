@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backend::ports::{
-    Directory as _, MigrationFilter, MigrationId, MigrationSpec, Oversize, Phase, RosterEntry,
-    Traffic,
+    Directory as _, Leases, MigrationFilter, MigrationId, MigrationSpec, Oversize, Phase,
+    RosterEntry, Touches, Traffic,
 };
 use backend::{Backend, Context, Principal, RouteHints, Scope};
 use conversation::{ConversationId, Message, NewConversation, NewMessage, Role, text_of};
@@ -60,7 +60,16 @@ impl World {
     }
 
     pub(crate) fn start_without_migrations(&self) -> Gateway {
-        let store = open(&self.directory.path().join("gateway"));
+        self.gateway(&self.open(), &Replica::default())
+    }
+
+    /// The gateway's database.
+    pub(crate) fn open(&self) -> Store {
+        open(&self.directory.path().join("gateway"))
+    }
+
+    /// A gateway over the database, which may be one of several.
+    pub(crate) fn gateway(&self, store: &Store, replica: &Replica) -> Gateway {
         let key = SealingKey::from_bytes([7; 32]);
         let state = Arc::new(store.state(&key).unwrap());
         let own = |name: &str| -> Arc<dyn Backend> { Arc::new(store.backend(name)) };
@@ -89,14 +98,17 @@ impl World {
             state.clone(),
             state.clone(),
         );
-        let router = router.unwrap().following(state.clone(), state.clone());
+        let mut router = router.unwrap().following(state.clone(), state.clone());
+        if let Some(touches) = &replica.touches {
+            router = router.sharing(touches.clone());
+        }
         let router = Arc::new(router);
         let ends: BTreeMap<Box<str>, Endpoint> = stacks
             .iter()
             .map(|stack| {
                 let end = Endpoint {
                     stack: stack.clone(),
-                    requests_per_minute: None,
+                    requests_per_minute: replica.requests_per_minute,
                     discovers: discovery(&**stack) == Discovery::OnList,
                 };
                 (stack.info().name.clone(), end)
@@ -107,11 +119,12 @@ impl World {
             ledger: state.clone(),
             intents: state.clone(),
             directory: state.clone(),
-            leases: state.clone(),
+            leases: replica.leases.clone().unwrap_or(state.clone()),
             overlay_state: state.clone(),
             erasure: state.clone(),
             settings: Settings {
                 holder: "a test".into(),
+                is_shared: replica.touches.is_some(),
                 drain_interval: Duration::from_millis(50),
                 mirror_delay: Duration::from_millis(5),
                 shadow_sample: 2,
@@ -128,6 +141,17 @@ impl World {
             new,
         }
     }
+}
+
+/// What makes a gateway one of several.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Replica {
+    /// Where replicas tell each other what they write; absent where one serves alone.
+    pub(crate) touches: Option<Arc<dyn Touches>>,
+    /// How fast its migrations may ask a backend.
+    pub(crate) requests_per_minute: Option<u64>,
+    /// The leases of its migrations, where they are not the state's own.
+    pub(crate) leases: Option<Arc<dyn Leases>>,
 }
 
 fn open(at: &Path) -> Store {

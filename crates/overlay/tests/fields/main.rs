@@ -15,6 +15,7 @@ mod lists;
 mod messages;
 mod participants;
 mod ratings;
+mod replicas;
 mod support;
 mod unexpected;
 mod writes;

@@ -104,6 +104,12 @@ impl Bench {
         overlay(&self.below, &self.state, &self.over, settings)
     }
 
+    /// One of several processes over the same state.
+    pub(crate) fn replica(&self) -> Overlay {
+        self.restarted(OverlaySettings::default())
+            .shared(Arc::new(self.over.clone()))
+    }
+
     /// How often it was asked what is kept, since the last time this was asked.
     pub(crate) fn queries(&self) -> usize {
         self.state.kept.swap(0, Ordering::Relaxed)

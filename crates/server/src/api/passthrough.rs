@@ -3,6 +3,8 @@
 //! The vendor's answer is the caller's answer, whatever its status. Every call is written to the audit log before it is
 //! sent, and how it ended afterwards, also where the caller has left.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -46,6 +48,8 @@ const NAMED_SEGMENTS: usize = 4;
 /// The longest segment that it names, in bytes.
 const NAMED_SEGMENT_MAX_BYTES: usize = 64;
 const ACTION: &str = "passthrough";
+/// The window in which the calls of a key are counted.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// `GET|POST|PUT|PATCH|DELETE /v1/backends/{name}/passthrough/{path}`
 pub(crate) async fn pass(
@@ -69,7 +73,7 @@ pub(crate) async fn pass(
     })?;
     cx.trace.note_backend(&name);
     let request = request_of(&app, request).await?;
-    take_a_turn(&app, &cx, &name)?;
+    take_a_turn(&app, &cx, &name).await?;
 
     let mut entry = AuditEntry {
         id: Uuid::now_v7(),
@@ -209,21 +213,23 @@ fn told(headers: &HeaderMap) -> Result<Fields, Problem> {
     Ok(told)
 }
 
-fn take_a_turn(app: &App, cx: &Context, backend: &str) -> Result<(), Problem> {
+/// Where the calls of a key cannot be counted, none is sent.
+async fn take_a_turn(app: &App, cx: &Context, backend: &str) -> Result<(), Problem> {
     let per_minute = app.gateway.limits.passthrough_per_minute;
-    let turn = app
+    let taken = app
         .gateway
-        .passthrough_pace
-        .take(&cx.principal.key, per_minute);
-    turn.map_err(|wait| {
-        count_as(backend, "refused");
-        Problem::new(
-            Code::RateLimited,
-            format!("a key may call vendors' own APIs {per_minute} times a minute"),
-        )
+        .turns
+        .take(ACTION, &cx.principal.key, per_minute, MINUTE)
+        .await
+        .map_err(|error| error.outcome(Outcome::NotApplied))?;
+    if taken.granted {
+        return Ok(());
+    }
+    count_as(backend, "refused");
+    let detail = format!("a key may call vendors' own APIs {per_minute} times a minute");
+    Err(Problem::new(Code::RateLimited, detail)
         .with_outcome(problem::Outcome::NotApplied)
-        .with_retry_after(wait)
-    })
+        .with_retry_after(taken.wait))
 }
 
 /// `support GET /conversations/c-1/…`: where the call went, without anything that only a person would say.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend::ports::{
-    AuditEntry, AuditLog, AuditQuery, Passthrough, PassthroughAnswer, PassthroughRequest,
+    AuditEntry, AuditLog, AuditQuery, Passthrough, PassthroughAnswer, PassthroughRequest, Taken,
+    Turns,
 };
 use backend::{Context, Error, Kind, Outcome, Scope};
 use serde_json::{Value, json};
@@ -358,6 +359,28 @@ async fn without_a_word_in_the_audit_log_nothing_is_sent() {
     assert_eq!(vendor.seen(), []);
 }
 
+/// A state in which nobody can count.
+#[derive(Debug)]
+struct Uncounted;
+
+#[async_trait]
+impl Turns for Uncounted {
+    async fn take(&self, _: &str, _: &str, _: u32, _: Duration) -> backend::Result<Taken> {
+        Err(Error::new(Kind::Unavailable, "the database is away"))
+    }
+}
+
+#[tokio::test]
+async fn where_the_calls_of_a_key_cannot_be_counted_none_is_sent() {
+    let vendor = Vendor::teapot();
+    let server = server_with(&vendor, |gateway| gateway.turns = Arc::new(Uncounted)).await;
+    let answer = server.post(LABELS).send().await;
+    answer.expect(503);
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(problem["outcome"], "not_applied");
+    assert_eq!(vendor.seen(), []);
+}
+
 #[tokio::test]
 async fn each_key_has_its_calls_of_a_minute() {
     let vendor = Vendor::teapot();
@@ -371,7 +394,7 @@ async fn each_key_has_its_calls_of_a_minute() {
         "not_applied"
     );
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
-    assert!((1..=30).contains(&wait), "{wait}");
+    assert!((1..=60).contains(&wait), "{wait}");
     let other = server.new_key("acme", None, &[Scope::Passthrough]).await;
     server.get(LABELS).key(&other).send().await.expect(418);
     assert_eq!(vendor.seen().len(), 3);

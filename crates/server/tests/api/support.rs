@@ -203,7 +203,7 @@ impl Server {
             route_overrides: shared.clone(),
             shadows: shared.clone(),
             explaining: server::Explaining::new(shared.clone()),
-            passthrough_pace: server::PassthroughPace::default(),
+            turns: shared.clone(),
             credentials: shared.clone(),
             audit: shared,
             facades: Vec::new(),

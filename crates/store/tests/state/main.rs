@@ -35,6 +35,7 @@ mod shadows;
 mod steps;
 mod support;
 mod switching;
+mod turns;
 mod walking;
 
 use std::sync::Arc;

@@ -92,6 +92,8 @@ impl World {
             directory: state.clone(),
             state: state.clone(),
             credentials: state.clone(),
+            leases: state.clone(),
+            turns: state.clone(),
             keys: KeyCheck::new(state.clone()),
             own: own.iter().copied().map(Into::into).collect(),
             limits: FacadeLimits {

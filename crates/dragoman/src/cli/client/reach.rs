@@ -13,6 +13,7 @@ use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use transport::{ProbeStep, TransportConfig, probe};
 
 use super::api::Api;
 use super::keys::{WithOwnKey, new_key, remove_ended};
@@ -36,6 +37,8 @@ const KEY_RENEWAL: Duration = Duration::from_secs(12 * 60 * 60);
 /// A server that starts says soon where it listens; it is asked so often, with a pause between.
 const ADDRESS_ASKED: usize = 50;
 const ADDRESS_PAUSE: Duration = Duration::from_millis(200);
+/// How long one of several processes may take to accept a connection.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a command without a server does where there is no database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,17 +299,26 @@ impl Beside {
     }
 }
 
-/// Where the process listens that serves from the database.
+/// Where a process listens that serves from the database: the first one that answers, where there are several. One that was
+/// killed is noted for a while, and does not.
 async fn serving_address(open: &OpenState) -> Result<Box<str>, Failure> {
     let pauses = ConstantBuilder::default()
         .with_delay(ADDRESS_PAUSE)
         .with_max_times(ADDRESS_ASKED);
     let ask = || async {
-        let serving = open.store.serving().await.map_err(Failure::runtime)?;
-        let newest = serving.into_iter().next();
-        newest.map(|serving| serving.address).ok_or_else(|| {
+        let servings = open.store.serving().await.map_err(Failure::runtime)?;
+        let addresses: Vec<Box<str>> = servings.into_iter().map(|one| one.address).collect();
+        let answering = match addresses.as_slice() {
+            // Whoever calls it tells best why it cannot be reached.
+            [only] => Some(only.clone()),
+            several => first_listening(several).await,
+        };
+        answering.ok_or_else(|| {
             Failure::temporary(
-                "another process uses this database and does not say where it listens",
+                match addresses.is_empty() {
+                    true => "another process uses this database and does not say where it listens",
+                    false => "of the processes that serve from this database none can be reached from here",
+                },
                 "is it of this version, and still starting? Try again in a moment",
             )
         })
@@ -314,4 +326,37 @@ async fn serving_address(open: &OpenState) -> Result<Box<str>, Failure> {
     ask.retry(pauses)
         .when(|failure| matches!(failure, Failure::Temporary { .. }))
         .await
+}
+
+/// The first address that takes a connection.
+async fn first_listening(addresses: &[Box<str>]) -> Option<Box<str>> {
+    for address in addresses {
+        let base = format!("http://{address}");
+        let looked = probe(&base, &TransportConfig::default(), CONNECT_PATIENCE).await;
+        let is_there = looked.is_ok_and(|looked| {
+            let is_connected = |step: ProbeStep| !matches!(step, ProbeStep::Dns | ProbeStep::Tcp);
+            looked.failure().is_none_or(|(step, _)| is_connected(step))
+        });
+        if is_there {
+            return Some(address.clone());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_several_processes_one_that_listens_is_called() {
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let nobody: Box<str> = gone.local_addr().unwrap().to_string().into();
+        drop(gone);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let somebody: Box<str> = listener.local_addr().unwrap().to_string().into();
+        let both = [nobody.clone(), somebody.clone()];
+        assert_eq!(first_listening(&both).await, Some(somebody));
+        assert_eq!(first_listening(&[nobody]).await, None);
+    }
 }
