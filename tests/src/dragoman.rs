@@ -68,9 +68,10 @@ fn executable_in(messages: &[u8]) -> Option<PathBuf> {
 }
 
 /// How to start the binary.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Launch {
     configuration: Option<String>,
+    configuration_file: Option<PathBuf>,
     variables: Vec<(String, String)>,
     through: Vec<String>,
     data_dir: Option<Arc<TempDir>>,
@@ -94,6 +95,19 @@ impl Launch {
     pub fn appended(mut self, text: &str) -> Self {
         self.configuration.get_or_insert_default().push_str(text);
         self
+    }
+
+    /// With this file as the configuration file, which others may share and change.
+    #[must_use]
+    pub fn configuration_file(mut self, file: &Path) -> Self {
+        self.configuration = None;
+        self.configuration_file = Some(file.to_owned());
+        self
+    }
+
+    /// The text of the configuration file that it would be started with.
+    pub(crate) fn text(&self) -> &str {
+        self.configuration.as_deref().unwrap_or_default()
     }
 
     /// With an environment variable.
@@ -231,6 +245,9 @@ impl Launch {
             std::fs::write(&file, text).expect("the configuration file can be written");
             command.arg("--config").arg(file);
         }
+        if let Some(file) = self.configuration_file.as_ref().filter(|_| !needs_none) {
+            command.arg("--config").arg(file);
+        }
         command
     }
 }
@@ -291,6 +308,16 @@ impl Running {
     pub fn is_running(&mut self) -> bool {
         let ended = self.child.try_wait().expect("the child can be asked");
         ended.is_none()
+    }
+
+    /// Everything it has printed so far.
+    pub fn printed(&self) -> String {
+        self.output.get() + &self.errors.get()
+    }
+
+    /// Where it listens, once it has said so.
+    pub fn address(&self) -> Option<SocketAddr> {
+        listening_address(&self.printed())
     }
 
     /// Waits for its end.
@@ -407,8 +434,28 @@ impl Dragoman {
     /// # Panics
     /// If the signal cannot be sent.
     pub fn ask_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Takes its time away: it does nothing, and does not know it.
+    ///
+    /// # Panics
+    /// If the signal cannot be sent.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on after a pause.
+    ///
+    /// # Panics
+    /// If the signal cannot be sent.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let status = Command::new("kill")
-            .arg("-TERM")
+            .arg(signal)
             .arg(self.process_id().to_string())
             .status();
         assert!(

@@ -11,8 +11,8 @@ use moka::future::Cache;
 
 use crate::key::Presented;
 
-/// A revoked key is dead on every replica after this.
-const CACHE_TIME: Duration = Duration::from_secs(5);
+/// How long a key stays in memory as it was found: one that is revoked is dead on every replica after this.
+pub const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 /// Keys kept in the cache; unknown ids are kept too, so that guessing does not reach the database.
 const CACHE_ENTRIES_MAX: u64 = 10_000;
 
@@ -44,7 +44,7 @@ impl KeyCheck {
             keys,
             cache: Cache::builder()
                 .max_capacity(CACHE_ENTRIES_MAX)
-                .time_to_live(CACHE_TIME)
+                .time_to_live(REMEMBERED_FOR)
                 .build(),
         }
     }

@@ -3,7 +3,7 @@
 mod check;
 mod key;
 
-pub use check::KeyCheck;
+pub use check::{KeyCheck, REMEMBERED_FOR};
 pub use key::{KeyRequest, NewKey, NoRandomness, Presented};
 
 /// The longest name of an end user, in characters.

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use backend::ports::{Begin, IdempotencyKey};
+use backend::ports::{Begin, IdempotencyKey, StoredAnswer};
 use backend::{Applied, Context, Error, Intent, Location, Origin, Settled, Write};
 use conversation::{Digest, Time};
 use futures_util::FutureExt;
@@ -18,6 +18,9 @@ const IN_PROGRESS_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Between two questions about a write whose end is not known: at first, and at most.
 const SETTLE_PAUSE_FIRST: Duration = Duration::from_secs(1);
 const SETTLE_PAUSE_MOST: Duration = Duration::from_secs(10);
+/// Between two attempts to note how a request ended, where the state is away: at first, and at most.
+const END_PAUSE_FIRST: Duration = Duration::from_millis(200);
+const END_PAUSE_MOST: Duration = Duration::from_secs(5);
 /// How long one question may take.
 const SETTLE_BUDGET: Duration = Duration::from_secs(10);
 /// Backends say that an end is unknown as long as their vendor may still be at the write. So long after its caller
@@ -88,32 +91,87 @@ pub(crate) struct Ticket {
     recovery: Recovery,
 }
 
+/// How a request under a key ended.
+enum End {
+    /// Repeats are given this, until that time.
+    Answered(StoredAnswer, Time),
+    /// Nothing happened: the key is free.
+    Free,
+    /// The next repeat goes on with the write.
+    Left,
+}
+
+/// A record whose end is not noted says that the request runs, which the next process settles.
+fn told(noted: backend::Result<()>) {
+    if let Err(error) = noted {
+        tracing::warn!(%error, "how a request ended could not be noted under its idempotency key");
+    }
+}
+
 impl Ticket {
     /// Stores the answer for repeats.
     pub(crate) async fn finish(self, answer: &Answer) {
         let retention = self.app.gateway.limits.idempotency_retention;
         let micros = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
         let expires_at = Time::now().saturating_add_micros(micros);
-        let stored = answer.to_stored();
-        let idempotency = &self.app.gateway.idempotency;
-        if let Err(error) = idempotency.finish(&self.key, &stored, expires_at).await {
-            // The record stays "running", which settles it once this process has ended.
-            tracing::warn!(%error, "the answer for an idempotency key could not be stored");
-        }
+        self.end(End::Answered(answer.to_stored(), expires_at))
+            .await;
     }
 
     /// Frees the key: nothing happened.
     pub(crate) async fn release(self) {
-        if let Err(error) = self.app.gateway.idempotency.release(&self.key).await {
-            tracing::warn!(%error, "an idempotency key could not be freed");
-        }
+        self.end(End::Free).await;
     }
 
     /// Lets the next repeat run the write under the id that it had: of a write that was not done a part may have been,
     /// such as the input of an answer, and must not be done twice.
     async fn abandon(self) {
-        if let Err(error) = self.app.gateway.idempotency.abandon(&self.key).await {
-            tracing::warn!(%error, "an idempotency key could not be left to its next user");
+        self.end(End::Left).await;
+    }
+
+    /// Notes how the request ended. Where the state is away at that moment it is noted as soon as it is back: until then the
+    /// record says that the request runs, and every repeat is refused.
+    async fn end(self, end: End) {
+        match self.note(&end).await {
+            Err(error) if error.is_temporary() => {
+                tracing::warn!(%error, "how a request ended cannot be noted yet");
+                self.end_later(end);
+            }
+            noted => told(noted),
+        }
+    }
+
+    fn end_later(self, end: End) {
+        let shutdown = self.app.gateway.shutdown.clone();
+        let stopping = shutdown.stopping().clone();
+        let noting = async move {
+            let mut pause = END_PAUSE_FIRST;
+            loop {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(END_PAUSE_MOST);
+                match self.note(&end).await {
+                    Err(error) if error.is_temporary() => {}
+                    noted => return told(noted),
+                }
+            }
+        };
+        shutdown.detached().start(async move {
+            tokio::select! {
+                // The next process takes the record over.
+                () = stopping.cancelled() => {}
+                () = noting => {}
+            }
+        });
+    }
+
+    async fn note(&self, end: &End) -> backend::Result<()> {
+        let idempotency = &self.app.gateway.idempotency;
+        match end {
+            End::Answered(answer, expires_at) => {
+                idempotency.finish(&self.key, answer, *expires_at).await
+            }
+            End::Free => idempotency.release(&self.key).await,
+            End::Left => idempotency.abandon(&self.key).await,
         }
     }
 
@@ -123,6 +181,8 @@ impl Ticket {
         let document = problem.document();
         match document.outcome {
             Some(Outcome::Unknown) => self.settle_later().await,
+            // It was done, and only its answer could not be made now: by a holder whose lease was lost meanwhile.
+            Some(Outcome::Applied) if document.retryable => self.settle_later().await,
             Some(Outcome::NotApplied) if document.retryable => self.release().await,
             _ => self.refuse(problem).await,
         }

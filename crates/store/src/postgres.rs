@@ -253,7 +253,7 @@ impl Drop for Driving {
 impl Shared {
     /// A connection of the caller's own, for whoever blocks its thread from the beginning.
     fn blocking_session(self: &Arc<Self>) -> Result<Session> {
-        let (sender, receiver) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let shared = self.clone();
         self.runtime.spawn(async move {
             // Whoever reads waits until it is told.

@@ -63,9 +63,7 @@ impl Database {
     /// As [`Database::create`].
     #[must_use]
     pub fn of_folder(folder: &Path) -> Option<String> {
-        if std::env::var_os(ENGINE).is_none() {
-            return None;
-        }
+        std::env::var_os(ENGINE)?;
         let mut hasher = DefaultHasher::new();
         folder.hash(&mut hasher);
         let name = format!("{PREFIX}of_folder_{:016x}", hasher.finish());

@@ -88,7 +88,13 @@ fn readme_commands_exist() {
         ci.lines().any(|line| line == "exec tests/run"),
         ".ci/run does not call the README's test command"
     );
-    for script in ["tests/run", "tests/bench/run", ".ci/run"] {
+    for script in [
+        "tests/run",
+        "tests/postgres",
+        "tests/faults",
+        "tests/bench/run",
+        ".ci/run",
+    ] {
         let mode = root()
             .join(script)
             .metadata()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Scope;
+use backend::ports::{Held, Leases};
 use keys::{KeyRequest, NewKey};
 use secrecy::{ExposeSecret, SecretString};
 use server::Shutdown;
@@ -27,6 +28,10 @@ use crate::wiring::facades;
 
 /// The tenant of the key that the first start makes.
 const FIRST_TENANT: &str = "default";
+
+/// Whoever looks for the first key, and makes it, holds this; how long others wait for it: longer than a dead holder has it.
+const FIRST_KEY_LEASE: &str = "first-key";
+const FIRST_KEY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What still runs after the stop gets this long; everything that must end has ended by then.
 const LEFTOVERS_PAUSE: Duration = Duration::from_secs(1);
@@ -126,8 +131,18 @@ fn stop_on_signals(mut signals: Signals, shutdown: &Shutdown) -> Arc<Notify> {
     hurry
 }
 
-/// Makes a key where the state has no key yet: with every scope but the one that lends the vendors' credentials.
+/// Makes a key where the state has no key yet. Gateways that share a database may start at once: one of them makes it.
 async fn first_key(open: &OpenState) -> Result<Option<SecretString>, Failure> {
+    let leases: Arc<dyn Leases> = Arc::clone(&open.state) as _;
+    let held = Held::take(&leases, FIRST_KEY_LEASE, FIRST_KEY_PATIENCE).await;
+    let held = held.map_err(Failure::runtime)?;
+    let made = new_first_key(open).await;
+    held.release().await;
+    made
+}
+
+/// With every scope but the one that lends the vendors' credentials.
+async fn new_first_key(open: &OpenState) -> Result<Option<SecretString>, Failure> {
     let known = open.keys().list(None).await.map_err(Failure::runtime)?;
     if !known.is_empty() {
         return Ok(None);

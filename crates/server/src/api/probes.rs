@@ -44,8 +44,19 @@ pub(crate) async fn ready(State(app): State<App>, mut query: Query) -> Result<Re
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
     checks.extend(app.gateway.readiness.notes().await);
+    name_version(&app, &mut checks);
     let checks = (is_verbose || !ready).then_some(checks);
     Ok((status, Json(ReadinessDocument { ready, checks })).into_response())
+}
+
+/// Says which version of the configuration is in use: the same number at every replica.
+fn name_version(app: &App, checks: &mut [ReadinessCheck]) {
+    let status = app.gateway.configuring.as_ref().map(|one| one.status());
+    // While it stops nobody tells.
+    let Some(Ok(status)) = status else { return };
+    for check in checks.iter_mut().filter(|one| one.name == "configuration") {
+        check.detail = format!("{}, version {}", check.detail, status.version.version);
+    }
 }
 
 /// `GET /metrics`

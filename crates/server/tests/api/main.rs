@@ -11,6 +11,7 @@ mod backends;
 mod bad_input;
 mod conversations;
 mod documentation;
+mod ending;
 mod erasures;
 mod explain;
 mod fake;

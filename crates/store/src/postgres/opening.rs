@@ -100,7 +100,7 @@ fn wait_for<T: Send + 'static>(
     runtime: &Driving,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     runtime.handle()?.spawn(async move {
         // Whoever waits for it waits until it is told.
         let _gone = sender.send(work.await);

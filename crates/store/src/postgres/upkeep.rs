@@ -40,7 +40,7 @@ impl Upkeep {
             instance: instance.into(),
             settle_retention,
         };
-        let (sender, receiver) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let task = shared.runtime.spawn(async move {
             // Whoever opens the store waits until this process is entered.
             let _gone = sender.send(work.write(beat).await);
