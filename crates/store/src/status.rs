@@ -110,7 +110,7 @@ impl Store {
             ));
         }
         let (version, schema_version, bytes) = self
-            .read(|connection| Ok(postgres::read_status(connection)?))
+            .read(postgres::read_status)
             .await?;
         Ok(StoreStatus::of_postgres(version, schema_version, bytes))
     }

@@ -90,7 +90,7 @@ impl Session {
             "NULL"
         };
         let rows = self.simple(&format!(
-            "BEGIN ISOLATION LEVEL {level} READ WRITE; \
+            "BEGIN ISOLATION LEVEL {level}; \
              SELECT CAST(extract(epoch FROM transaction_timestamp()) * 1000000 AS bigint), {number}"
         ))?;
         let mut columns = rows.into_iter().next().unwrap_or_default().into_iter();
