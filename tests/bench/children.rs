@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 
 /// Clock ticks per second in `/proc/<pid>/stat`; Linux shows 100 to user space on every platform that we build for.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Position of `utime` in `/proc/<pid>/stat` after the command's name; `stime` follows.
+/// Position of `utime` in `/proc/<pid>/stat` after the command's name; `stime` follows, then both of ended children.
 const USER_TIME_FIELD: usize = 11;
 
 /// A child process that is killed when this value is dropped.
@@ -42,18 +42,23 @@ pub(crate) fn on_core(core: usize, program: &str) -> Command {
     command
 }
 
-/// CPU time of a process and its children, in seconds.
+/// CPU time of a process and its children, in seconds, those included that have ended.
 pub(crate) fn cpu_seconds(process: u32) -> io::Result<f64> {
     let mut ticks = 0.0;
     for id in family(process)? {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        let stat = match fs::read_to_string(format!("/proc/{id}/stat")) {
+            // It has ended since it was listed. Its parent, which is read last, has its time by then.
+            Err(error) if id != process && error.kind() == io::ErrorKind::NotFound => continue,
+            stat => stat?,
+        };
         // The command's name stands in parentheses and may hold spaces.
         let after_name = stat
             .rsplit_once(')')
             .map_or(stat.as_str(), |(_, rest)| rest);
         let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let times = fields.iter().skip(USER_TIME_FIELD).take(2);
+        let times = fields.iter().skip(USER_TIME_FIELD);
         ticks += times
+            .take(if id == process { 4 } else { 2 })
             .filter_map(|field| field.parse::<f64>().ok())
             .sum::<f64>();
     }
@@ -78,11 +83,11 @@ pub(crate) fn resident_mebibytes(process: u32) -> io::Result<f64> {
     Ok(kibibytes / 1024.0)
 }
 
-/// A process and its children (nginx works in one).
+/// A process and its children (nginx works in one, PostgreSQL in one for each connection), itself at the end.
 fn family(process: u32) -> io::Result<Vec<u32>> {
     let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
     let children = children
         .split_whitespace()
         .filter_map(|field| field.parse().ok());
-    Ok(std::iter::once(process).chain(children).collect())
+    Ok(children.chain(std::iter::once(process)).collect())
 }

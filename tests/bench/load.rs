@@ -25,24 +25,27 @@ pub(crate) struct Seen {
     pub(crate) p99_microseconds: f64,
 }
 
-/// Runs load over a number of connections. Any failed request makes the whole run fail: a fast error is not speed.
+/// Runs load over a number of connections, with a thread for each base URL: the connections are spread evenly over
+/// them, and one that stands there twice gets two shares. Any failed request makes the whole run fail: a fast error
+/// is not speed.
 pub(crate) fn run(
     folder: &Path,
-    base_url: &str,
+    base_urls: &[&str],
     requests: &Requests,
     connections: usize,
     duration: Duration,
 ) -> io::Result<Seen> {
     let script = folder.join("load.lua");
-    fs::write(&script, lua(requests))?;
+    fs::write(&script, lua(base_urls, requests))?;
+    let first_url = base_urls.first().copied().unwrap_or_default();
     let output = Command::new("wrk")
-        .arg("--threads=1")
+        .arg(format!("--threads={}", base_urls.len()))
         .arg(format!("--connections={connections}"))
         .arg(format!("--duration={}s", duration.as_secs().max(1)))
         .arg("--timeout=10s")
         .arg("--script")
         .arg(&script)
-        .arg(base_url)
+        .arg(first_url)
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = text
@@ -63,7 +66,7 @@ pub(crate) fn run(
     if errors > 0.0 || requests_done == 0.0 {
         let first = requests.paths.first().map_or("", String::as_str);
         return Err(io::Error::other(format!(
-            "{errors} of {requests_done} requests failed: {} {base_url}{first}",
+            "{errors} of {requests_done} requests failed: {} {first_url}{first}",
             requests.method
         )));
     }
@@ -76,9 +79,16 @@ pub(crate) fn run(
 }
 
 /// The script that wrk runs. Text is written as JSON strings, whose escapes Lua reads alike for what stands here.
-fn lua(requests: &Requests) -> String {
+fn lua(base_urls: &[&str], requests: &Requests) -> String {
     let text = |text: &str| serde_json::Value::from(text).to_string();
-    let mut script = String::from("local paths = {");
+    let mut script = String::from("local servers = {");
+    for url in base_urls {
+        let address = url.trim_start_matches("http://");
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, "80"));
+        write!(script, "{{{},{}}},", text(host), text(port))
+            .expect("writing to a string cannot fail");
+    }
+    script.push_str("}\nlocal paths = {");
     for path in &requests.paths {
         write!(script, "{},", text(path)).expect("writing to a string cannot fail");
     }
@@ -94,8 +104,18 @@ fn lua(requests: &Requests) -> String {
     let method = text(requests.method);
     script.push_str("}\n");
     script.push_str(&format!(
-        r#"local made, turn = {{}}, 0
+        r#"local made, turn, threads = {{}}, 0, 0
+setup = function(thread)
+  threads = threads + 1
+  local host, port = servers[threads][1], servers[threads][2]
+  thread.addr = wrk.lookup(host, port)[1]
+  thread:set("server", host .. ":" .. port)
+  -- Threads begin at different paths: writes of two of them do not follow one another into one conversation.
+  thread:set("first", math.floor((threads - 1) * #paths / #servers))
+end
 init = function()
+  headers["Host"] = server
+  turn = first
   for number, path in ipairs(paths) do made[number] = wrk.format({method}, path, headers, {body}) end
 end
 request = function()

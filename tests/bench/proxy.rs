@@ -147,14 +147,14 @@ impl Bench {
         let warm_up = Duration::from_secs(1);
         load::run(
             self.folder.path(),
-            &self.nginx_url,
+            &[&self.nginx_url],
             &scenario.vendor,
             CONNECTIONS,
             warm_up,
         )?;
         load::run(
             self.folder.path(),
-            &self.dragoman.base_url(),
+            &[&self.dragoman.base_url()],
             &scenario.ours,
             CONNECTIONS,
             warm_up,
@@ -172,7 +172,7 @@ impl Bench {
             loaded.push(pair);
             let direct = load::run(
                 self.folder.path(),
-                &self.fast_chatter,
+                &[&self.fast_chatter],
                 &scenario.vendor,
                 1,
                 self.seconds,
@@ -252,7 +252,13 @@ impl Bench {
         connections: usize,
     ) -> Result<Measured, Box<dyn Error>> {
         let before = cpu_seconds(process)?;
-        let seen = load::run(self.folder.path(), url, requests, connections, self.seconds)?;
+        let seen = load::run(
+            self.folder.path(),
+            &[url],
+            requests,
+            connections,
+            self.seconds,
+        )?;
         let used = cpu_seconds(process)? - before;
         Ok(Measured {
             seen,

@@ -109,9 +109,7 @@ impl Store {
                 free_bytes,
             ));
         }
-        let (version, schema_version, bytes) = self
-            .read(postgres::read_status)
-            .await?;
+        let (version, schema_version, bytes) = self.read(postgres::read_status).await?;
         Ok(StoreStatus::of_postgres(version, schema_version, bytes))
     }
 }
