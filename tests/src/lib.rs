@@ -6,6 +6,7 @@ pub mod dragoman;
 pub mod faultd;
 pub mod faulty_system;
 pub mod figures;
+pub mod looking;
 pub mod nginx;
 pub mod ports;
 pub mod postgres;

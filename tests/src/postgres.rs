@@ -6,6 +6,7 @@ mod programs;
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -55,27 +56,62 @@ impl Postgres {
     /// # Panics
     /// As [`Postgres::start`].
     pub fn start_with(settings: &[&str]) -> Self {
+        let mut postgres = Self::prepare();
+        postgres.options = settings.iter().map(|one| (*one).to_owned()).collect();
+        postgres.started()
+    }
+
+    /// The same with a certificate and its key, as PEM; nobody enters without encryption.
+    ///
+    /// # Panics
+    /// As [`Postgres::start`].
+    pub fn start_encrypted(certificate: &str, key: &str) -> Self {
+        let mut postgres = Self::prepare();
+        for (name, text) in [("ssl_cert_file", certificate), ("ssl_key_file", key)] {
+            let path = postgres.home.path().join(name);
+            fs::write(&path, text).expect("a file can be written");
+            // A key that others may read is refused.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+            postgres.owner.own(&path);
+            postgres.options.push(format!("{name}={}", path.display()));
+        }
+        postgres.options.push("ssl=on".to_owned());
+        let rules = postgres.data().join("pg_hba.conf");
+        fs::write(&rules, "hostssl all all 127.0.0.1/32 trust\n").expect("its own file");
+        postgres.started()
+    }
+
+    fn prepare() -> Self {
         let (programs, owner) = (Programs::find(), Owner::find());
         let home = TempDir::with_prefix("dragoman-postgres-").expect("a temporary folder");
         owner.own(home.path());
         programs.cluster(&owner, USER, &home.path().join("data"));
-        let mut postgres = Self {
+        Self {
             programs,
             owner,
             home,
-            options: settings.iter().map(|one| (*one).to_owned()).collect(),
+            options: Vec::new(),
             port: 0,
             server: None,
-        };
+        }
+    }
+
+    fn started(mut self) -> Self {
+        let postgres = &mut self;
         for _ in 0..PORTS_TRIED {
             postgres.port = free_port();
             match postgres.run() {
-                Ok(()) => return postgres,
+                Ok(()) => return self,
                 Err(log) if log.contains("could not create any TCP") => {}
                 Err(log) => panic!("PostgreSQL does not start:\n{log}"),
             }
         }
         panic!("no free port for PostgreSQL");
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The address of its first database, where others can be made.

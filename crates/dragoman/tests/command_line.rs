@@ -30,7 +30,7 @@ fn folder() -> TempDir {
 
 #[test]
 fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
-    let commands: [&[&str]; 41] = [
+    let commands: [&[&str]; 47] = [
         &[],
         &["serve"],
         &["config"],
@@ -48,6 +48,12 @@ fn every_help_text_ends_with_two_examples_and_fits_100_columns() {
         &["credentials", "set"],
         &["credentials", "list"],
         &["credentials", "remove"],
+        &["db"],
+        &["db", "status"],
+        &["db", "migrate"],
+        &["db", "backup"],
+        &["db", "verify"],
+        &["db", "copy"],
         &["migrate"],
         &["migrate", "plan"],
         &["migrate", "copy"],

@@ -82,6 +82,8 @@ fn variables_override_every_type_of_value() {
         ("DRAGOMAN__LIMITS__BODY_MAX_BYTES", "2048"),
         ("DRAGOMAN__TIMEOUTS__DRAIN_SECONDS", "3"),
         ("DRAGOMAN__STORE__DATA_DIR", "/tmp/00123"),
+        ("DRAGOMAN__STORE__SYNCHRONOUS", "normal"),
+        // It may hold a password.
         ("DRAGOMAN__STORE__DATABASE_URL", "sqlite:/tmp/x.db"),
         ("DRAGOMAN__TELEMETRY__LOG_FORMAT", "json"),
         ("DRAGOMAN__TELEMETRY__LOG_LEVEL", "info,server=debug"),
@@ -100,6 +102,11 @@ fn variables_override_every_type_of_value() {
             .to_lowercase()
             .replace("__", ".");
         let (shown, origin) = &values[&key];
+        let value = if key == "store.database_url" {
+            "[redacted]"
+        } else {
+            value
+        };
         assert_eq!(shown.to_string().trim_matches('"'), value, "{key}");
         assert_eq!(origin, name, "{key}");
     }

@@ -196,6 +196,7 @@ async fn a_copy_that_is_killed_again_and_again_loses_and_doubles_nothing() {
             copy.kill();
             killed += 1;
             doubts += site.open_intents();
+            site.let_leases_end().await;
         } else {
             let ran = copy.wait();
             assert!(ran.status.success(), "{when}: {}{}", ran.output, ran.errors);

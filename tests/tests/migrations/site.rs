@@ -1,15 +1,20 @@
 //! One gateway that an operator runs: the vendors behind it, its configuration, its data, and the commands typed there.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::client::Client;
 use tests::dragoman::{Dragoman, Launch, Ran, Running};
+use tests::looking;
 
 use crate::vendors::Vendors;
+
+/// How long the leases of a dead process may last. Nothing is measured by it.
+const LEASES_END: Duration = Duration::from_secs(120);
 
 /// A list waits for what the vendors say now, and what is polled is polled often.
 const SETTINGS: &str = "\
@@ -168,37 +173,50 @@ impl Site {
 
     /// Where each conversation lives: by public id, backend and the vendor's id.
     pub(crate) fn directory(&self) -> BTreeMap<String, (String, String)> {
-        let connection = open(&self.data());
-        let mut statement = connection
-            .prepare("SELECT id, backend, native FROM directory")
-            .expect("the directory");
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))));
-        rows.expect("its rows")
-            .collect::<Result<_, _>>()
-            .expect("ids")
+        let found = self.rows("SELECT id, backend, native FROM directory");
+        let all = found.into_iter().map(|row| {
+            let [id, backend, native] = <[String; 3]>::try_from(row).expect("three columns");
+            (id, (backend, native))
+        });
+        all.collect()
     }
 
     /// The vendor's id of a conversation at a backend where it lived before, or is copied to.
     pub(crate) fn place(&self, conversation: &str, backend: &str) -> String {
-        let connection = open(&self.data());
-        let native = connection.query_row(
-            "SELECT native FROM places WHERE conversation = ?1 AND backend = ?2",
-            [conversation, backend],
-            |row| row.get(0),
-        );
-        native.unwrap_or_else(|error| panic!("{conversation} at {backend}: {error}"))
+        let found = self.rows(&format!(
+            "SELECT native FROM places WHERE conversation = '{conversation}' AND backend = '{backend}'"
+        ));
+        match found.as_slice() {
+            [row] => row[0].clone(),
+            _ => panic!("{conversation} at {backend}: {found:?}"),
+        }
     }
 
     /// How many writes were begun and are not known to have ended.
     pub(crate) fn open_intents(&self) -> u64 {
-        let connection = open(&self.data());
-        let count = connection.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
-        count.expect("a count")
+        let found = self.rows("SELECT count(*) FROM intents");
+        found[0][0].parse().expect("a count")
     }
-}
 
-fn open(data: &Path) -> rusqlite::Connection {
-    rusqlite::Connection::open(data.join("dragoman.db")).expect("the database")
+    /// Waits until nobody holds what a killed process held: where several may serve, it is dead when its leases end.
+    pub(crate) async fn let_leases_end(&self) {
+        let data = self.data();
+        if !looking::is_shared(data.parent().expect("a folder around it")) {
+            return;
+        }
+        let held = "SELECT count(*) FROM leases WHERE name LIKE 'migration/%' \
+             AND expires_at > extract(epoch FROM clock_timestamp()) * 1000000";
+        let deadline = Instant::now() + LEASES_END;
+        while self.rows(held)[0][0] != "0" {
+            assert!(Instant::now() < deadline, "a lease does not end");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        let data = self.data();
+        looking::rows(data.parent().expect("a folder around it"), sql)
+    }
 }
 
 /// Work during which this thread waits for others: the imitations of the vendors go on.

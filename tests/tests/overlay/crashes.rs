@@ -10,7 +10,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tests::client::Client;
 use tests::dragoman::Dragoman;
-use tests::figures;
+use tests::{figures, looking};
 
 use crate::generated::{Generator, seed};
 use crate::vendors::Vendors;
@@ -158,15 +158,14 @@ async fn titles(client: &Client) -> Vec<String> {
 
 /// The vendors' ids of our conversations.
 fn natives(dragoman: &Dragoman) -> BTreeMap<String, String> {
-    let path = dragoman.data_dir().path().join("data").join("dragoman.db");
-    let connection = rusqlite::Connection::open(path).expect("the database");
-    let mut statement = connection
-        .prepare("SELECT id, native FROM directory")
-        .expect("the directory");
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
-    rows.expect("its rows")
-        .collect::<Result<_, _>>()
-        .expect("ids")
+    let found = looking::rows(
+        dragoman.data_dir().path(),
+        "SELECT id, native FROM directory",
+    );
+    let pairs = found.into_iter().map(<[String; 2]>::try_from);
+    pairs
+        .map(|pair| pair.expect("two columns").into())
+        .collect()
 }
 
 /// What a run shows at one moment.

@@ -79,7 +79,15 @@ impl fmt::Display for Failed {
     }
 }
 
-impl std::error::Error for Failed {}
+impl std::error::Error for Failed {
+    /// Not of what the database said: its details quote values.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Postgres(error) if error.as_db_error().is_none() => error.source(),
+            _ => None,
+        }
+    }
+}
 
 /// The port's error for one of PostgreSQL's. Nothing was applied: who knows less says so.
 pub(crate) fn from_postgres(failed: Failed) -> Error {

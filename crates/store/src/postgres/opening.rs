@@ -131,7 +131,7 @@ async fn first_client(connecting: Connecting, shown: &str, waiting: Duration) ->
             Err(error) => from_postgres(Failed::Postgres(error)),
         };
         let reason = reason_of(&error);
-        if is_final(&error) || started.elapsed() >= waiting {
+        if is_final(&error, &reason) || started.elapsed() >= waiting {
             let waited = started.elapsed().as_secs();
             let message = format!(
                 "the database {shown} cannot be used after {waited} s: {}{reason}",
@@ -164,8 +164,9 @@ fn reason_of(error: &Error) -> String {
 }
 
 /// Waiting does not help: what is wrong is what was configured.
-fn is_final(error: &Error) -> bool {
-    ["password", "no database of this name"]
-        .iter()
-        .any(|words| error.message.contains(words))
+fn is_final(error: &Error, reason: &str) -> bool {
+    reason.contains("certificate")
+        || ["password", "no database of this name"]
+            .iter()
+            .any(|words| error.message.contains(words))
 }

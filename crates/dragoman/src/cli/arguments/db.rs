@@ -32,8 +32,8 @@ const BACKUP_EXAMPLES: &str = "\
 Examples:
   dragoman db backup /var/backups/dragoman-2026-11-22.db
       Writes all into a new SQLite file, beside gateways that go on serving.
-  dragoman db backup /tmp/trial.db && dragoman serve --data-dir /tmp/trial
-      Keep the sealing key with the backup: without it, stored credentials cannot be opened.";
+  dragoman db backup /tmp/trial/dragoman.db && dragoman serve --data-dir /tmp/trial
+      A trial on a copy; without the sealing key, stored credentials cannot be opened there.";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:
