@@ -1,11 +1,9 @@
 //! Looking into the database of a gateway, beside it, whichever engine holds it.
 
 use std::path::Path;
-use std::thread;
 
 use rusqlite::types::ValueRef;
 use testkit::Database;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// Whether several gateways may serve from the database of the one that runs in this folder.
 #[must_use]
@@ -19,7 +17,7 @@ pub fn is_shared(folder: &Path) -> bool {
 /// If the database cannot be asked.
 pub fn rows(folder: &Path, sql: &str) -> Vec<Vec<String>> {
     match Database::of_folder(folder) {
-        Some(url) => on_server(url, sql.to_owned()),
+        Some(url) => Database::rows_at(&url, sql),
         None => in_file(&folder.join("data").join("dragoman.db"), sql),
     }
 }
@@ -38,32 +36,4 @@ fn in_file(file: &Path, sql: &str) -> Vec<Vec<String>> {
             .collect()
     });
     rows.expect("rows").collect::<Result<_, _>>().expect("rows")
-}
-
-/// On a thread and a runtime of its own: whoever asks may be inside of one.
-fn on_server(url: String, sql: String) -> Vec<Vec<String>> {
-    let asking = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async move {
-            let connected = tokio_postgres::connect(&url, NoTls).await;
-            let (client, connection) = connected.expect("the database");
-            // It ends with its client.
-            tokio::spawn(connection);
-            client.simple_query(&sql).await.expect("rows")
-        })
-    });
-    let messages = asking.join().expect("the thread ends well");
-    let rows = messages.iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    });
-    rows.map(|row| {
-        (0..row.len())
-            .map(|column| row.get(column).unwrap_or_default().to_owned())
-            .collect()
-    })
-    .collect()
 }

@@ -156,11 +156,7 @@ impl Postgres {
             gauge!("dragoman_store_writes_waiting").decrement(1);
             let started = Instant::now();
             let result = match session {
-                Ok(session) => tokio::task::spawn_blocking(move || {
-                    transaction::run(&shared, session, isolation, &write)
-                })
-                .await
-                .unwrap_or_else(|_| Err(broke_off())),
+                Ok(session) => shared.transact(session, isolation, write).await,
                 Err(error) => Err(error),
             };
             histogram!("dragoman_store_commit_duration_seconds")
@@ -253,13 +249,20 @@ impl Drop for Driving {
 impl Shared {
     /// A connection of the caller's own, for whoever blocks its thread from the beginning.
     fn blocking_session(self: &Arc<Self>) -> Result<Session> {
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let shared = self.clone();
-        self.runtime.spawn(async move {
-            // Whoever reads waits until it is told.
-            let _gone = sender.send(shared.session().await);
-        });
-        blocking(|| receiver.recv().map_err(|_| closed())?)
+        wait_for(&self.runtime, async move { shared.session().await })
+    }
+
+    /// Runs a write on a connection, on a thread that may wait.
+    async fn transact<T: Send + 'static>(
+        self: Arc<Self>,
+        session: Session,
+        isolation: Isolation,
+        write: impl Fn(&Connection, Time) -> Attempt<T> + Send + 'static,
+    ) -> Result<T> {
+        tokio::task::spawn_blocking(move || transaction::run(&self, session, isolation, &write))
+            .await
+            .unwrap_or_else(|_| Err(broke_off()))
     }
 
     /// A connection of the caller's own.
@@ -279,6 +282,19 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
         Ok(RuntimeFlavor::CurrentThread) | Err(_) => work(),
         Ok(_) => tokio::task::block_in_place(work),
     }
+}
+
+/// Runs it on the store's own runtime, and blocks this thread, which may be one that runs futures.
+fn wait_for<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    runtime.spawn(async move {
+        // Whoever waits for it waits until it is told.
+        let _gone = sender.send(work.await);
+    });
+    blocking(|| receiver.recv().map_err(|_| closed())?)
 }
 
 fn micros(time: Duration) -> i64 {

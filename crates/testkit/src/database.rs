@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::thread;
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use url::Url;
 use uuid::Uuid;
 
@@ -123,6 +123,28 @@ impl Database {
     /// If it cannot be connected to.
     pub async fn connect(&self) -> Client {
         connect(&self.url).await
+    }
+
+    /// What a statement finds in the database at this address, column by column; null is empty. Blocks the thread, as
+    /// [`Database::of_engine`].
+    ///
+    /// # Panics
+    /// If the database cannot be asked.
+    #[must_use]
+    pub fn rows_at(url: &str, sql: &str) -> Vec<Vec<String>> {
+        let (url, sql) = (url.to_owned(), sql.to_owned());
+        let messages = apart(async move { connect(&url).await.simple_query(&sql).await });
+        let messages = messages.unwrap_or_else(|error| panic!("no rows: {}", words(&error)));
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        rows.map(|row| {
+            (0..row.len())
+                .map(|column| row.get(column).unwrap_or_default().to_owned())
+                .collect()
+        })
+        .collect()
     }
 
     /// Removes it.

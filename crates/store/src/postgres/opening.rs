@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use super::address::Address;
 use super::connecting::{self, Connecting};
 use super::failed::{Failed, from_postgres};
-use super::{Driving, Shared, schema, tls};
+use super::{Driving, Shared, schema, tls, wait_for};
 use crate::config::{PostgresConfig, StoreConfig};
 
 /// How long to wait before the database is tried again that cannot be reached.
@@ -32,10 +32,9 @@ pub(super) fn open(
     }
     let waiting = postgres.start_wait;
     let (making, shown) = (connecting.clone(), address.shown.clone());
-    let tells_outcomes = wait_for(
-        &runtime,
-        async move { prepare(making, &shown, waiting).await },
-    )?;
+    let tells_outcomes = wait_for(runtime.handle()?, async move {
+        prepare(making, &shown, waiting).await
+    })?;
     let pool = connecting::pool(connecting.clone(), postgres).map_err(|error| {
         Error::new(
             Kind::Internal,
@@ -61,7 +60,7 @@ pub(crate) fn look_at(
 ) -> Result<(String, i32, u64)> {
     let (runtime, address, connecting) = reach(config, postgres)?;
     let waiting = postgres.start_wait;
-    wait_for(&runtime, async move {
+    wait_for(runtime.handle()?, async move {
         let client = first_client(connecting, &address.shown, waiting).await?;
         let schema_version = schema::version(&client).await?;
         let row = client
@@ -93,19 +92,6 @@ fn reach(
         config.busy_timeout,
     );
     Ok((runtime, address, connecting))
-}
-
-/// Runs it on the store's own runtime, and blocks this thread, which may be one that runs futures.
-fn wait_for<T: Send + 'static>(
-    runtime: &Driving,
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    runtime.handle()?.spawn(async move {
-        // Whoever waits for it waits until it is told.
-        let _gone = sender.send(work.await);
-    });
-    receiver.recv().map_err(|_| crate::store::closed())?
 }
 
 /// Brings the schema up to date; whether the database tells what became of transactions.

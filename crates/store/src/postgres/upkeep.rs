@@ -8,8 +8,7 @@ use conversation::Time;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::transaction::{self, Isolation};
-use super::{HEARTBEAT, Shared};
+use super::{HEARTBEAT, Isolation, Shared, wait_for};
 use crate::failure::Attempt;
 use crate::sql::{Connection, Micros, earlier, params};
 use crate::upkeep::{self, SWEEP_AGAIN, SWEEP_INTERVAL};
@@ -40,10 +39,10 @@ impl Upkeep {
             instance: instance.into(),
             settle_retention,
         };
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let first = work.clone();
+        // Whoever opens the store waits until this process is entered.
+        wait_for(&shared.runtime, async move { first.write(beat).await })?;
         let task = shared.runtime.spawn(async move {
-            // Whoever opens the store waits until this process is entered.
-            let _gone = sender.send(work.write(beat).await);
             let mut next_sweep = Instant::now();
             loop {
                 if Instant::now() >= next_sweep {
@@ -58,7 +57,6 @@ impl Upkeep {
                 }
             }
         });
-        receiver.recv().map_err(|_| crate::store::closed())??;
         Ok(Self {
             shared,
             instance: instance.into(),
@@ -107,17 +105,12 @@ impl Work {
         let runtime = self.shared.runtime.clone();
         runtime
             .spawn(async move {
-                let session = work.shared.session().await?;
-                tokio::task::spawn_blocking(move || {
-                    transaction::run(
-                        &work.shared,
-                        session,
-                        Isolation::ReadCommitted,
-                        &|connection, now| write(connection, &work, now),
-                    )
-                })
-                .await
-                .unwrap_or_else(|_| Err(crate::store::broke_off()))
+                let shared = work.shared.clone();
+                let session = shared.session().await?;
+                let write = move |connection: &Connection, now| write(connection, &work, now);
+                shared
+                    .transact(session, Isolation::ReadCommitted, write)
+                    .await
             })
             .await
             .unwrap_or_else(|_| Err(crate::store::closed()))

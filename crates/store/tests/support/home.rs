@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use store::{Store, StoreConfig};
 use tempfile::TempDir;
 use testkit::Database;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// A folder, and beside it the database where it is none in a file. Both go with it.
 pub(crate) struct Home {
@@ -81,30 +80,7 @@ pub(crate) fn beside(store: &Store, sql: &str) -> Vec<Vec<String>> {
         return rows.unwrap().collect::<rusqlite::Result<_>>().unwrap();
     }
     // The server for tests asks for no password.
-    let (url, sql) = (store.place(), sql.to_owned());
-    let asking = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async move {
-            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-            tokio::spawn(connection);
-            client.simple_query(&sql).await.unwrap()
-        })
-    });
-    let messages = asking.join().unwrap();
-    messages
-        .iter()
-        .filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(
-                (0..row.len())
-                    .map(|column| row.get(column).unwrap_or_default().to_owned())
-                    .collect(),
-            ),
-            _ => None,
-        })
-        .collect()
+    Database::rows_at(&store.place(), sql)
 }
 
 /// Waits until a statement finds this number beside a store: for what a process does by itself.
