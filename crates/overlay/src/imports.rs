@@ -1,5 +1,7 @@
 //! History that is stored.
 
+mod again;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ pub(crate) enum Way {
     Below(Box<NewMessage>),
     /// Stored by the backend, like this.
     Stored(Box<Message>),
+    /// The backend has it, like this, and it is hidden here: it is shown again, and takes its place anew.
+    Again(Box<Message>),
 }
 
 /// What is to be stored here of an import, and what is told of each message.
@@ -65,6 +69,11 @@ impl Overlay {
         }
         if kept.index.is_none() && items.iter().any(needs_place) {
             kept = self.indexed(cx, at).await?.0;
+        }
+        if cx.copying && kept.index.is_some() {
+            self.find_hidden(at, &mut items)
+                .await
+                .map_err(not_applied)?;
         }
         self.send_runs(cx, at, &kept, &mut items).await?;
         let is_sent = items.iter().any(|item| matches!(item.way, Way::Stored(_)));
@@ -227,6 +236,7 @@ impl Overlay {
             newest: None,
         };
         for (nth, item) in items.into_iter().enumerate() {
+            let is_again = matches!(item.way, Way::Again(_));
             match item.way {
                 Way::Failed(error) => noted.told.push(Err(error)),
                 Way::Here | Way::Below(_) => {
@@ -243,8 +253,11 @@ impl Overlay {
                     noted.changes.extend(vote);
                     noted.told.push(Ok((message, rows)));
                 }
-                Way::Stored(held) => {
+                Way::Stored(held) | Way::Again(held) => {
                     let held = impersonal(*held);
+                    if is_again {
+                        noted.changes.push(Change::Remove(held.id.clone()));
+                    }
                     let changes = imported(cx, at, &item.new, &held, &item.fates)?;
                     let rows = rows_of(&changes);
                     note_written(cx, held.id.as_str(), &changes, &item.fates);
@@ -296,7 +309,7 @@ fn imported(
 pub(crate) fn stored(items: &[Item]) -> HashSet<MessageId> {
     let stored = items.iter().filter_map(|item| match &item.way {
         Way::Stored(message) => Some(message.id.clone()),
-        Way::Here | Way::Below(_) | Way::Failed(_) => None,
+        Way::Here | Way::Below(_) | Way::Again(_) | Way::Failed(_) => None,
     });
     stored.collect()
 }
@@ -307,6 +320,6 @@ fn needs_place(item: &Item) -> bool {
     match item.way {
         Way::Here => true,
         Way::Below(_) => item.fates.iter().any(|fate| fate.pointer == "/sent_at"),
-        Way::Failed(_) | Way::Stored(_) => false,
+        Way::Failed(_) | Way::Stored(_) | Way::Again(_) => false,
     }
 }

@@ -40,13 +40,14 @@ impl Others {
                 site.place(id, backend)
             };
             let words = format!("past the gateway {}.", self.said.len());
-            self.say_at(site, backend, &native, &words);
+            self.say_at(site, backend, &native, &words, seeds::now_ms());
             self.said.push((id.clone(), words));
         }
     }
 
-    fn say_at(&self, site: &Site, backend: &str, native: &str, words: &str) {
-        let (number, at) = (2 * self.said.len(), seeds::now_ms());
+    /// At this time, in milliseconds.
+    fn say_at(&self, site: &Site, backend: &str, native: &str, words: &str, at: i64) {
+        let number = 2 * self.said.len();
         match backend {
             "four" => seeds::at_convore_said(&site.vendors.convore, native, true, words, at),
             "three" => {
@@ -232,6 +233,13 @@ async fn cut_over(from: &'static str, to: &'static str, end: End) {
         site.ends(0, &readme.command("finish"));
         assert_nothing_went_wrong(&mut callers, &when).await;
     }
+    assert_none_doubled(&vendors, &when);
+    dragoman.stop();
+}
+
+/// Nothing is at Convore twice, which deletes no message.
+#[track_caller]
+fn assert_none_doubled(vendors: &Vendors, when: &str) {
     let doubled: Vec<String> = vendors
         .convore
         .doubled()
@@ -250,7 +258,6 @@ async fn cut_over(from: &'static str, to: &'static str, end: End) {
         })
         .collect();
     assert!(doubled.is_empty(), "{when}: {doubled:#?}");
-    dragoman.stop();
 }
 
 async fn ids_of(client: &Client, conversations: &[String]) -> BTreeMap<String, Vec<String>> {
@@ -290,4 +297,53 @@ async fn convore_is_left_for_sunshine_under_load_and_returned_to() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sunshine_is_left_for_convore_under_load_for_good() {
     cut_over("three", "four", End::Finish).await;
+}
+
+/// Somebody speaks at the old home late, after somebody at the new one, at the same time to the millisecond. On the way
+/// back the first comes behind the second, as everybody saw it: at the old home, which deletes nothing, that takes no
+/// second copy of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_put_in_order_on_the_way_back_is_not_stored_twice() {
+    let vendors = Arc::new(Vendors::start().await);
+    let site = Site::new(&vendors)
+        .with("four", "default_tenant = \"default\"")
+        .default_backend("four");
+    let (dragoman, client) = site.serve_first();
+    let mut caller = Caller::new("caller", &client, seed()).await;
+    let conversations: Vec<String> = caller.conversations().cloned().collect();
+    let (plan, _) = site.plan("four", "three", &[]);
+    site.ends(0, &["migrate", "copy", &plan]);
+    site.ends(0, &["migrate", "switch", &plan]);
+    let mut others = Others::default();
+    for id in &conversations {
+        let at = seeds::now_ms();
+        for backend in ["three", "four"] {
+            let words = format!("past the gateway {}.", others.said.len());
+            others.say_at(&site, backend, &site.place(id, backend), &words, at);
+            others.said.push((id.clone(), words));
+        }
+    }
+    let when = "switched";
+    others.are_seen(&client, when).await;
+    let before = ids_of(&client, &conversations).await;
+    for id in &conversations {
+        let shown = seen::whole(&client, id).await.messages;
+        let [.., first, second] = shown.as_slice() else {
+            panic!("{id}: {shown:#?}")
+        };
+        assert_eq!(first.sent_at, second.sent_at, "of one time");
+    }
+    site.ends(0, &["migrate", "rollback", &plan]);
+    let when = "rolled back";
+    others.are_seen(&client, when).await;
+    all_live_at(&site, "four", when).await;
+    assert_ids_stay(&before, &ids_of(&client, &conversations).await, when);
+    assert_nothing_went_wrong(std::slice::from_mut(&mut caller), when).await;
+    assert_none_doubled(&vendors, when);
+    for id in &conversations {
+        let native = site.place(id, "four");
+        let there = vendors.convore.messages(&native).len();
+        assert_eq!(there, before[id].len(), "{id} at {native}");
+    }
+    dragoman.stop();
 }

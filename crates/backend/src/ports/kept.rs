@@ -205,7 +205,8 @@ pub enum Change {
     },
     /// Hide a message for ever. What is on its way does not carry it any more.
     Hide(MessageId),
-    /// Forget a message that only the gateway has, with its fields. What is on its way does not carry it any more.
+    /// Forget a message that only the gateway has, or that is put in anew, with its fields. What is on its way does not
+    /// carry it any more.
     Remove(MessageId),
     /// Note whether the backend still has a message.
     Gone {
@@ -280,6 +281,10 @@ pub trait OverlayState: Debug + Send + Sync + 'static {
 
     /// A message by its id, or by the id of a backend's message that carries its words. Hidden and gone ones too.
     async fn message(&self, at: &KeptAt, id: &MessageId) -> Result<Option<KeptMessage>>;
+
+    /// Messages that were deleted here and that the backend still has, whose place is at `from` or later: the earliest,
+    /// at most `limit`.
+    async fn hidden(&self, at: &KeptAt, from: Time, limit: usize) -> Result<Vec<KeptMessage>>;
 
     /// All messages of the index, hidden and gone ones too, without their content, in their order.
     async fn index(&self, at: &KeptAt) -> Result<Vec<Indexed>>;

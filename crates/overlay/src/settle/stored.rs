@@ -102,6 +102,8 @@ impl Overlay {
             for item in &mut items {
                 if matches!(item.way, Way::Below(_)) {
                     item.way = match held.next() {
+                        // Of others, what was hidden since they were stored stays so.
+                        Some(message) if cx.copying => self.way_of_found(at, message).await?,
                         Some(message) => Way::Stored(Box::new(message)),
                         None => {
                             missing_there += 1;
@@ -111,7 +113,8 @@ impl Overlay {
                 }
             }
         }
-        let is_stored = items.iter().any(|item| matches!(item.way, Way::Stored(_)));
+        let is_stored = |item: &Item| matches!(item.way, Way::Stored(_) | Way::Again(_));
+        let is_stored = items.iter().any(is_stored);
         if !is_stored && there.is_empty() && !items.is_empty() {
             return Ok(Settled::NotApplied);
         }

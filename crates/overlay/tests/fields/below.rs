@@ -48,6 +48,8 @@ pub(crate) struct Below {
     pub(crate) refuses_words: Option<&'static str>,
     /// What it says of deletes.
     pub(crate) keeps_deleted: Option<&'static str>,
+    /// What it finds by its looks where it is asked about an import; nothing: it knows its writes.
+    pub(crate) finds: Mutex<Vec<Message>>,
     calls: Mutex<Vec<&'static str>>,
     reads: AtomicUsize,
 }
@@ -71,6 +73,7 @@ impl Below {
             has_no_place_for: None,
             refuses_words: None,
             keeps_deleted: None,
+            finds: Mutex::default(),
             calls: Mutex::default(),
             reads: AtomicUsize::new(0),
         }
@@ -458,6 +461,10 @@ impl Backend for Below {
         {
             self.store.delete_message(cx, at, id, None).await?;
             return Ok(Settled::Applied(Applied::Nothing));
+        }
+        let found = self.finds.lock().unwrap().clone();
+        if let (Write::ImportMessages(_), false) = (&intent.write, found.is_empty()) {
+            return Ok(Settled::Applied(Applied::Messages(found)));
         }
         let (Write::ImportMessage(new), Some(at)) = (&intent.write, &intent.location) else {
             return self.store.settle(cx, intent).await;

@@ -192,6 +192,70 @@ async fn copies_of_equal_times_keep_their_order_whoever_holds_them() {
     }
 }
 
+/// The words that the backend itself has, in its order.
+async fn below(bench: &Bench, at: &Location) -> Vec<String> {
+    let page = PageRequest::first(1_000);
+    let page = bench.below.store.list_messages(&cx(), at, &page).await;
+    let words = page.unwrap().items;
+    words.iter().map(|one| text_of(&one.parts)).collect()
+}
+
+#[tokio::test]
+async fn what_is_taken_back_where_nothing_is_deleted_is_shown_again_and_not_stored_twice() {
+    let bench = Bench::new(|below| below.can.message_delete = Level::None);
+    let at = bench.create("{}").await;
+    let late = said(Role::User, "late", MOMENT);
+    let first = import(&bench, &copying(), &at, vec![late.clone()]).await;
+    let remove = async |id| {
+        let cx = copying();
+        let removed = bench.overlay.delete_message(&cx, &at, id, None).await;
+        removed.unwrap();
+    };
+    remove(&first[0].id).await;
+    assert_eq!(texts(&bench, &at).await, Vec::<String>::new());
+    // Of one time: it takes its place behind what is written now.
+    let earlier = said(Role::User, "earlier", MOMENT);
+    import(&bench, &copying(), &at, vec![earlier]).await;
+    let (cx, writes) = (copying(), bench.below.writes());
+    let noted = intent(&cx, &at, Write::ImportMessages(vec![late.clone()]));
+    let again = import(&bench, &cx, &at, vec![late.clone()]).await;
+    assert_eq!(again[0].id, first[0].id);
+    assert_eq!(
+        bench.below.writes(),
+        writes,
+        "nothing was sent to the backend"
+    );
+    assert_eq!(texts(&bench, &at).await, ["earlier", "late"]);
+    assert_eq!(below(&bench, &at).await, ["late", "earlier"]);
+    *bench.below.finds.lock().unwrap() = again.clone();
+    let settled = bench.overlay.settle(&cx, &noted).await.unwrap();
+    assert_eq!(settled, Settled::Applied(Applied::Messages(again)));
+    assert_eq!(texts(&bench, &at).await, ["earlier", "late"]);
+
+    // Where that is cut off before it is noted, whoever finds the message shows it again.
+    remove(&first[0].id).await;
+    let cx = copying();
+    let noted = intent(&cx, &at, Write::ImportMessages(vec![late.clone()]));
+    bench.overlay.settle(&cx, &noted).await.unwrap();
+    assert_eq!(texts(&bench, &at).await, ["earlier", "late"]);
+    assert_eq!(below(&bench, &at).await, ["late", "earlier"]);
+
+    // Twice the same in one call are two, whoever had the first of them.
+    remove(&first[0].id).await;
+    let both = import(&bench, &copying(), &at, vec![late.clone(), late.clone()]).await;
+    assert_eq!(both[0].id, first[0].id);
+    assert_ne!(both[1].id, first[0].id);
+    assert_eq!(texts(&bench, &at).await, ["earlier", "late", "late"]);
+    // A caller who deletes a message and imports its words again gets another one: both are theirs.
+    remove(&first[0].id).await;
+    let own = Context {
+        copying: false,
+        ..copying()
+    };
+    let stored = import(&bench, &own, &at, vec![late]).await;
+    assert_ne!(stored[0].id, first[0].id);
+}
+
 #[tokio::test]
 async fn a_message_refused_on_the_way_keeps_its_place_among_equal_times_of_one_call() {
     let bench = Bench::new(|below| below.refuses_words = Some("b"));

@@ -45,6 +45,10 @@ impl OverlayState for Counted {
         self.inner.message(at, id).await
     }
 
+    async fn hidden(&self, at: &KeptAt, from: Time, limit: usize) -> Result<Vec<KeptMessage>> {
+        self.inner.hidden(at, from, limit).await
+    }
+
     async fn index(&self, at: &KeptAt) -> Result<Vec<Indexed>> {
         self.inner.index(at).await
     }

@@ -36,6 +36,10 @@ const VERSIONS: &[(&str, &str)] = &[
         "V7__operations",
         include_str!("../../schema-postgres/V7__operations.sql"),
     ),
+    (
+        "V8__hidden_messages",
+        include_str!("../../schema-postgres/V8__hidden_messages.sql"),
+    ),
 ];
 
 /// Held while the schema is changed, so that one process does it: a number that nobody else takes by chance.

@@ -30,6 +30,10 @@ const VERSIONS: &[(&str, &str)] = &[
         "V7__operations",
         include_str!("../../schema/V7__operations.sql"),
     ),
+    (
+        "V8__hidden_messages",
+        include_str!("../../schema/V8__hidden_messages.sql"),
+    ),
 ];
 
 /// True where the schema is this program's, or newer.

@@ -7,7 +7,7 @@ use backend::ports::{
     OverlayState, Sending,
 };
 use backend::{Page, Result};
-use conversation::MessageId;
+use conversation::{MessageId, Time};
 
 use super::State;
 use crate::failure::Attempt;
@@ -58,6 +58,12 @@ impl OverlayState for State {
     async fn message(&self, at: &KeptAt, id: &MessageId) -> Result<Option<KeptMessage>> {
         self.store
             .read(|connection| messages::find(connection, at, id))
+            .await
+    }
+
+    async fn hidden(&self, at: &KeptAt, from: Time, limit: usize) -> Result<Vec<KeptMessage>> {
+        self.store
+            .read(|connection| messages::hidden(connection, at, from, limit))
             .await
     }
 

@@ -6,7 +6,7 @@ use conversation::MessageId;
 use store::State;
 
 use crate::home;
-use crate::support::{beside, field, id, index_of, kept, message, open};
+use crate::support::{beside, field, id, index_of, kept, message, open, seconds};
 
 async fn shown(state: &State, at: &KeptAt) -> Vec<String> {
     let page = KeptPage {
@@ -144,6 +144,51 @@ async fn what_is_hidden_stays_hidden() {
     assert_eq!(counts(&state, &at).await, (0, -2));
     let hidden = state.message(&at, &id("carrier")).await.unwrap().unwrap();
     assert!(hidden.is_hidden && hidden.message.id == id("ours"));
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_found_by_its_time_and_put_in_anew_behind_what_came_since() {
+    let (_directory, _store, state) = open();
+    let at = beside("vendor");
+    let changes = vec![
+        message(&at, "early", 1, Some("native")),
+        message(&at, "theirs", 2, Some("native")),
+        message(&at, "later", 3, Some("native")),
+        message(&at, "gone", 4, Some("native")),
+        message(&at, "ours", 5, None),
+        message(&at, "shown", 6, Some("native")),
+        Change::Index(index_of("native")),
+        Change::Hide(id("early")),
+        Change::Hide(id("theirs")),
+        Change::Hide(id("later")),
+        Change::Hide(id("gone")),
+        Change::Hide(id("ours")),
+        gone("gone", true),
+    ];
+    state.apply(&at, None, changes).await.unwrap();
+    let hidden = async |from, limit| {
+        let found = state.hidden(&at, seconds(from), limit).await.unwrap();
+        let found = found.into_iter().map(|row| row.message.id.to_string());
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(hidden(2, 10).await, ["theirs", "later"]);
+    assert_eq!(hidden(2, 1).await, ["theirs"]);
+    assert_eq!(hidden(4, 10).await, Vec::<String>::new());
+    let elsewhere = beside("vendor");
+    let none = state.hidden(&elsewhere, seconds(0), 10).await.unwrap();
+    assert_eq!(none, []);
+    let before = counts(&state, &at).await;
+    let anew = vec![
+        message(&at, "between", 2, Some("native")),
+        Change::Remove(id("theirs")),
+        message(&at, "theirs", 2, Some("native")),
+    ];
+    state.apply(&at, None, anew).await.unwrap();
+    assert_eq!(shown(&state, &at).await, ["between", "theirs", "shown"]);
+    let after = counts(&state, &at).await;
+    // Two more are shown; of them the backend counted one before, which was hidden.
+    assert_eq!((after.0 - before.0, after.1 - before.1), (2, 1));
+    assert_eq!(hidden(0, 10).await, ["early", "later"]);
 }
 
 #[tokio::test]

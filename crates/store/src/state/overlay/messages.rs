@@ -2,7 +2,7 @@
 
 use backend::ports::{Holder, Indexed, KeptAt, KeptMessage, KeptPage, Place};
 use backend::{Error, Kind, Order, Result};
-use conversation::{Digest, MessageId};
+use conversation::{Digest, MessageId, Time};
 
 use super::counts::Standing;
 use crate::failure::Attempt;
@@ -38,6 +38,16 @@ pub(crate) const ONE: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden
      WHERE c.id = ?1 AND c.backend = ?2 AND m.id IN (SELECT ?3 UNION ALL \
      SELECT message FROM overlay_bindings WHERE conversation = c.number AND carrier = ?3) \
      ORDER BY m.id = ?3 DESC, m.time DESC, m.arrival DESC LIMIT 1";
+/// Messages that are hidden and that the backend still has, from a time on.
+pub(crate) const HIDDEN: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
+     (SELECT json_group_array(b.carrier) FROM overlay_bindings b \
+     WHERE b.conversation = m.conversation AND b.message = m.id), \
+     (SELECT json_group_array(DISTINCT b.native) FROM overlay_bindings b \
+     WHERE b.conversation = m.conversation AND b.message = m.id AND b.native IS NOT NULL), m.document \
+     FROM overlay_messages m \
+     WHERE m.conversation = (SELECT number FROM overlay_conversations WHERE id = ?1 AND backend = ?2) \
+     AND m.hidden = 1 AND m.gone = 0 AND m.native IS NOT NULL AND m.time >= ?3 \
+     ORDER BY m.time, m.arrival LIMIT ?4";
 /// All messages without their content. The rows of a conversation lie side by side: that needs no index.
 pub(crate) const INDEX: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
      (SELECT json_group_array(b.carrier) FROM overlay_bindings b \
@@ -97,6 +107,28 @@ pub(super) fn find(
         id.as_str()
     ])?;
     rows.next()?.map(|row| read(&row)).transpose()
+}
+
+/// The earliest of the messages that are hidden and that the backend still has, from a time on.
+pub(super) fn hidden(
+    connection: &Connection,
+    at: &KeptAt,
+    from: Time,
+    limit: usize,
+) -> Attempt<Vec<KeptMessage>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(HIDDEN)?;
+    let mut rows = statement.query(params![
+        at.conversation.to_string(),
+        at.backend,
+        Micros(from),
+        limit
+    ])?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(read(&row)?);
+    }
+    Ok(messages)
 }
 
 /// All messages, in the order of their places.

@@ -33,6 +33,10 @@ fn no_statement_walks_over_what_belongs_to_other_conversations() {
             "m USING INDEX overlay_messages_shown (conversation=? AND (time,arrival)<(?,?))",
         ),
         (
+            messages::HIDDEN.to_owned(),
+            "m USING INDEX overlay_messages_hidden (conversation=? AND time>?)",
+        ),
+        (
             messages::ONE.to_owned(),
             "m USING INDEX sqlite_autoindex_overlay_messages_1 (conversation=? AND id=?)",
         ),
