@@ -105,7 +105,7 @@ impl Overlay {
             renamed: at.renamed,
             ..made.location
         };
-        self.directory().rebind(&home).await?;
+        self.directory().rebind_under(cx.fence, &home).await?;
         tracing::info!(
             backend.name = self.name(),
             conversation.id = %at.id,

@@ -31,12 +31,12 @@ impl Router {
         let made = self.made.get(&intent.id);
         if let Some(location) = made.or_else(|| claims.made_by(intent.id)) {
             let settled = self.settle_made(cx, location, None, led_by).await?;
-            self.intents.end(intent.id).await?;
+            self.intents.end_under(cx.fence, intent.id).await?;
             return Ok(settled);
         }
         let slot = self.configured(sent_to)?;
         if is_refused(cx, slot, &intent.write) {
-            self.intents.end(intent.id).await?;
+            self.intents.end_under(cx.fence, intent.id).await?;
             return Ok(Settled::NotApplied);
         }
         if slot.backend.capabilities().settle == SettleSupport::Likely {
@@ -56,7 +56,7 @@ impl Router {
         }
         let settled = slot.backend.settle(cx, intent).await?;
         let Settled::Applied(Applied::Conversation(located)) = settled else {
-            self.end_settled(intent.id, &settled).await?;
+            self.end_settled(cx, intent.id, &settled).await?;
             return Ok(settled);
         };
         let Located {
@@ -68,7 +68,7 @@ impl Router {
             .settle_made(cx, location, Some(conversation), led_by)
             .await?;
         self.made.insert(intent.id, made);
-        self.intents.end(intent.id).await?;
+        self.intents.end_under(cx.fence, intent.id).await?;
         Ok(settled)
     }
 

@@ -104,9 +104,11 @@ impl Backend for Router {
             .backend()
             .update_conversation(&writing.cx, writing.at(), patch.clone(), precondition));
         self.outdo(&writing, &updated).await;
-        let updated = writing.end(updated).await?;
-        self.note(&updated).await;
-        Ok(updated)
+        if let Ok(updated) = &updated {
+            // Before others write: what they note is newer.
+            self.note(&writing.cx, updated).await;
+        }
+        writing.end(updated).await
     }
 
     async fn delete_conversation(

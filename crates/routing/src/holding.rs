@@ -49,12 +49,13 @@ impl Holding {
         intents: &Arc<dyn Intents>,
         record: &IntentRecord,
     ) -> Result<()> {
+        let fence = self.fence();
         intents
-            .begin(record)
+            .begin_under(Some(fence), record)
             .await
             .map_err(|error| error.outcome(Outcome::NotApplied))?;
         if let Err(error) = self.held.outlast_a_heartbeat().await {
-            forget(intents, record.intent.id).await;
+            forget(intents, fence, record.intent.id).await;
             return Err(error);
         }
         self.noted = Some((intents.clone(), record.intent.id));
@@ -67,7 +68,7 @@ impl Holding {
         if let Some((intents, id)) = self.noted.take()
             && is_known
         {
-            forget(&intents, id).await;
+            forget(&intents, self.fence(), id).await;
         }
         self.held.release().await;
     }
@@ -79,8 +80,8 @@ pub(crate) fn is_known(error: &Error) -> bool {
     error.outcome == Outcome::NotApplied
 }
 
-async fn forget(intents: &Arc<dyn Intents>, id: Uuid) {
-    if let Err(error) = intents.end(id).await {
+async fn forget(intents: &Arc<dyn Intents>, fence: u64, id: Uuid) {
+    if let Err(error) = intents.end_under(Some(fence), id).await {
         tracing::warn!(intent = %id, %error, "a write that has ended is still noted; it will be settled once more");
     }
 }

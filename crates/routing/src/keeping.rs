@@ -22,7 +22,7 @@ impl Router {
             document: located.conversation.clone(),
         };
         self.directory
-            .insert(entry)
+            .insert_under(cx.fence, entry)
             .await
             .map_err(|error| error.outcome(Outcome::Applied))?;
         self.teller.tell(&located.location, Touched::Made).await;
@@ -59,8 +59,9 @@ impl Router {
 
     /// Notes a changed conversation. The write itself is done, so a failure here is only late news: the next read of
     /// the conversation brings it again.
-    pub(crate) async fn note(&self, document: &Conversation) {
-        if let Err(error) = self.directory.refresh(document.id, document).await {
+    pub(crate) async fn note(&self, cx: &Context, document: &Conversation) {
+        let (fence, id) = (cx.fence, document.id);
+        if let Err(error) = self.directory.refresh_under(fence, id, document).await {
             tracing::warn!(conversation.id = %document.id, %error, "the directory could not be refreshed");
         }
     }
@@ -72,7 +73,7 @@ impl Router {
             .get_conversation(&cx.fresh(), &found.location)
             .await
         {
-            Ok(document) => self.note(&document).await,
+            Ok(document) => self.note(cx, &document).await,
             Err(error) => {
                 tracing::warn!(conversation.id = %found.location.id, error.kind = error.kind.as_str(), "a changed conversation could not be read");
             }

@@ -27,25 +27,36 @@ impl Router {
     /// Takes out of older noted changes what `writing` has changed, where it has.
     pub(crate) async fn outdo<T>(&self, writing: &Writing, written: &Result<T>) {
         if let (Ok(_), Some(newer)) = (written, &writing.follows) {
-            self.outdo_older(writing.at().id, newer).await;
+            self.outdo_older(writing.cx.fence, writing.at().id, newer)
+                .await;
         }
     }
 
     /// Takes out of every noted change of a conversation that is older than `newer` what that one names. The caller holds
-    /// the lease. The newer one is done, so a failure here is only told.
-    pub(crate) async fn outdo_older(&self, conversation: ConversationId, newer: &Intent) {
+    /// the lease with the number `fence`. The newer one is done, so a failure here is only told.
+    pub(crate) async fn outdo_older(
+        &self,
+        fence: Option<u64>,
+        conversation: ConversationId,
+        newer: &Intent,
+    ) {
         if !matches!(
             newer.write,
             Write::UpdateConversation(_) | Write::UpdateMessage { .. }
         ) {
             return;
         }
-        if let Err(error) = self.try_to_outdo(conversation, newer).await {
+        if let Err(error) = self.try_to_outdo(fence, conversation, newer).await {
             tracing::warn!(conversation.id = %conversation, %error, "older changes that are not settled could not be reduced");
         }
     }
 
-    async fn try_to_outdo(&self, conversation: ConversationId, newer: &Intent) -> Result<()> {
+    async fn try_to_outdo(
+        &self,
+        fence: Option<u64>,
+        conversation: ConversationId,
+        newer: &Intent,
+    ) -> Result<()> {
         let query = IntentQuery {
             conversation: Some(conversation),
             limit: OLDER_MAX,
@@ -63,9 +74,12 @@ impl Router {
                 Left::All => {}
                 Left::Some(write) => {
                     record.intent.write = *write;
-                    self.intents.begin(&record).await?;
+                    self.intents.begin_under(fence, &record).await?;
                 }
-                Left::Nothing => self.intents.end(record.intent.id).await?,
+                Left::Nothing => {
+                    let id = record.intent.id;
+                    self.intents.end_under(fence, id).await?;
+                }
             }
         }
         Ok(())

@@ -254,7 +254,7 @@ impl Router {
                 let location = match binding {
                     // Whatever it did went with its conversation, or was the deleting.
                     Some(binding) if binding.deleted => {
-                        self.intents.end(intent.id).await?;
+                        self.intents.end_under(cx.fence, intent.id).await?;
                         return Ok(Settled::Applied(Applied::Nothing));
                     }
                     // Where it was sent, though the conversation may live elsewhere by now.
@@ -277,12 +277,12 @@ impl Router {
         intent: &Intent,
     ) -> Result<Settled> {
         if is_refused(cx, &found.slot, &intent.write) {
-            self.intents.end(intent.id).await?;
+            self.intents.end_under(cx.fence, intent.id).await?;
             return Ok(Settled::NotApplied);
         }
         let settled = found.backend().settle(cx, &located(intent, found)).await?;
         if let Settled::Applied(_) = settled {
-            self.outdo_older(found.location.id, intent).await;
+            self.outdo_older(cx.fence, found.location.id, intent).await;
             let told = match intent.write {
                 Write::DeleteConversation => {
                     self.bury(found.location.id).await?;
@@ -303,13 +303,18 @@ impl Router {
                 return Err(Error::new(Kind::Unavailable, message));
             }
         }
-        self.end_settled(intent.id, &settled).await?;
+        self.end_settled(cx, intent.id, &settled).await?;
         Ok(settled)
     }
 
-    pub(crate) async fn end_settled(&self, id: Uuid, settled: &Settled) -> Result<()> {
+    pub(crate) async fn end_settled(
+        &self,
+        cx: &Context,
+        id: Uuid,
+        settled: &Settled,
+    ) -> Result<()> {
         match settled {
-            Settled::Applied(_) | Settled::NotApplied => self.intents.end(id).await,
+            Settled::Applied(_) | Settled::NotApplied => self.intents.end_under(cx.fence, id).await,
             Settled::Unknown => Ok(()),
         }
     }

@@ -312,7 +312,7 @@ impl Router {
         if let Some((_, record)) = &creating.noted {
             let mut record = record.clone();
             record.intent.location = Some(located.location.clone());
-            let noted = self.intents.begin(&record).await;
+            let noted = self.intents.begin_under(creating.cx().fence, &record).await;
             noted.map_err(|error| error.outcome(Outcome::Applied))?;
             self.made.insert(record.intent.id, located.location.clone());
         }

@@ -226,11 +226,11 @@ async fn a_write_that_cannot_be_noted_is_not_sent() {
     struct Locked;
     #[async_trait]
     impl Intents for Locked {
-        async fn begin(&self, _: &IntentRecord) -> Result<()> {
+        async fn begin_under(&self, _: Option<u64>, _: &IntentRecord) -> Result<()> {
             // Whatever the state says: nothing was sent.
             Err(Error::new(Kind::Unavailable, "the state is locked").outcome(Outcome::Unknown))
         }
-        async fn end(&self, _: Uuid) -> Result<()> {
+        async fn end_under(&self, _: Option<u64>, _: Uuid) -> Result<()> {
             Ok(())
         }
         async fn note(&self, _: Uuid, _: IntentState, _: &str) -> Result<()> {

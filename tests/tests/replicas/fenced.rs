@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tests::client::Client;
 use tests::faultd::{Fault, Rule};
 
 use crate::bench::Bench;
@@ -28,9 +29,10 @@ pub(crate) async fn run(bench: Bench) -> u64 {
     let rounds = bench.rounds(1, 6);
     for round in 0..rounds {
         one(&fleet, round).await;
+        made(&fleet, round).await;
     }
     fleet.ends_well().await;
-    rounds
+    2 * rounds
 }
 
 async fn one(fleet: &Fleet, round: u64) {
@@ -107,9 +109,86 @@ async fn one(fleet: &Fleet, round: u64) {
     }
     let sent = proxy.witness().count_of("POST", &first);
     assert_eq!(sent, 1, "{first} was sent {sent} times");
-    // Nothing is left in doubt.
+    nothing_is_in_doubt(&other).await;
+}
+
+/// The same in the middle of making a conversation: the other one, to which its caller turns, finds it at the vendor.
+async fn made(fleet: &Fleet, round: u64) {
+    let name = format!("made-{round}.");
+    let body = json!({"title": name, "metadata": {"mark": name}});
+    let (paused, other) = (fleet.client(0), fleet.client(1));
+    let create = |client: &Client| {
+        keyed(client, "/v1/conversations", &name, &body).header("dragoman-backend", "four")
+    };
+    let proxy = fleet.site.proxy("four");
+    proxy.witness().forget();
+    proxy.plan([Rule::new(Fault::Late(Duration::from_secs(2)))
+        .method("POST")
+        .times(1)]);
+    let asked = tokio::spawn({
+        let (client, request) = (paused.clone(), create(&paused));
+        async move { client.send(request).await }
+    });
+    until("the vendor is told", || {
+        proxy.witness().count_of("POST", &name) > 0
+    })
+    .await;
+    fleet.replicas.one(0).pause();
+    let began = Instant::now();
+    let again = async |client: &Client| {
+        loop {
+            let answer = client.send(create(client)).await;
+            if answer.status == 201 {
+                return answer.json();
+            }
+            assert!(
+                matches!(answer.status.as_u16(), 409 | 503 | 504)
+                    && began.elapsed() < LONG_PATIENCE,
+                "{name}: {} {}",
+                answer.status,
+                answer.text
+            );
+            tokio::time::sleep(4 * LOOK).await;
+        }
+    };
+    let told = again(&other).await;
+    tokio::time::sleep(PAUSE.saturating_sub(began.elapsed())).await;
+    let id = told["id"].as_str().expect("an id");
+    let before = entries(fleet, &name).await;
+    fleet.replicas.one(0).resume();
+    let late = asked.await.expect("a caller does not panic");
+    assert!(
+        late.status == 201 || late.status.is_server_error() || late.status == 409,
+        "{name}: {} {}",
+        late.status,
+        late.text
+    );
+    assert_eq!(
+        entries(fleet, &name).await,
+        before,
+        "whoever woke up changed rows of the other"
+    );
+    for client in [&paused, &other] {
+        assert_eq!(again(client).await["id"], id);
+        let listed = client.get("/v1/conversations?limit=100").await.expect(200);
+        let listed = listed["data"].as_array().expect("a list");
+        let ids: Vec<&Value> = listed
+            .iter()
+            .filter(|one| one["title"] == name)
+            .map(|one| &one["id"])
+            .collect();
+        assert_eq!(ids, [id], "it is there once");
+        let read = client.get(&format!("/v1/conversations/{id}")).await;
+        assert_eq!(read.expect(200)["metadata"]["mark"], name);
+    }
+    let sent = proxy.witness().count_of("POST", &name);
+    assert_eq!(sent, 1, "{name} was made {sent} times");
+    nothing_is_in_doubt(&other).await;
+}
+
+async fn nothing_is_in_doubt(client: &Client) {
     until_told("no write is open", || async {
-        let intents = other.get("/admin/v1/intents").await.expect(200);
+        let intents = client.get("/admin/v1/intents").await.expect(200);
         let open = intents["data"].as_array().expect("a list");
         let is_none = open.is_empty();
         is_none.then_some(()).ok_or_else(|| intents.to_string())
@@ -136,11 +215,21 @@ async fn until_known(fleet: &Fleet, path: &str, name: &str) -> Value {
     }
 }
 
-/// What is kept of a message, and how often it is: as the table has it, every column of it.
+/// What is kept of a message.
 async fn rows(fleet: &Fleet, text: &str) -> Vec<String> {
+    rows_of(fleet, &["overlay_fields", "overlay_messages"], text).await
+}
+
+/// What is known of a conversation.
+async fn entries(fleet: &Fleet, title: &str) -> Vec<String> {
+    rows_of(fleet, &["directory", "overlay_fields"], title).await
+}
+
+/// The rows that tell of this, and how often each is there: as the tables have them, every column of them.
+async fn rows_of(fleet: &Fleet, tables: &[&str], text: &str) -> Vec<String> {
     let client = fleet.database.connect().await;
     let mut found = Vec::new();
-    for table in ["overlay_fields", "overlay_messages"] {
+    for table in tables {
         let query = format!(
             "SELECT row_to_json(t)::text FROM {table} t WHERE row_to_json(t)::text LIKE '%{text}%' \
              ORDER BY 1"

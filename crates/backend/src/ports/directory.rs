@@ -81,7 +81,15 @@ pub struct DirectoryWalk {
 #[async_trait]
 pub trait Directory: Debug + Send + Sync + 'static {
     /// Makes a conversation known. One that is known already, deleted ones included, stays as it is; false then.
-    async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool>;
+    async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool> {
+        self.insert_under(None, entry).await
+    }
+
+    /// [`Directory::insert`] by the holder of the lease with this number.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Busy`] where somebody else holds that lease by now.
+    async fn insert_under(&self, fence: Option<u64>, entry: NewDirectoryEntry) -> Result<bool>;
 
     /// Where one lives, by its public id, deleted ones included. Cheaper than [`Directory::find`].
     async fn locate(&self, id: ConversationId) -> Result<Option<Binding>>;
@@ -104,7 +112,20 @@ pub trait Directory: Debug + Send + Sync + 'static {
 
     /// Replaces the last document and the values that lists filter and sort by, and ends `mark_gone`. A document older than the one that
     /// is held (by `updated_at`) still replaces it: the backend's word counts.
-    async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()>;
+    async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()> {
+        self.refresh_under(None, id, document).await
+    }
+
+    /// [`Directory::refresh`] by the holder of the lease with this number.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Busy`] where somebody else holds that lease by now.
+    async fn refresh_under(
+        &self,
+        fence: Option<u64>,
+        id: ConversationId,
+        document: &Conversation,
+    ) -> Result<()>;
 
     /// Like [`Directory::refresh`], with what a list tells, which may be less than a read does: where it does not say when
     /// something was last said, what is held of that stays.
@@ -122,7 +143,15 @@ pub trait Directory: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`crate::Kind::NotFound`] where the conversation is not known.
-    async fn rebind(&self, location: &Location) -> Result<()>;
+    async fn rebind(&self, location: &Location) -> Result<()> {
+        self.rebind_under(None, location).await
+    }
+
+    /// [`Directory::rebind`] by the holder of the lease with this number.
+    ///
+    /// # Errors
+    /// As [`Directory::rebind`], and [`crate::Kind::Busy`] where somebody else holds that lease by now.
+    async fn rebind_under(&self, fence: Option<u64>, location: &Location) -> Result<()>;
 
     /// Marks as deleted, for ever.
     async fn tombstone(&self, id: ConversationId) -> Result<()>;

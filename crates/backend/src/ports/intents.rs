@@ -77,11 +77,27 @@ pub struct IntentQuery {
 #[async_trait]
 pub trait Intents: Debug + Send + Sync + 'static {
     /// Notes a write that is about to be sent. Durable on return. One that is noted already is taken over.
-    async fn begin(&self, record: &IntentRecord) -> Result<()>;
+    async fn begin(&self, record: &IntentRecord) -> Result<()> {
+        self.begin_under(None, record).await
+    }
+
+    /// [`Intents::begin`] by the holder of the lease with this number: whoever has lost it takes nothing over.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Busy`] where somebody else holds that lease by now.
+    async fn begin_under(&self, fence: Option<u64>, record: &IntentRecord) -> Result<()>;
 
     /// Forgets a write whose end is known. Soon durable: one that comes back after a crash is settled once more, to the
     /// same end.
-    async fn end(&self, id: Uuid) -> Result<()>;
+    async fn end(&self, id: Uuid) -> Result<()> {
+        self.end_under(None, id).await
+    }
+
+    /// [`Intents::end`] by the holder of the lease with this number: whoever has lost it leaves the note to the next one.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Busy`] where somebody else holds that lease by now.
+    async fn end_under(&self, fence: Option<u64>, id: Uuid) -> Result<()>;
 
     /// Notes why a write could not be settled, and in which state it stays.
     async fn note(&self, id: Uuid, state: IntentState, detail: &str) -> Result<()>;

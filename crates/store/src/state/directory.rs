@@ -12,7 +12,7 @@ use conversation::{Conversation, ConversationId, NewConversation, Time};
 
 use super::ledger::places;
 use super::terms::{self, Term};
-use super::{State, facades, overlay};
+use super::{State, facades, leases, overlay};
 use crate::failure::Attempt;
 use crate::json;
 use crate::sql::{Connection, LOCKED, Micros, OptionalExtension as _, Row, params};
@@ -29,7 +29,7 @@ pub(super) const DELETED: u8 = 2;
 
 #[async_trait]
 impl Directory for State {
-    async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool> {
+    async fn insert_under(&self, fence: Option<u64>, entry: NewDirectoryEntry) -> Result<bool> {
         if self
             .store
             .read(|connection| is_known(connection, &entry.location))
@@ -38,7 +38,10 @@ impl Directory for State {
             return Ok(false);
         }
         self.store
-            .write(move |connection, _now| insert_entry(connection, &entry))
+            .write(move |connection, _now| {
+                leases::check_fence(connection, fence)?;
+                insert_entry(connection, &entry)
+            })
             .await
     }
 
@@ -127,12 +130,17 @@ impl Directory for State {
         }).await
     }
 
-    async fn refresh(&self, id: ConversationId, document: &Conversation) -> Result<()> {
-        self.refreshed(id, document.clone(), false).await
+    async fn refresh_under(
+        &self,
+        fence: Option<u64>,
+        id: ConversationId,
+        document: &Conversation,
+    ) -> Result<()> {
+        self.refreshed(fence, id, document.clone(), false).await
     }
 
     async fn refresh_listed(&self, id: ConversationId, listed: &Conversation) -> Result<()> {
-        self.refreshed(id, listed.clone(), true).await
+        self.refreshed(None, id, listed.clone(), true).await
     }
 
     async fn touch(&self, id: ConversationId, at: Time) -> Result<()> {
@@ -174,10 +182,11 @@ impl Directory for State {
             .await
     }
 
-    async fn rebind(&self, location: &Location) -> Result<()> {
+    async fn rebind_under(&self, fence: Option<u64>, location: &Location) -> Result<()> {
         let location = location.clone();
         self.store
             .write(move |connection, _now| {
+                leases::check_fence(connection, fence)?;
                 let id = location.id.to_string();
                 let other: Option<String> = connection
                     .prepare_cached(
@@ -421,6 +430,7 @@ impl State {
     /// it is written, because a read's document may come in between.
     async fn refreshed(
         &self,
+        fence: Option<u64>,
         id: ConversationId,
         document: Conversation,
         is_listed: bool,
@@ -447,6 +457,7 @@ impl State {
         }
         self.store
             .write_beside(move |connection, _now| {
+                leases::check_fence(connection, fence)?;
                 let row: Option<(i64, String)> = connection
                     .prepare_cached(&format!(
                         "SELECT number, document FROM directory WHERE id = ?1 AND hidden < 2{LOCKED}"

@@ -11,7 +11,7 @@ use conversation::Time;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::State;
+use super::{State, leases};
 use crate::failure::Attempt;
 use crate::json;
 use crate::keyset::bounded;
@@ -30,18 +30,22 @@ struct Place(i64, i64);
 
 #[async_trait]
 impl Intents for State {
-    async fn begin(&self, record: &IntentRecord) -> Result<()> {
+    async fn begin_under(&self, fence: Option<u64>, record: &IntentRecord) -> Result<()> {
         let text = json::to_text("intent", record)?;
         let record = record.clone();
         let instance = self.store.instance().to_owned();
         self.store
-            .write_beside(move |connection, _now| store(connection, &record, &text, &instance))
+            .write_beside(move |connection, _now| {
+                leases::check_fence(connection, fence)?;
+                store(connection, &record, &text, &instance)
+            })
             .await
     }
 
-    async fn end(&self, id: Uuid) -> Result<()> {
+    async fn end_under(&self, fence: Option<u64>, id: Uuid) -> Result<()> {
         self.store
             .write_soon(move |connection, _now| {
+                leases::check_fence(connection, fence)?;
                 connection
                     .prepare_cached("DELETE FROM intents WHERE id = ?1")?
                     .execute(params![id.as_bytes()])?;

@@ -9,7 +9,11 @@ use uuid::Uuid;
 use crate::home;
 use crate::support::{open, open_in, principal, seconds};
 
-fn record(backend: &str, conversation: Option<ConversationId>, started_at: i64) -> IntentRecord {
+pub(crate) fn record(
+    backend: &str,
+    conversation: Option<ConversationId>,
+    started_at: i64,
+) -> IntentRecord {
     IntentRecord {
         intent: Intent {
             id: Uuid::now_v7(),

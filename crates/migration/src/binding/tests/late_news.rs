@@ -19,7 +19,12 @@ pub(super) struct Stale {
 
 #[async_trait]
 impl Directory for Stale {
-    async fn refresh(&self, _: ConversationId, _: &Conversation) -> Result<()> {
+    async fn refresh_under(
+        &self,
+        _: Option<u64>,
+        _: ConversationId,
+        _: &Conversation,
+    ) -> Result<()> {
         self.refused.fetch_add(1, Ordering::Relaxed);
         Err(Error::new(Kind::Unavailable, "the disk is full"))
     }
@@ -28,8 +33,8 @@ impl Directory for Stale {
         self.below.refresh_listed(id, listed).await
     }
 
-    async fn insert(&self, entry: NewDirectoryEntry) -> Result<bool> {
-        self.below.insert(entry).await
+    async fn insert_under(&self, fence: Option<u64>, entry: NewDirectoryEntry) -> Result<bool> {
+        self.below.insert_under(fence, entry).await
     }
 
     async fn locate(&self, id: ConversationId) -> Result<Option<Binding>> {
@@ -52,8 +57,8 @@ impl Directory for Stale {
         self.below.mark_gone(id).await
     }
 
-    async fn rebind(&self, location: &Location) -> Result<()> {
-        self.below.rebind(location).await
+    async fn rebind_under(&self, fence: Option<u64>, location: &Location) -> Result<()> {
+        self.below.rebind_under(fence, location).await
     }
 
     async fn tombstone(&self, id: ConversationId) -> Result<()> {
