@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::Request;
+use http::{HeaderValue, Request, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -156,12 +156,20 @@ async fn serve_connection(
     let socket = TokioIo::new(WatchedSocket::new(stream, Arc::clone(&activity)));
     let service = service_fn({
         let activity = Arc::clone(&activity);
+        let stopping = shutdown.stopping().clone();
         move |request: Request<Incoming>| {
+            let version = request.version();
+            let stopping = stopping.clone();
             let running = RunningRequest::begin(&activity, request.version());
             // Each request by the routes of its time, however old its connection is.
             let application = application.now();
             async move {
-                let response: Response = application.oneshot(request.map(Body::new)).await?;
+                let mut response: Response = application.oneshot(request.map(Body::new)).await?;
+                // Or a client would send its next request into a connection that is closed meanwhile. HTTP/2 says so itself.
+                if stopping.is_cancelled() && version < Version::HTTP_2 {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
                 Ok::<_, Infallible>(response.map(|body| AnswerBody::new(body, running)))
             }
         }

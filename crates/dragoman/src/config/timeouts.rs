@@ -26,7 +26,8 @@ pub struct TimeoutsConfig {
     /// How long a client may take no byte of an answer that is ready. Default: 30.
     pub write_stall_seconds: u64,
     /// After a stop signal: how long new connections are still taken, so that a load balancer can
-    /// see `/readyz` say 503. Default: 0.
+    /// see `/readyz` say 503, and clients are asked with each answer to come back by another
+    /// connection. With 0 one may meet a connection that is being closed. Default: 0.
     pub drain_seconds: u64,
     /// After that: how long streams go on before they are told to end. Default: 20.
     pub stream_grace_seconds: u64,

@@ -38,10 +38,15 @@ async fn probes_answer_without_a_key() {
 #[tokio::test]
 async fn readiness_is_gone_from_the_stop_signal_on() {
     let server = Server::start_draining_slowly().await;
+    let answer = server.get("/readyz").no_key().send().await;
+    answer.expect(200);
+    assert_eq!(answer.header("connection"), None);
     server.shutdown.begin();
     // Connections are still taken during the drain delay, so that a load balancer can see the 503.
     let answer = server.get("/readyz").no_key().send().await;
     assert_eq!(answer.expect(503).json()["ready"], false);
+    // None is used twice, or a request would meet one that is being closed.
+    assert_eq!(answer.header("connection"), Some("close"));
     server.get("/healthz").no_key().send().await.expect(200);
     server.shutdown.cut();
 }
