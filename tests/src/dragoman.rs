@@ -75,6 +75,8 @@ pub struct Launch {
     variables: Vec<(String, String)>,
     through: Vec<String>,
     data_dir: Option<Arc<TempDir>>,
+    listen: Option<SocketAddr>,
+    program: Option<PathBuf>,
 }
 
 impl Launch {
@@ -137,6 +139,20 @@ impl Launch {
         self
     }
 
+    /// Listening here, and not on any free port.
+    #[must_use]
+    pub fn listening(mut self, address: SocketAddr) -> Self {
+        self.listen = Some(address);
+        self
+    }
+
+    /// With another program, such as an earlier version; without one it is the one under test.
+    #[must_use]
+    pub fn program(mut self, program: Option<PathBuf>) -> Self {
+        self.program = program;
+        self
+    }
+
     /// Starts the server and waits until it says where it listens.
     ///
     /// # Panics
@@ -146,7 +162,9 @@ impl Launch {
             .data_dir
             .clone()
             .unwrap_or_else(|| Arc::new(TempDir::new().expect("a temporary folder")));
-        let mut command = self.command(&data_dir, &["serve", "--listen", "127.0.0.1:0"]);
+        let listen = self.listen.map(|address| address.to_string());
+        let listen = listen.as_deref().unwrap_or("127.0.0.1:0");
+        let mut command = self.command(&data_dir, &["serve", "--listen", listen]);
         command.arg("--data-dir").arg(data_dir.path().join("data"));
         let started = Instant::now();
         let mut child = command
@@ -216,13 +234,14 @@ impl Launch {
     }
 
     fn command(&self, data_dir: &TempDir, arguments: &[&str]) -> Command {
+        let binary = self.program.as_deref().unwrap_or_else(|| binary());
         let mut command = match self.through.split_first() {
             Some((program, words)) => {
                 let mut command = Command::new(program);
-                command.args(words).arg(&*BINARY);
+                command.args(words).arg(binary);
                 command
             }
-            None => Command::new(&*BINARY),
+            None => Command::new(binary),
         };
         command
             .args(arguments)

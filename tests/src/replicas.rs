@@ -94,6 +94,29 @@ impl Replicas {
         }
     }
 
+    /// Starts one more here, as `launch` says; its number.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn add_at(&mut self, address: SocketAddr, launch: Launch) -> usize {
+        let started = launch.listening(address).start();
+        self.replicas.push(Some(started));
+        self.replicas.len() - 1
+    }
+
+    /// Stops the one of this number in good order, and starts another one at its address, as `launch` says; what the
+    /// former had printed.
+    ///
+    /// # Panics
+    /// If it was killed before or does not end well, or the other one does not come up.
+    pub fn replace(&mut self, number: usize, launch: Launch) -> String {
+        let address = self.one(number).address();
+        let (status, printed) = self.stop(number);
+        assert!(status.success(), "replica {number}: {status}:\n{printed}");
+        self.replicas[number] = Some(launch.listening(address).start());
+        printed
+    }
+
     /// How one of them is started, for a command or one more.
     pub fn launch(&self) -> Launch {
         self.launch.clone()

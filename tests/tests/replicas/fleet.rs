@@ -1,6 +1,7 @@
 //! Several gateways over one database, with the vendors behind proxies: what every experiment stands on, and what must hold
 //! of it afterwards.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder};
@@ -33,8 +34,19 @@ impl Fleet {
     /// So many over a new database of the server that all tests share, with `settings` in their configuration and `keys`
     /// in each backend of it.
     pub(crate) async fn start(bench: Bench, count: usize, settings: &str, keys: &str) -> Self {
+        Self::start_as(None, bench, count, settings, keys).await
+    }
+
+    /// The same with another program than the one under test.
+    pub(crate) async fn start_as(
+        program: Option<PathBuf>,
+        bench: Bench,
+        count: usize,
+        settings: &str,
+        keys: &str,
+    ) -> Self {
         let database = Database::create().await;
-        Self::over(database, bench, count, settings, keys).await
+        Self::over(database, program, bench, count, settings, keys).await
     }
 
     /// The same over a database of a server of the experiment's own, which must outlive it.
@@ -46,18 +58,19 @@ impl Fleet {
         keys: &str,
     ) -> Self {
         let database = Database::create_at(&postgres.url()).await;
-        Self::over(database, bench, count, settings, keys).await
+        Self::over(database, None, bench, count, settings, keys).await
     }
 
     async fn over(
         database: Database,
+        program: Option<PathBuf>,
         bench: Bench,
         count: usize,
         settings: &str,
         keys: &str,
     ) -> Self {
         let site = Site::start(bench).await;
-        let launch = site.launch(settings, keys);
+        let launch = site.launch(settings, keys).program(program);
         let start = || Replicas::start(count, &launch, database.url());
         Self {
             replicas: tokio::task::block_in_place(start),

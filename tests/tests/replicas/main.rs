@@ -20,6 +20,7 @@
 //! | 18 | who is checked over TLS is what the address asks for | `encrypted.rs` |
 //! | 18 | the faults and the load balancer are what they are taken for | `harness.rs` |
 //! | 19 | a pool that is used up refuses in time, probes are answered | `exhausted.rs` |
+//! | 31 | gateways are replaced one after the other, and no request fails | `replaced.rs` |
 //! | all | alive, no panic, ready again | `fleet.rs`: `holds` |
 
 #[path = "../resilience/bench.rs"]
@@ -67,6 +68,7 @@ mod gateway;
 mod harness;
 mod idempotent;
 mod limited;
+mod replaced;
 #[path = "../resilience/report.rs"]
 mod report;
 mod revoked;
@@ -113,6 +115,11 @@ fn experiments() -> Vec<Experiment> {
             replicas,
             "migration: the gateway that copies is killed",
             taken_over::run,
+        ),
+        experiment(
+            "31",
+            "gateways that are replaced one after the other",
+            replaced::run,
         ),
         experiment("18", "a database that only reads", database::read_only),
         experiment(
