@@ -12,6 +12,7 @@ use hyper::body::Body as HttpBody;
 use mime::Mime;
 use serde::de::DeserializeOwned;
 
+use self::scan::Bounds;
 use crate::body::read_body;
 use crate::limits::RequestLimits;
 use crate::problem::{Code, FieldError, Place, Problem};
@@ -34,6 +35,17 @@ pub(crate) struct ArchiveBody(pub(crate) JsonBody);
 
 /// How deep a line of an archive may nest: as deep as kept JSON may, and what stands around it.
 const ARCHIVE_DEPTH_MAX: usize = 160;
+/// The most members and elements of a body: an import of a thousand messages with a hundred each.
+const VALUES_MAX: usize = 100_000;
+/// The same for a line of an archive: as many as an answer of a vendor may have.
+const ARCHIVE_VALUES_MAX: usize = 500_000;
+
+fn ordinary(limits: &RequestLimits) -> Bounds {
+    Bounds {
+        depth: limits.json_depth_max,
+        values: VALUES_MAX,
+    }
+}
 
 /// The same where a request may come without a body; absent when it has no bytes.
 #[derive(Clone, Debug)]
@@ -57,7 +69,7 @@ impl JsonBody {
     ///
     /// # Errors
     /// 400 `invalid-json` with the pointer of the first thing that is wrong.
-    pub(crate) fn from_bytes(text: Bytes, depth_max: usize) -> Result<Self, Problem> {
+    pub(crate) fn from_bytes(text: Bytes, bounds: Bounds) -> Result<Self, Problem> {
         if text.starts_with(b"\xef\xbb\xbf") {
             return Err(invalid(
                 "",
@@ -72,7 +84,7 @@ impl JsonBody {
                 format!("the body is not UTF-8 from byte {} on", error.valid_up_to()),
             )
         })?;
-        scan::scan(unicode, depth_max)
+        scan::scan(unicode, bounds)
             .map_err(|finding| invalid(finding.pointer, finding.code, finding.detail))?;
         Ok(JsonBody { text })
     }
@@ -143,13 +155,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let limits = RequestLimits::from_ref(state);
-        read_json(
-            request,
-            limits.body_bytes_max,
-            limits.json_depth_max,
-            &limits,
-        )
-        .await
+        read_json(request, limits.body_bytes_max, ordinary(&limits), &limits).await
     }
 }
 
@@ -162,8 +168,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let limits = RequestLimits::from_ref(state);
-        let (bytes_max, depth_max) = (limits.import_bytes_max, limits.json_depth_max);
-        read_json(request, bytes_max, depth_max, &limits)
+        read_json(request, limits.import_bytes_max, ordinary(&limits), &limits)
             .await
             .map(ImportBody)
     }
@@ -178,8 +183,11 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let limits = RequestLimits::from_ref(state);
-        let depth_max = limits.json_depth_max.max(ARCHIVE_DEPTH_MAX);
-        read_json(request, limits.import_bytes_max, depth_max, &limits)
+        let bounds = Bounds {
+            depth: limits.json_depth_max.max(ARCHIVE_DEPTH_MAX),
+            values: ARCHIVE_VALUES_MAX,
+        };
+        read_json(request, limits.import_bytes_max, bounds, &limits)
             .await
             .map(ArchiveBody)
     }
@@ -203,14 +211,14 @@ where
             return Ok(OptionalJsonBody(None));
         }
         check_format(&parts.headers)?;
-        JsonBody::from_bytes(text, limits.json_depth_max).map(|body| OptionalJsonBody(Some(body)))
+        JsonBody::from_bytes(text, ordinary(&limits)).map(|body| OptionalJsonBody(Some(body)))
     }
 }
 
 async fn read_json(
     request: Request,
     bytes_max: usize,
-    depth_max: usize,
+    bounds: Bounds,
     limits: &RequestLimits,
 ) -> Result<JsonBody, Problem> {
     let (parts, body) = request.into_parts();
@@ -223,7 +231,7 @@ async fn read_json(
             "the body is empty: send a JSON object",
         ));
     }
-    JsonBody::from_bytes(text, depth_max)
+    JsonBody::from_bytes(text, bounds)
 }
 
 /// JSON in UTF-8, not compressed.
@@ -434,7 +442,11 @@ mod tests {
 
     #[test]
     fn debug_output_holds_no_text() {
-        let body = JsonBody::from_bytes(Bytes::from_static(b"\"planted\""), 64).unwrap();
+        let bounds = super::Bounds {
+            depth: 64,
+            values: 1,
+        };
+        let body = JsonBody::from_bytes(Bytes::from_static(b"\"planted\""), bounds).unwrap();
         assert_eq!(format!("{body:?}"), "JsonBody(9 bytes)");
     }
 }

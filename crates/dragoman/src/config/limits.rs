@@ -15,7 +15,8 @@ pub struct LimitsConfig {
     /// Largest attachment, in bytes; above it the answer is 413. A backend may hold less.
     /// Default: 26214400 (25 MiB).
     pub attachment_max_bytes: usize,
-    /// Deepest nesting of a JSON body, in levels; above it the answer is 400. Default: 64.
+    /// Deepest nesting of a JSON body, in levels; above it the answer is 400. So it is above 100,000
+    /// members and elements in one body, however small they are. Default: 64.
     pub json_max_depth: usize,
     /// Longest path and query, in bytes; above it the answer is 414. Default: 8192 (8 KiB).
     pub uri_max_bytes: usize,

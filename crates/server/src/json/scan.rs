@@ -1,10 +1,11 @@
-//! The strict look at a whole body before it is read into a type: depth, keys that come twice, bad strings.
+//! The strict look at a whole body before it is read into a type: depth, number of values, keys that come twice, bad
+//! strings.
 //!
 //! `serde_json` alone keeps the last of two equal keys, accepts any depth where a type keeps raw JSON, and does not
 //! look into members that a type skips.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -15,6 +16,15 @@ use crate::json::pointer::escape;
 /// A pointer is cut here: it names a place, it does not repeat a hostile body.
 const POINTER_MAX_BYTES: usize = 256;
 
+/// What a body may be, whatever its size: each value costs many times its own bytes once it is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// The deepest nesting, in levels.
+    pub(crate) depth: usize,
+    /// The most members of objects and elements of arrays, all together.
+    pub(crate) values: usize,
+}
+
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
@@ -24,9 +34,10 @@ pub(super) struct Finding {
 }
 
 /// Reads the text once and reports the first thing that is wrong.
-pub(super) fn scan(text: &str, depth_max: usize) -> Result<(), Finding> {
+pub(super) fn scan(text: &str, bounds: Bounds) -> Result<(), Finding> {
     let state = State {
-        depth_max,
+        bounds,
+        values: Cell::new(0),
         finding: RefCell::new(None),
         reached: RefCell::new(None),
     };
@@ -53,7 +64,9 @@ pub(super) fn scan(text: &str, depth_max: usize) -> Result<(), Finding> {
 }
 
 struct State {
-    depth_max: usize,
+    bounds: Bounds,
+    /// How many were met so far.
+    values: Cell<usize>,
     finding: RefCell<Option<Finding>>,
     /// Where a syntax error was met; set by the innermost value, kept by the outer ones.
     reached: RefCell<Option<String>>,
@@ -116,14 +129,24 @@ impl Value<'_> {
 
     fn enter<E: Error>(&self) -> Result<usize, E> {
         let depth = self.depth + 1;
-        if depth > self.state.depth_max {
-            return Err(self.refuse(
-                self.path,
-                "too-deep",
-                format!("nested deeper than {} levels", self.state.depth_max),
-            ));
+        let most = self.state.bounds.depth;
+        if depth > most {
+            let detail = format!("nested deeper than {most} levels");
+            return Err(self.refuse(self.path, "too-deep", detail));
         }
         Ok(depth)
+    }
+
+    /// Counts a member or element of this value.
+    fn count<E: Error>(&self) -> Result<(), E> {
+        let values = self.state.values.get() + 1;
+        let most = self.state.bounds.values;
+        if values > most {
+            let detail = format!("more than {most} members and elements in one body");
+            return Err(self.refuse(self.path, "too-many-values", detail));
+        }
+        self.state.values.set(values);
+        Ok(())
     }
 
     fn note<T, E>(&self, result: Result<T, E>) -> Result<T, E> {
@@ -187,6 +210,7 @@ impl<'de> Visitor<'de> for Value<'_> {
             })?
             .is_some()
         {
+            self.count()?;
             index += 1;
         }
         Ok(())
@@ -196,6 +220,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         let depth = self.enter()?;
         let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
         while let Some(Key(key)) = members.next_key()? {
+            self.count()?;
             let path = Path::Key(&self.path, &key);
             if seen.contains(&key) {
                 return Err(self.refuse(
@@ -246,11 +271,20 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::scan;
+    use super::{Bounds, Finding};
+
+    const BOUNDS: Bounds = Bounds {
+        depth: 64,
+        values: 200,
+    };
+
+    fn scan(text: &str) -> Result<(), Finding> {
+        super::scan(text, BOUNDS)
+    }
 
     #[track_caller]
     fn finding(text: &str) -> (String, &'static str) {
-        let finding = scan(text, 64).expect_err("the text is wrong");
+        let finding = scan(text).expect_err("the text is wrong");
         (finding.pointer, finding.code)
     }
 
@@ -264,17 +298,32 @@ mod tests {
 
     #[test]
     fn same_key_in_two_objects_is_fine() {
-        assert_eq!(scan(r#"[{"a":1},{"a":{"a":1}}]"#, 64), Ok(()));
+        assert_eq!(scan(r#"[{"a":1},{"a":{"a":1}}]"#), Ok(()));
     }
 
     #[test]
     fn depth_is_counted_over_arrays_and_objects() {
         let fits = format!("{}1{}", "[".repeat(64), "]".repeat(64));
-        assert_eq!(scan(&fits, 64), Ok(()));
+        assert_eq!(scan(&fits), Ok(()));
         let mixed = format!("{}1{}", r#"{"a":["#.repeat(32), "]}".repeat(32));
-        assert_eq!(scan(&mixed, 64), Ok(()));
+        assert_eq!(scan(&mixed), Ok(()));
         let deep = format!("{}1{}", "[".repeat(65), "]".repeat(65));
         assert_eq!(finding(&deep).1, "too-deep");
+    }
+
+    #[test]
+    fn members_and_elements_are_counted_all_together() {
+        let numbers = |count: usize| vec!["0"; count].join(",");
+        let members = |count: usize| {
+            let members: Vec<String> = (0..count).map(|number| format!("\"{number}\":0")).collect();
+            members.join(",")
+        };
+        assert_eq!(scan(&format!("[{}]", numbers(200))), Ok(()));
+        assert_eq!(finding(&format!("[{}]", numbers(201))).1, "too-many-values");
+        assert_eq!(scan(&format!("{{{}}}", members(200))), Ok(()));
+        let mixed = |count| format!("{{\"a\":[{}],\"b\":{{{}}}}}", numbers(100), members(count));
+        assert_eq!(scan(&mixed(98)), Ok(()));
+        assert_eq!(finding(&mixed(99)), ("/b".to_owned(), "too-many-values"));
     }
 
     #[test]
@@ -302,7 +351,7 @@ mod tests {
 
     #[test]
     fn syntax_error_text_holds_no_content() {
-        let error = scan(r#"{"secret": "planted"#, 64).expect_err("the text is cut");
+        let error = scan(r#"{"secret": "planted"#).expect_err("the text is cut");
         assert!(!error.detail.contains("planted"), "{}", error.detail);
     }
 
@@ -310,7 +359,7 @@ mod tests {
         #[test]
         fn scan_accepts_exactly_what_serde_json_accepts_without_duplicates(text in "[\\[\\]{}\",:0-9a\\\\ ]{0,24}") {
             let parsed = serde_json::from_str::<serde_json::Value>(&text).is_ok();
-            match scan(&text, 64) {
+            match scan(&text) {
                 Ok(()) => prop_assert!(parsed),
                 Err(finding) => prop_assert!(!parsed || finding.code == "duplicate-key"),
             }

@@ -43,6 +43,14 @@ async fn broken_bodies_are_400_with_a_pointer_and_store_nothing() {
         answer.problem(400, "invalid-json")["errors"][0]["code"],
         "too-deep"
     );
+    // Each costs memory many times its size.
+    let keys: Vec<String> = (0..100_001).map(|key| format!("\"{key:x}\":1")).collect();
+    let many = format!("{{\"metadata\":{{{}}}}}", keys.join(","));
+    assert!(many.len() < 1 << 20, "it is no larger than is taken");
+    let answer = server.post(&path).text(many).send().await;
+    let error = &answer.problem(400, "invalid-json")["errors"][0];
+    assert_eq!(error["code"], "too-many-values");
+    assert_eq!(error["pointer"], "/metadata");
     let list = server.get(&path).send().await.expect(200).json();
     assert_eq!(list["data"], json!([]));
 }
