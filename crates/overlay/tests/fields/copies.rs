@@ -5,7 +5,7 @@ use backend::{
     MessageOrder, NewAttachment, PageRequest, Settled, Write,
 };
 use conversation::{
-    ConversationId, Message, NewConversation, NewMessage, Part, Role, Time, text_of,
+    ConversationId, Message, NewConversation, NewMessage, Part, RawJson, Role, Time, text_of,
 };
 
 use crate::support::{Bench, cx, intent, new, strict};
@@ -239,6 +239,24 @@ async fn what_is_taken_back_where_nothing_is_deleted_is_shown_again_and_not_stor
     bench.overlay.settle(&cx, &noted).await.unwrap();
     assert_eq!(texts(&bench, &at).await, ["earlier", "late"]);
     assert_eq!(below(&bench, &at).await, ["late", "earlier"]);
+
+    // What was changed of it meanwhile is kept beside it.
+    remove(&first[0].id).await;
+    let marked = NewMessage {
+        metadata: [("mark".into(), RawJson::parse("1").unwrap())].into(),
+        ..late.clone()
+    };
+    let shown = import(&bench, &copying(), &at, vec![marked.clone()]).await;
+    assert_eq!(
+        (&shown[0].id, &shown[0].metadata),
+        (&first[0].id, &marked.metadata)
+    );
+    let read = bench
+        .overlay
+        .get_message(&cx.fresh(), &at, &first[0].id)
+        .await;
+    assert_eq!(read.unwrap().metadata, marked.metadata);
+    assert_eq!(bench.below.writes(), writes);
 
     // Twice the same in one call are two, whoever had the first of them.
     remove(&first[0].id).await;
