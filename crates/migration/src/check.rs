@@ -26,6 +26,8 @@ use root::roots;
 
 /// How many items are read from the ledger at once.
 const ITEMS: usize = 500;
+/// How often a conversation is looked at once more of which a side tells more than it shows.
+const LOOKS_MAX: usize = 5;
 
 /// Compares every conversation of a migration. Those that the source has gained are among them: it is looked through first.
 ///
@@ -138,8 +140,15 @@ async fn verdict(run: &Run, item: &Item, is_live: bool, progress: &Counters) -> 
         return Ok(Verdict::Compared(compared));
     }
     // A write may have come between the two sides, or be on its way: what stays different is.
-    tokio::time::sleep(run.parts.settings.mirror_delay * 5).await;
-    let again = compare_counting(run, &subject, Scope::Whole, None).await?;
+    let mut again = compared;
+    for _ in 0..LOOKS_MAX {
+        tokio::time::sleep(run.parts.settings.mirror_delay * 5).await;
+        again = compare_counting(run, &subject, Scope::Whole, None).await?;
+        // Where others write all the time, each look may meet the next message on its way.
+        if !again.tells_more {
+            break;
+        }
+    }
     Ok(Verdict::Compared(again))
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Compared {
     pub(crate) messages: u64,
     /// Every exception by name.
     pub(crate) findings: Vec<Finding>,
+    /// True where a side tells of more messages than it shows: what a copy is writing there is not shown yet.
+    pub(crate) tells_more: bool,
 }
 
 impl Compared {
@@ -66,6 +68,7 @@ impl Compared {
             target: None,
             messages: 0,
             findings: vec![finding],
+            tells_more: false,
         }
     }
 }

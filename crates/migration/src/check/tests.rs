@@ -1,5 +1,8 @@
 //! Checks over the embedded store.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use backend::ports::{Directory, Finding, Ledger, Switching};
 use backend::{Location, Retry};
 
@@ -230,4 +233,41 @@ async fn a_check_that_is_stopped_says_nothing() {
     let error = check_all(&run, &Counters::default()).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
     assert_eq!(sign(&run, &both[0].0).await, None);
+}
+
+#[tokio::test]
+async fn what_is_being_written_at_each_look_is_looked_at_until_it_is_shown() {
+    for hidden_at in [2, 4, usize::MAX] {
+        let mut world = World::new();
+        let run = world.migration().await;
+        let talk = world.talk(3).await;
+        world.copy(&run, &talk).await;
+        run.records
+            .edit(run.migration, |record| {
+                record.mirror = true;
+                Ok(())
+            })
+            .await
+            .unwrap();
+        // It tells of all messages and shows one less, each time the next one that comes.
+        let looks = Arc::new(AtomicUsize::new(0));
+        world.wrap("new", |below| {
+            let looks = Arc::clone(&looks);
+            let showing = Changed::new(below).showing(move |_, mut page| {
+                if looks.fetch_add(1, Ordering::Relaxed) < hidden_at {
+                    page.items.pop();
+                }
+                page
+            });
+            showing.shared()
+        });
+        let run = world.run(run.migration, spec());
+        let (summary, findings) = checked(&run).await;
+        let stays = hidden_at == usize::MAX;
+        let failed = u64::from(stays);
+        assert_eq!((summary.same, summary.failed), (1 - failed, failed));
+        assert_eq!(reasons(&findings).contains(&"incomplete"), stays);
+        let looked = looks.load(Ordering::Relaxed);
+        assert_eq!(looked, hidden_at.min(LOOKS_MAX) + 1);
+    }
 }

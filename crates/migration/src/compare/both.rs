@@ -26,6 +26,7 @@ pub(super) struct Both<'r> {
     digests: [RunningDigest; 2],
     /// True where a message was given up that the other side may still show: see [`super::merge`].
     gave_up: bool,
+    tells_more: bool,
     subject: &'r Subject,
     counters: Option<&'r Counters>,
 }
@@ -47,6 +48,7 @@ impl<'r> Both<'r> {
             attachments: Attachments::default(),
             digests: [RunningDigest::default(), RunningDigest::default()],
             gave_up: false,
+            tells_more: false,
             subject,
             counters,
         }
@@ -77,6 +79,7 @@ impl<'r> Both<'r> {
             target: is_complete.then_some(target),
             messages: self.merge.count(End::Source),
             findings: self.names.into_findings(),
+            tells_more: self.tells_more,
         }
     }
 
@@ -105,6 +108,7 @@ impl<'r> Both<'r> {
             target: None,
             messages: 0,
             findings: self.names.into_findings(),
+            tells_more: self.tells_more,
         }
     }
 
@@ -134,6 +138,7 @@ impl<'r> Both<'r> {
         if let Some(told) = told.filter(|told| *told > shown)
             && self.names.has(lacks)
         {
+            self.tells_more = true;
             let detail = format!("it tells of {told} messages and shows {shown}");
             self.incomplete(&Unread(end, Error::new(Kind::InvalidResponse, detail)));
         }
