@@ -9,7 +9,7 @@ use tests::faultd::{Fault, Rule};
 
 use crate::bench::Bench;
 use crate::fleet::{
-    Fleet, KEYS, LONG_PATIENCE, LOOK, conversation, keyed, messages_of, texts, until_told,
+    Fleet, KEYS, LONG_PATIENCE, LOOK, conversation, keyed, known, messages_of, texts, until_told,
 };
 use crate::gateway::{said, until};
 
@@ -83,7 +83,8 @@ async fn one(fleet: &Fleet, round: u64) {
         late.status,
         late.text
     );
-    let told = until_known(fleet, &path, &first).await;
+    let again = || keyed(&other, &path, &first, &marked(&first));
+    let told = known(&other, &first, again).await.json();
     assert_eq!(
         rows(fleet, &second).await,
         before,
@@ -135,23 +136,7 @@ async fn made(fleet: &Fleet, round: u64) {
     .await;
     fleet.replicas.one(0).pause();
     let began = Instant::now();
-    let again = async |client: &Client| {
-        loop {
-            let answer = client.send(create(client)).await;
-            if answer.status == 201 {
-                return answer.json();
-            }
-            assert!(
-                matches!(answer.status.as_u16(), 409 | 503 | 504)
-                    && began.elapsed() < LONG_PATIENCE,
-                "{name}: {} {}",
-                answer.status,
-                answer.text
-            );
-            tokio::time::sleep(4 * LOOK).await;
-        }
-    };
-    let told = again(&other).await;
+    let told = known(&other, &name, || create(&other)).await.json();
     tokio::time::sleep(PAUSE.saturating_sub(began.elapsed())).await;
     let id = told["id"].as_str().expect("an id");
     let before = entries(fleet, &name).await;
@@ -169,7 +154,8 @@ async fn made(fleet: &Fleet, round: u64) {
         "whoever woke up changed rows of the other"
     );
     for client in [&paused, &other] {
-        assert_eq!(again(client).await["id"], id);
+        let again = known(client, &name, || create(client)).await;
+        assert_eq!(again.json()["id"], id);
         let listed = client.get("/v1/conversations?limit=100").await.expect(200);
         let listed = listed["data"].as_array().expect("a list");
         let ids: Vec<&Value> = listed
@@ -194,25 +180,6 @@ async fn nothing_is_in_doubt(client: &Client) {
         is_none.then_some(()).ok_or_else(|| intents.to_string())
     })
     .await;
-}
-
-/// Repeats the write under its key at the other gateway until its answer is known; the message.
-async fn until_known(fleet: &Fleet, path: &str, name: &str) -> Value {
-    let other = fleet.client(1);
-    let began = Instant::now();
-    loop {
-        let answer = other.send(keyed(&other, path, name, &marked(name))).await;
-        if answer.status == 201 {
-            return answer.json();
-        }
-        assert!(
-            matches!(answer.status.as_u16(), 409 | 503 | 504) && began.elapsed() < LONG_PATIENCE,
-            "{name}: {} {}",
-            answer.status,
-            answer.text
-        );
-        tokio::time::sleep(4 * LOOK).await;
-    }
 }
 
 /// What is kept of a message.

@@ -160,19 +160,28 @@ pub(crate) async fn conversation(client: &Client, backend: &str, body: &Value) -
     created["id"].as_str().expect("an id").to_owned()
 }
 
-/// Repeats a message's POST under its key until it is known to be there; the answer then. What may come before is a request
-/// that still runs, and a gateway or vendor that is not ready.
+/// Repeats a message's POST under its key until it is known to be there; the answer then.
 pub(crate) async fn posted(client: &Client, conversation: &str, text: &str) -> Answer {
+    let path = messages_of(conversation);
+    known(client, text, || keyed(client, &path, text, &said(text))).await
+}
+
+/// Repeats a request under its key until what it makes is known to be there; the answer then. What may come before is a
+/// request that still runs, and a gateway or vendor that is not ready.
+pub(crate) async fn known(
+    client: &Client,
+    what: &str,
+    request: impl Fn() -> RequestBuilder,
+) -> Answer {
     let began = Instant::now();
     loop {
-        let request = keyed(client, &messages_of(conversation), text, &said(text));
-        let answer = client.send(request).await;
+        let answer = client.send(request()).await;
         if answer.status == 201 {
             return answer;
         }
         assert!(
             matches!(answer.status.as_u16(), 409 | 503 | 504) && began.elapsed() < LONG_PATIENCE,
-            "{text}: {} {}",
+            "{what}: {} {}",
             answer.status,
             answer.text
         );

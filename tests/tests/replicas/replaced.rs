@@ -6,7 +6,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -17,10 +16,9 @@ use tests::ports::free_port;
 use tokio::task::JoinHandle;
 
 use crate::bench::Bench;
-use crate::fleet::{
-    Fleet, KEYS, LONG_PATIENCE, LOOK, conversation, keyed, messages_of, ready, texts,
-};
+use crate::fleet::{Fleet, KEYS, LOOK, conversation, keyed, messages_of, ready, texts};
 use crate::gateway::said;
+use crate::writers::{text, until_more};
 
 /// The program of the version before.
 const PREVIOUS: &str = "DRAGOMAN_TEST_PREVIOUS";
@@ -110,17 +108,7 @@ impl Callers {
     }
 
     async fn ask_more(&self) {
-        let requests = || self.shared.requests.load(Ordering::Relaxed);
-        let (began, goal) = (Instant::now(), requests() + BETWEEN);
-        while requests() < goal {
-            let has_failed = self.tasks.iter().any(JoinHandle::is_finished);
-            assert!(
-                !has_failed && began.elapsed() < LONG_PATIENCE,
-                "a caller has given up after {} of {goal} requests",
-                requests()
-            );
-            tokio::time::sleep(LOOK).await;
-        }
+        until_more(&self.shared.requests, BETWEEN, &self.tasks).await;
     }
 
     /// Lets each end what it has begun; everything that was answered is there once, in order. How many requests.
@@ -134,11 +122,6 @@ impl Callers {
         }
         self.shared.requests.load(Ordering::Relaxed)
     }
-}
-
-/// No text contains another one. It is the key too.
-fn text(conversation: &str, number: usize) -> String {
-    format!("{conversation}-said-{number}.")
 }
 
 /// Writes and reads, and takes no answer but the right one: nothing is repeated. How many messages it wrote.

@@ -55,11 +55,6 @@ impl Writers {
         Self { shared, tasks }
     }
 
-    /// How many messages were written so far.
-    pub(crate) fn written(&self) -> usize {
-        self.shared.written.load(Ordering::Relaxed)
-    }
-
     /// How many answers were refusals so far.
     pub(crate) fn refused(&self) -> usize {
         self.shared.refused.load(Ordering::Relaxed)
@@ -67,16 +62,7 @@ impl Writers {
 
     /// Waits until so many more are written.
     pub(crate) async fn write_more(&self, more: usize) {
-        let (began, goal) = (Instant::now(), self.written() + more);
-        while self.written() < goal {
-            let has_failed = self.tasks.iter().any(JoinHandle::is_finished);
-            assert!(
-                !has_failed && began.elapsed() < LONG_PATIENCE,
-                "nothing is written any more: {} of {goal}",
-                self.written()
-            );
-            tokio::time::sleep(LOOK).await;
-        }
+        until_more(&self.shared.written, more, &self.tasks).await;
     }
 
     /// Waits until every writer, and not only some, has written again.
@@ -107,8 +93,23 @@ impl Writers {
     }
 }
 
+/// Waits until so many more are counted by these tasks, none of which ends by itself.
+pub(crate) async fn until_more<T>(count: &AtomicUsize, more: usize, tasks: &[JoinHandle<T>]) {
+    let counted = || count.load(Ordering::Relaxed);
+    let (began, goal) = (Instant::now(), counted() + more);
+    while counted() < goal {
+        let has_failed = tasks.iter().any(JoinHandle::is_finished);
+        assert!(
+            !has_failed && began.elapsed() < LONG_PATIENCE,
+            "nothing is done any more: {} of {goal}",
+            counted()
+        );
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// No text contains another one. It is the key too.
-fn text(conversation: &str, number: usize) -> String {
+pub(crate) fn text(conversation: &str, number: usize) -> String {
     format!("{conversation}-said-{number}.")
 }
 

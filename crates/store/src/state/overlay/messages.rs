@@ -7,56 +7,60 @@ use conversation::{Digest, MessageId, Time};
 use super::counts::Standing;
 use crate::failure::Attempt;
 use crate::json;
-use crate::sql::{Connection, Micros, OptionalExtension as _, Row, params};
+use crate::sql::{Connection, Micros, OptionalExtension as _, Row, Rows, params};
+
+/// Selects what [`read`] reads of messages `m`, in its order; the last column and all behind it follow.
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
+             (SELECT json_group_array(b.carrier) FROM overlay_bindings b \
+             WHERE b.conversation = m.conversation AND b.message = m.id), \
+             (SELECT json_group_array(DISTINCT b.native) FROM overlay_bindings b \
+             WHERE b.conversation = m.conversation AND b.message = m.id AND b.native IS NOT NULL), ",
+            $rest
+        )
+    };
+}
 
 /// A page towards newer messages; [`read`] reads its rows.
-pub(crate) const PAGE_UP: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
-     (SELECT json_group_array(b.carrier) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id), \
-     (SELECT json_group_array(DISTINCT b.native) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id AND b.native IS NOT NULL), m.document \
+pub(crate) const PAGE_UP: &str = columns!(
+    "m.document \
      FROM overlay_messages m \
      WHERE m.conversation = (SELECT number FROM overlay_conversations WHERE id = ?1 AND backend = ?2) \
-     AND m.hidden = 0 AND m.gone = 0 AND (m.time, m.arrival) > (?3, ?4) ORDER BY m.time, m.arrival LIMIT ?5";
+     AND m.hidden = 0 AND m.gone = 0 AND (m.time, m.arrival) > (?3, ?4) ORDER BY m.time, m.arrival LIMIT ?5"
+);
 /// A page towards older messages.
-pub(crate) const PAGE_DOWN: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
-     (SELECT json_group_array(b.carrier) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id), \
-     (SELECT json_group_array(DISTINCT b.native) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id AND b.native IS NOT NULL), m.document \
+pub(crate) const PAGE_DOWN: &str = columns!(
+    "m.document \
      FROM overlay_messages m \
      WHERE m.conversation = (SELECT number FROM overlay_conversations WHERE id = ?1 AND backend = ?2) \
      AND m.hidden = 0 AND m.gone = 0 AND (m.time, m.arrival) < (?3, ?4) \
-     ORDER BY m.time DESC, m.arrival DESC LIMIT ?5";
+     ORDER BY m.time DESC, m.arrival DESC LIMIT ?5"
+);
 /// One message, by its id or by that of a message that carries its words: of several, the newest.
-pub(crate) const ONE: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
-     (SELECT json_group_array(b.carrier) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id), \
-     (SELECT json_group_array(DISTINCT b.native) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id AND b.native IS NOT NULL), m.document \
+pub(crate) const ONE: &str = columns!(
+    "m.document \
      FROM overlay_conversations c CROSS JOIN overlay_messages m ON m.conversation = c.number \
      WHERE c.id = ?1 AND c.backend = ?2 AND m.id IN (SELECT ?3 UNION ALL \
      SELECT message FROM overlay_bindings WHERE conversation = c.number AND carrier = ?3) \
-     ORDER BY m.id = ?3 DESC, m.time DESC, m.arrival DESC LIMIT 1";
+     ORDER BY m.id = ?3 DESC, m.time DESC, m.arrival DESC LIMIT 1"
+);
 /// Messages that are hidden and that the backend still has, from a time on.
-pub(crate) const HIDDEN: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
-     (SELECT json_group_array(b.carrier) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id), \
-     (SELECT json_group_array(DISTINCT b.native) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id AND b.native IS NOT NULL), m.document \
+pub(crate) const HIDDEN: &str = columns!(
+    "m.document \
      FROM overlay_messages m \
      WHERE m.conversation = (SELECT number FROM overlay_conversations WHERE id = ?1 AND backend = ?2) \
      AND m.hidden = 1 AND m.gone = 0 AND m.native IS NOT NULL AND m.time >= ?3 \
-     ORDER BY m.time, m.arrival LIMIT ?4";
+     ORDER BY m.time, m.arrival LIMIT ?4"
+);
 /// All messages without their content. The rows of a conversation lie side by side: that needs no index.
-pub(crate) const INDEX: &str = "SELECT m.id, m.time, m.arrival, m.native, m.hidden, m.gone, \
-     (SELECT json_group_array(b.carrier) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id), \
-     (SELECT json_group_array(DISTINCT b.native) FROM overlay_bindings b \
-     WHERE b.conversation = m.conversation AND b.message = m.id AND b.native IS NOT NULL), m.digest \
+pub(crate) const INDEX: &str = columns!(
+    "m.digest \
      FROM overlay_conversations c CROSS JOIN overlay_messages m \
      ON m.number > c.number * 268435456 AND m.number < (c.number + 1) * 268435456 \
-     WHERE c.id = ?1 AND c.backend = ?2";
+     WHERE c.id = ?1 AND c.backend = ?2"
+);
 
 /// The most messages that may ever come into one index: what the row numbers have room for.
 pub(super) const ARRIVALS_MAX: i64 = 1 << 28;
@@ -80,18 +84,13 @@ pub(super) fn page(
     };
     let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![
+    read_all(statement.query(params![
         at.conversation.to_string(),
         at.backend,
         time,
         arrival,
         limit
-    ])?;
-    let mut messages = Vec::new();
-    while let Some(row) = rows.next()? {
-        messages.push(read(&row)?);
-    }
-    Ok(messages)
+    ])?)
 }
 
 /// The message of an id.
@@ -118,17 +117,12 @@ pub(super) fn hidden(
 ) -> Attempt<Vec<KeptMessage>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(HIDDEN)?;
-    let mut rows = statement.query(params![
+    read_all(statement.query(params![
         at.conversation.to_string(),
         at.backend,
         Micros(from),
         limit
-    ])?;
-    let mut messages = Vec::new();
-    while let Some(row) = rows.next()? {
-        messages.push(read(&row)?);
-    }
-    Ok(messages)
+    ])?)
 }
 
 /// All messages, in the order of their places.
@@ -149,6 +143,14 @@ pub(super) fn index(connection: &Connection, at: &KeptAt) -> Attempt<Vec<Indexed
         });
     }
     messages.sort_unstable_by_key(|message| message.place);
+    Ok(messages)
+}
+
+fn read_all(mut rows: Rows<'_>) -> Attempt<Vec<KeptMessage>> {
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(read(&row)?);
+    }
     Ok(messages)
 }
 
